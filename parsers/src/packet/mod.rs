@@ -1,5 +1,34 @@
 //! Frames: from a link type and bytes to TCP segments, datagrams that may carry DNS, and ICMP errors.
+//!
+//! [`decode`] is the whole of it: a fast path for the usual frame, and beside it one file for each header that a frame may
+//! hold, each handing the rest of the frame to the next. Checksums are not looked at: captures taken on the sending host
+//! hold wrong ones. Nothing is put together again: neither fragments nor streams.
 
+mod ether_type;
+mod fast;
+mod icmp;
+mod ip;
+mod ipv4;
+mod ipv6;
+mod layer;
+mod link;
 pub mod segment;
+mod tcp;
+mod udp;
 
 pub use segment::{Datagram, Decoded, Endpoint, FlowEnds, IcmpError, IcmpKind, IpFacts, Segment, Skip, TcpFlags};
+
+use crate::capture::LinkType;
+use layer::Layer;
+
+/// Decodes one frame: its link type, the bytes captured of it, and its length on the wire.
+///
+/// Whatever holds no TCP segment, DNS datagram or ICMP error about TCP is [`Decoded::Skipped`] with the reason.
+pub fn decode(link: LinkType, data: &[u8], original: u32) -> Decoded<'_> {
+    fast::decode(link, data).unwrap_or_else(|| general(link, data, original))
+}
+
+/// Decodes any frame, header by header.
+fn general(link: LinkType, data: &[u8], original: u32) -> Decoded<'_> {
+    link::decode(link, Layer::new(data, original)).unwrap_or_else(Decoded::Skipped)
+}

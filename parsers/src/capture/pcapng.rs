@@ -1,0 +1,271 @@
+//! The pcapng format: sections of blocks, each section with a byte order and interfaces of its own.
+//!
+//! A block's two lengths are checked here and the parser is given that block alone, so that it can never ask for more
+//! bytes than the file has. The values of options are read here too: the parser takes them for little-endian.
+
+use pcap_parser::{
+    Block, EnhancedPacketBlock, InterfaceDescriptionBlock, InterfaceStatisticsBlock, PcapNGOption, SimplePacketBlock,
+    parse_block_be, parse_block_le,
+};
+
+use super::{CaptureError, Interface, LONGEST_FRAME, LinkType, Step, Stored, clock::Clock, frame_limit};
+
+/// The section that the walk is in.
+#[derive(Debug)]
+pub(super) struct Section {
+    big_endian: bool,
+    /// Interfaces of the sections before.
+    interfaces_before: usize,
+    /// One for each interface of this section.
+    clocks: Vec<Clock>,
+}
+
+/// Begins a section header, in either byte order.
+pub(super) const MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
+
+/// Whether a section header's byte-order magic is one.
+pub(super) fn is_byte_order(magic: &[u8]) -> bool {
+    magic == BYTE_ORDER_LITTLE || magic == BYTE_ORDER_BIG
+}
+
+impl Section {
+    /// Before the first section header.
+    pub(super) fn new() -> Self {
+        Self { big_endian: false, interfaces_before: 0, clocks: Vec::new() }
+    }
+
+    /// Reads the block at the beginning of `rest`, which lies at `offset` in the file.
+    pub(super) fn step(
+        &mut self,
+        rest: &[u8],
+        offset: u64,
+        interfaces: &mut Vec<Interface>,
+    ) -> Result<Step, CaptureError> {
+        let Some((kind, length)) = rest.first_chunk::<12>().map(|head| self.head(head)) else {
+            return Ok(Step::More(SMALLEST_BLOCK as usize));
+        };
+        if !(SMALLEST_BLOCK..=LONGEST_BLOCK).contains(&length) || length % 4 != 0 {
+            return Err(CaptureError::BlockLength { offset, found: length });
+        }
+        let Some(block) = rest.get(..length as usize) else { return Ok(Step::More(length as usize)) };
+        let trailer = block.last_chunk().map_or(0, |&last| self.u32(last));
+        if trailer != length {
+            return Err(CaptureError::BlockTrailer { offset, expected: length, found: trailer });
+        }
+        let place = Place { offset, kind, length };
+        self.block(block, place, interfaces)
+    }
+
+    /// Type and length of a block. A section header's byte order holds from itself on.
+    fn head(&mut self, head: &[u8; 12]) -> (u32, u32) {
+        let &[k0, k1, k2, k3, l0, l1, l2, l3, o0, o1, o2, o3] = head;
+        if [k0, k1, k2, k3] == MAGIC {
+            self.big_endian = [o0, o1, o2, o3] == BYTE_ORDER_BIG;
+        }
+        (self.u32([k0, k1, k2, k3]), self.u32([l0, l1, l2, l3]))
+    }
+
+    fn block(&mut self, bytes: &[u8], place: Place, interfaces: &mut Vec<Interface>) -> Result<Step, CaptureError> {
+        let parsed = if self.big_endian { parse_block_be(bytes) } else { parse_block_le(bytes) };
+        let Ok((_, block)) = parsed else { return Err(place.content()) };
+        let stored = match block {
+            Block::EnhancedPacket(packet) => self.enhanced(&packet, place, interfaces)?,
+            Block::SimplePacket(packet) => self.simple(&packet, place, interfaces)?,
+            Block::Unknown(unknown) if place.kind == OBSOLETE_PACKET => {
+                self.obsolete(unknown.data, place, interfaces)?
+            }
+            Block::SectionHeader(header) if header.major_version != 1 => {
+                let (major, minor) = (header.major_version, header.minor_version);
+                return Err(CaptureError::Version { offset: place.offset, major, minor });
+            }
+            Block::SectionHeader(_) => {
+                self.interfaces_before = interfaces.len();
+                self.clocks.clear();
+                return Ok(place.other());
+            }
+            Block::InterfaceDescription(description) => {
+                self.describe(&description, place, interfaces)?;
+                return Ok(place.other());
+            }
+            Block::InterfaceStatistics(statistics) => {
+                self.count(&statistics, interfaces);
+                return Ok(place.other());
+            }
+            _ => return Ok(place.other()),
+        };
+        Ok(Step::Frame(stored))
+    }
+
+    fn enhanced(
+        &self,
+        packet: &EnhancedPacketBlock<'_>,
+        place: Place,
+        interfaces: &[Interface],
+    ) -> Result<Stored, CaptureError> {
+        let (clock, interface, described) = self.interface(packet.if_id, place, interfaces)?;
+        place.check(packet.caplen, described)?;
+        Ok(Stored {
+            length: place.length as usize,
+            data: ENHANCED_HEADER,
+            captured: packet.caplen,
+            original: packet.origlen,
+            time: Some(clock.time(stamp(packet.ts_high, packet.ts_low))),
+            interface,
+        })
+    }
+
+    /// A simple packet belongs to the section's first interface, whose snap length bounds it; it states no captured length.
+    fn simple(
+        &self,
+        packet: &SimplePacketBlock<'_>,
+        place: Place,
+        interfaces: &[Interface],
+    ) -> Result<Stored, CaptureError> {
+        let (_, interface, described) = self.interface(0, place, interfaces)?;
+        let snap = if described.snap_length == 0 { u32::MAX } else { described.snap_length };
+        let captured = packet.origlen.min(snap).min(packet.data.len() as u32);
+        place.check(captured, described)?;
+        let original = packet.origlen;
+        Ok(Stored { length: place.length as usize, data: SIMPLE_HEADER, captured, original, time: None, interface })
+    }
+
+    /// The packet block of the format's first years, which the parser does not know.
+    fn obsolete(&self, body: &[u8], place: Place, interfaces: &[Interface]) -> Result<Stored, CaptureError> {
+        let Some((head, data)) = body.split_first_chunk::<20>() else { return Err(place.content()) };
+        let &[i0, i1, _, _, h0, h1, h2, h3, l0, l1, l2, l3, c0, c1, c2, c3, o0, o1, o2, o3] = head;
+        let id = if self.big_endian { u16::from_be_bytes([i0, i1]) } else { u16::from_le_bytes([i0, i1]) };
+        let (clock, interface, described) = self.interface(id.into(), place, interfaces)?;
+        let captured = self.u32([c0, c1, c2, c3]);
+        place.check(captured, described)?;
+        if captured as usize > data.len() {
+            return Err(place.content());
+        }
+        Ok(Stored {
+            length: place.length as usize,
+            data: OBSOLETE_HEADER,
+            captured,
+            original: self.u32([o0, o1, o2, o3]),
+            time: Some(clock.time(stamp(self.u32([h0, h1, h2, h3]), self.u32([l0, l1, l2, l3])))),
+            interface,
+        })
+    }
+
+    fn describe(
+        &mut self,
+        block: &InterfaceDescriptionBlock<'_>,
+        place: Place,
+        interfaces: &mut Vec<Interface>,
+    ) -> Result<(), CaptureError> {
+        if interfaces.len() >= MAX_INTERFACES {
+            return Err(CaptureError::TooManyInterfaces { offset: place.offset, limit: MAX_INTERFACES });
+        }
+        let resolution = option(&block.options, IF_TSRESOL).and_then(|value| value.first().copied());
+        let offset = option(&block.options, IF_TSOFFSET).and_then(|value| self.u64(value)).map(|bits| bits as i64);
+        let name = option(&block.options, IF_NAME)
+            .map(|name| name.get(..LONGEST_NAME).unwrap_or(name))
+            .map(|name| String::from_utf8_lossy(name).trim_end_matches('\0').to_owned());
+        self.clocks.push(Clock::new(resolution, offset));
+        let link = LinkType(block.linktype.0 as u16);
+        interfaces.push(Interface { link, snap_length: block.snaplen, name, dropped: None });
+        Ok(())
+    }
+
+    /// Statistics of an interface that was not described say nothing; they end no walk.
+    fn count(&self, block: &InterfaceStatisticsBlock<'_>, interfaces: &mut [Interface]) {
+        let dropped = option(&block.options, ISB_IFDROP).and_then(|value| self.u64(value));
+        let interface = interfaces.get_mut(self.interfaces_before + block.if_id as usize);
+        if let (Some(interface), Some(dropped)) = (interface, dropped) {
+            interface.dropped = Some(dropped);
+        }
+    }
+
+    /// The clock, index over all sections, and description of this section's interface `id`.
+    fn interface<'i>(
+        &self,
+        id: u32,
+        place: Place,
+        interfaces: &'i [Interface],
+    ) -> Result<(Clock, u32, &'i Interface), CaptureError> {
+        let index = self.interfaces_before + id as usize;
+        let (Some(&clock), Some(interface)) = (self.clocks.get(id as usize), interfaces.get(index)) else {
+            let known = self.clocks.len() as u32;
+            return Err(CaptureError::UnknownInterface { offset: place.offset, known, found: id });
+        };
+        Ok((clock, index as u32, interface))
+    }
+
+    fn u32(&self, bytes: [u8; 4]) -> u32 {
+        if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+    }
+
+    fn u64(&self, bytes: &[u8]) -> Option<u64> {
+        let &bytes = bytes.first_chunk()?;
+        Some(if self.big_endian { u64::from_be_bytes(bytes) } else { u64::from_le_bytes(bytes) })
+    }
+}
+
+/// Where a block stands and what it calls itself.
+#[derive(Clone, Copy)]
+struct Place {
+    offset: u64,
+    kind: u32,
+    length: u32,
+}
+
+impl Place {
+    fn other(self) -> Step {
+        Step::Other(self.length as usize)
+    }
+
+    fn content(self) -> CaptureError {
+        CaptureError::BlockContent { offset: self.offset, kind: self.kind, length: self.length }
+    }
+
+    fn check(self, captured: u32, interface: &Interface) -> Result<(), CaptureError> {
+        let limit = frame_limit(interface.snap_length);
+        if captured > limit {
+            return Err(CaptureError::FrameLength { offset: self.offset, limit, found: captured });
+        }
+        Ok(())
+    }
+}
+
+/// The value of the first option of this code before the end mark, without its padding.
+fn option<'o>(options: &'o [PcapNGOption<'_>], code: u16) -> Option<&'o [u8]> {
+    options
+        .iter()
+        .take_while(|option| option.code.0 != END_OF_OPTIONS)
+        .find(|option| option.code.0 == code)?
+        .as_bytes()
+        .ok()
+}
+
+const fn stamp(high: u32, low: u32) -> u64 {
+    (high as u64) << 32 | low as u64
+}
+
+const BYTE_ORDER_LITTLE: [u8; 4] = [0x4d, 0x3c, 0x2b, 0x1a];
+const BYTE_ORDER_BIG: [u8; 4] = [0x1a, 0x2b, 0x3c, 0x4d];
+const OBSOLETE_PACKET: u32 = 2;
+
+const END_OF_OPTIONS: u16 = 0;
+const IF_NAME: u16 = 2;
+const IF_TSRESOL: u16 = 9;
+const IF_TSOFFSET: u16 = 14;
+const ISB_IFDROP: u16 = 5;
+
+/// Bytes before the frame in an enhanced packet block.
+const ENHANCED_HEADER: usize = 28;
+/// Bytes before the frame in a simple packet block.
+const SIMPLE_HEADER: usize = 12;
+/// Bytes before the frame in an obsolete packet block.
+const OBSOLETE_HEADER: usize = 28;
+
+/// Type, length, length.
+const SMALLEST_BLOCK: u32 = 12;
+/// The longest frame with a header and options; no other block needs more.
+const LONGEST_BLOCK: u32 = LONGEST_FRAME + 4096;
+/// Bounds what a hostile file can make the walker keep; files joined from thousands of sections stay below.
+const MAX_INTERFACES: usize = 65_536;
+/// Bytes kept of an interface's name; Linux allows 15, Windows names are about 60.
+const LONGEST_NAME: usize = 256;

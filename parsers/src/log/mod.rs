@@ -2,7 +2,29 @@
 //!
 //! A log is cut into lines, lines are grouped into records (a head line and its continuation), and the records that report
 //! a failed outbound call become [`FailedCall`]s. Knows nothing of packets.
+//!
+//! [`LogScanner`] takes a file in chunks and yields a [`LogScan`].
 
 pub mod call;
+mod detect;
+mod elapsed;
+mod entry;
+mod facts;
+mod head;
+mod lines;
+mod pairing;
+mod prefilter;
+mod records;
+mod report;
+mod retry;
+mod scan;
+mod scanner;
+mod stamp;
+mod symptom;
+mod trace;
+mod url;
 
 pub use call::{EntrySpan, FailedCall, Phase, PrematureEnd, Retry, Symptom, Target};
+pub use detect::looks_like_log;
+pub use scan::{LogCounts, LogOptions, LogScan};
+pub use scanner::LogScanner;

@@ -1,0 +1,54 @@
+//! Tells a gateway log by its content.
+
+use super::{
+    head::{head, starts_record},
+    prefilter::{Phrase, Phrases},
+};
+
+/// Whether the first bytes of a file, decompressed, are those of a gateway log: a head line among its first lines, or a
+/// phrase that only a gateway's log holds.
+pub fn looks_like_log(bytes: &[u8]) -> bool {
+    let text = bytes.get(..LOOKED_AT).unwrap_or(bytes);
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+    if text.iter().take(BINARY_LOOKED_AT).filter(|byte| **byte == 0).count() > FEW_NULS {
+        return false;
+    }
+    text.split(|byte| *byte == b'\n').any(is_head)
+        || Phrases::new(text).of_line(text.len(), text.len()).is_some_and(|phrase| phrase >= Phrase::Request)
+}
+
+/// A head line with a level and a logger: a stamp alone starts lines of many logs.
+fn is_head(line: &[u8]) -> bool {
+    starts_record(line) && head(line, 0).is_some_and(|head| head.level.is_some() && head.logger.is_some())
+}
+
+/// A file that starts in the middle of a stack trace shows a head line within some thousand bytes.
+const LOOKED_AT: usize = 64 << 10;
+/// Text holds no NUL bytes; a log that was truncated while it was written holds some at its start.
+const BINARY_LOOKED_AT: usize = 512;
+const FEW_NULS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs() {
+        for text in [
+            "2021-05-17T15:19:00.041-0300 INFO    174 com.l7tech.server.message: Processing request for service: x\n",
+            "\u{feff}2021-05-17T15:19:00.041-0300 INFO    174 com.l7tech.server.message: x\n",
+            "\tat a.b(C.java:1)\n2021-05-17T15:19:00.041-0300 INFO    174 a.b: x\r\n",
+            "4042: Problem routing to http://h/. Error msg: x",
+        ] {
+            assert!(looks_like_log(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_files() {
+        for text in ["", "a,b,c\n1,2,3\n", "2021-05-17T15:19:00.041-0300 something else\n", "\u{1f}\u{8b}"] {
+            assert!(!looks_like_log(text.as_bytes()), "{text}");
+        }
+        assert!(!looks_like_log(&[0; 4096]));
+    }
+}

@@ -1,0 +1,58 @@
+//! Records of more than one line: a head line and what continues it.
+
+use super::call::EntrySpan;
+
+/// A line's place in its file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// Its number, from 1.
+    pub line: u64,
+    /// Offset of its first byte.
+    pub offset: u64,
+    /// Bytes, the line end included.
+    pub length: u64,
+}
+
+impl Place {
+    /// The span of an entry that is this line alone.
+    pub(super) const fn span(self) -> EntrySpan {
+        EntrySpan { first_line: self.line, last_line: self.line, offset: self.offset, length: self.length }
+    }
+}
+
+/// A record that reports a failure, while its lines come in.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// The head line, without its line end.
+    pub head: Vec<u8>,
+    /// The lines below it that hold text.
+    pub continuation: Vec<String>,
+    /// From the head to the last line that holds text: blank lines at the end separate records.
+    pub span: EntrySpan,
+}
+
+impl Entry {
+    pub(super) fn new(head: &[u8], place: Place) -> Self {
+        Self { head: head.to_vec(), continuation: Vec::new(), span: place.span() }
+    }
+
+    /// Adds a line. `false` where its text is not kept because the entry is too long; it is part of the span still.
+    pub(super) fn push(&mut self, line: &[u8], place: Place) -> bool {
+        if line.trim_ascii().is_empty() {
+            return true;
+        }
+        self.span.last_line = place.line;
+        self.span.length = place.offset + place.length - self.span.offset;
+        let room = self.continuation.len() < MOST_LINES;
+        if room {
+            let kept = line.get(..LONGEST_CONTINUATION).unwrap_or(line);
+            self.continuation.push(String::from_utf8_lossy(kept).into_owned());
+        }
+        room
+    }
+}
+
+/// Lines kept of an entry. A trace with a chain of causes has some hundred; a response body may have any number.
+pub(super) const MOST_LINES: usize = 512;
+/// Bytes kept of a continuation line. Frames have some hundred; a whole trace in one line has some thousand.
+pub(super) const LONGEST_CONTINUATION: usize = 16 << 10;

@@ -1,0 +1,244 @@
+//! The head line of a log record: stamp, level, thread, logger, audit code and message.
+//!
+//! The layout did not change between 2014 and 2025, but sites move and drop columns and copies lose the padding. So only
+//! the stamp is required, with one of the other columns behind it; what stands where is told by its shape.
+
+use nom::{
+    IResult, Parser,
+    branch::alt,
+    bytes::complete::{tag, take_while_m_n, take_while1},
+    character::complete::{char, digit1, space0, space1},
+    combinator::{opt, peek, recognize, verify},
+    multi::many_m_n,
+    sequence::{delimited, preceded, terminated},
+};
+
+use super::stamp::{Stamp, stamp, starts_stamp};
+
+/// A head line, its columns as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head<'a> {
+    pub stamp: Stamp,
+    pub level: Option<&'a str>,
+    pub thread: Option<&'a str>,
+    pub logger: Option<&'a str>,
+    pub code: Option<i32>,
+    pub message: &'a [u8],
+}
+
+/// Whether a line starts a record: a stamp, then a blank. A line of a response body that has this very shape is taken for
+/// a record too, because nothing tells the two apart; it then stands at its own place in the file, and the entry before it
+/// ends there.
+pub(super) fn starts_record(line: &[u8]) -> bool {
+    starts_stamp(line)
+        && line.get(19..).is_some_and(|rest| {
+            rest.iter().take(LONGEST_STAMP_TAIL).find(|byte| !is_stamp_byte(**byte)).is_some_and(|byte| *byte == b' ')
+        })
+}
+
+/// Reads a head line without its line end. `None` where its stamp names no instant.
+pub(super) fn head(line: &[u8], default_zone: i32) -> Option<Head<'_>> {
+    let (rest, stamp) = stamp(line, default_zone).ok()?;
+    let (message, columns) = columns(rest).ok()?;
+    Some(columns.with(stamp, message))
+}
+
+/// The columns between the stamp and the message.
+#[derive(Clone, Copy, Debug, Default)]
+struct Columns<'a> {
+    level: Option<&'a str>,
+    thread: Option<&'a str>,
+    logger: Option<&'a str>,
+    code: Option<i32>,
+}
+
+impl<'a> Columns<'a> {
+    fn with(self, stamp: Stamp, message: &'a [u8]) -> Head<'a> {
+        Head { stamp, level: self.level, thread: self.thread, logger: self.logger, code: self.code, message }
+    }
+}
+
+/// One column, told by its shape.
+enum Column<'a> {
+    Level(&'a str),
+    Thread(&'a str),
+    Logger(&'a str),
+    Code(i32),
+}
+
+fn columns(input: &[u8]) -> IResult<&[u8], Columns<'_>> {
+    let (input, list) = many_m_n(0, MOST_COLUMNS, preceded(space0, column)).parse(input)?;
+    let mut columns = Columns::default();
+    for column in list {
+        match column {
+            Column::Level(text) => columns.level = columns.level.or(Some(text)),
+            Column::Thread(text) => columns.thread = columns.thread.or(Some(text)),
+            Column::Logger(text) => columns.logger = columns.logger.or(Some(text)),
+            Column::Code(code) => columns.code = columns.code.or(Some(code)),
+        }
+    }
+    let (message, _) = space0(input)?;
+    Ok((message, columns))
+}
+
+fn column(input: &[u8]) -> IResult<&[u8], Column<'_>> {
+    alt((
+        terminated(level, peek(alt((space1, tag(":"))))).map(Column::Level),
+        delimited(opt(char('[')), terminated(text(digit1), peek(alt((space1, tag("]"))))), opt(char(']')))
+            .map(Column::Thread),
+        terminated(code, char(':')).map(Column::Code),
+        terminated(logger, char(':')).map(Column::Logger),
+    ))
+    .parse(input)
+}
+
+/// `java.util.logging`'s levels, and the words that other layouts use for them.
+fn level(input: &[u8]) -> IResult<&[u8], &str> {
+    verify(text(take_while_m_n(4, 7, |b: u8| b.is_ascii_uppercase())), |word: &str| LEVELS.contains(&word)).parse(input)
+}
+
+/// An audit code such as `4042` or `-4`.
+fn code(input: &[u8]) -> IResult<&[u8], i32> {
+    nom::combinator::map_opt(
+        text(recognize((opt(char('-')), take_while_m_n(1, 6, |b: u8| b.is_ascii_digit())))),
+        |text| text.parse().ok(),
+    )
+    .parse(input)
+}
+
+/// A dotted Java name. The dot is required, so that the first word of a message with a colon is no logger.
+fn logger(input: &[u8]) -> IResult<&[u8], &str> {
+    let name = take_while1(|b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'$' | b'-'));
+    verify(text(name), |name: &str| name.contains('.')).parse(input)
+}
+
+/// A parser's bytes as text; all that is used here takes ASCII alone.
+fn text<'a, P>(parser: P) -> impl Parser<&'a [u8], Output = &'a str, Error = nom::error::Error<&'a [u8]>>
+where
+    P: Parser<&'a [u8], Output = &'a [u8], Error = nom::error::Error<&'a [u8]>>,
+{
+    nom::combinator::map_res(parser, std::str::from_utf8)
+}
+
+const fn is_stamp_byte(byte: u8) -> bool {
+    byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b':' | b'+' | b'-' | b'Z')
+}
+
+const LEVELS: [&str; 11] =
+    ["SEVERE", "WARNING", "INFO", "CONFIG", "FINE", "FINER", "FINEST", "ERROR", "WARN", "DEBUG", "TRACE"];
+/// Level, thread, logger and code, once each; one more for a column that a site repeats.
+const MOST_COLUMNS: usize = 5;
+/// The second's last digit, a fraction of nine digits and a zone: 17 bytes, and the blank behind them.
+const LONGEST_STAMP_TAIL: usize = 18;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Level, thread, logger, code and message of a line.
+    type Columns<'a> = (Option<&'a str>, Option<&'a str>, Option<&'a str>, Option<i32>, &'a str);
+
+    fn read(line: &str) -> Columns<'_> {
+        assert!(starts_record(line.as_bytes()), "{line}");
+        let head = head(line.as_bytes(), 0).unwrap();
+        (head.level, head.thread, head.logger, head.code, std::str::from_utf8(head.message).unwrap())
+    }
+
+    #[test]
+    fn lines_of_each_version() {
+        let cases: [(&str, Columns<'_>); 6] = [
+            (
+                "2014-01-21T10:09:02.666-0700 WARNING 1 com.l7tech.server.processcontroller.p: default may still be \
+                 starting, but API is throwing unexpected exceptions",
+                (
+                    Some("WARNING"),
+                    Some("1"),
+                    Some("com.l7tech.server.processcontroller.p"),
+                    None,
+                    "default may still be starting, but API is throwing unexpected exceptions",
+                ),
+            ),
+            (
+                "2020-02-14T10:43:11.801-0800 SEVERE  353 com.l7tech.server.SoapMessageProcessingServlet: Assertion not \
+                 available: x",
+                (
+                    Some("SEVERE"),
+                    Some("353"),
+                    Some("com.l7tech.server.SoapMessageProcessingServlet"),
+                    None,
+                    "Assertion not available: x",
+                ),
+            ),
+            (
+                "2021-05-17T15:19:00.041-0300 INFO    174 com.l7tech.server.policy.assertion.ServerAuditDetailAssertion: \
+                 -4: responseCode=404,body=",
+                (
+                    Some("INFO"),
+                    Some("174"),
+                    Some("com.l7tech.server.policy.assertion.ServerAuditDetailAssertion"),
+                    Some(-4),
+                    "responseCode=404,body=",
+                ),
+            ),
+            (
+                "2021-09-15T09:34:47.379+0200 INFO    1 com.l7tech.server.processcontroller.ProcessController: Getting \
+                 API port from x",
+                (
+                    Some("INFO"),
+                    Some("1"),
+                    Some("com.l7tech.server.processcontroller.ProcessController"),
+                    None,
+                    "Getting API port from x",
+                ),
+            ),
+            (
+                "2025-08-07T14:09:03.760-0500 WARNING 550 com.l7tech.server.message: Message was not processed: Error in \
+                 Assertion Processing (601)",
+                (
+                    Some("WARNING"),
+                    Some("550"),
+                    Some("com.l7tech.server.message"),
+                    None,
+                    "Message was not processed: Error in Assertion Processing (601)",
+                ),
+            ),
+            (
+                "2019-01-01T00:00:00.000Z WARNING 7 com.l7tech.server.policy.assertion.ServerEncapsulatedAssertion: \
+                 10050:Underlying policy fragment is invalid for x",
+                (
+                    Some("WARNING"),
+                    Some("7"),
+                    Some("com.l7tech.server.policy.assertion.ServerEncapsulatedAssertion"),
+                    Some(10050),
+                    "Underlying policy fragment is invalid for x",
+                ),
+            ),
+        ];
+        for (line, columns) in cases {
+            assert_eq!(read(line), columns, "{line}");
+        }
+    }
+
+    #[test]
+    fn columns_may_be_missing_or_moved() {
+        for (line, columns) in [
+            ("2021-05-17T15:19:00.041-0300 INFO 174 a.b: x", (Some("INFO"), Some("174"), Some("a.b"), None, "x")),
+            ("2021-05-17T15:19:00.041-0300 174 INFO a.b: x", (Some("INFO"), Some("174"), Some("a.b"), None, "x")),
+            ("2021-05-17T15:19:00.041-0300 174 a.b: 4042: x", (None, Some("174"), Some("a.b"), Some(4042), "x")),
+            ("2021-05-17T15:19:00,041 a.b: x", (None, None, Some("a.b"), None, "x")),
+            ("2021-05-17T15:19:00 4042: Problem: x", (None, None, None, Some(4042), "Problem: x")),
+            ("2021-05-17 15:19:00,041 [174] INFO a.b: x", (Some("INFO"), Some("174"), Some("a.b"), None, "x")),
+            ("2021-05-17T15:19:00.041Z Problem routing to x", (None, None, None, None, "Problem routing to x")),
+            ("2021-05-17T15:19:00.041Z ", (None, None, None, None, "")),
+        ] {
+            assert_eq!(read(line), columns, "{line}");
+        }
+    }
+
+    #[test]
+    fn stamps_inside_a_body_start_no_record_without_a_blank() {
+        for line in ["2021-05-17T15:19:00.041Z", "2021-05-17T15:19:00.041Z,ok", "\t2021-05-17T15:19:00.041Z x", "x"] {
+            assert!(!starts_record(line.as_bytes()), "{line}");
+        }
+    }
+}

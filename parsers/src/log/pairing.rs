@@ -1,0 +1,245 @@
+//! From reports to calls: what a thread wrote is put together, request by request.
+//!
+//! A call is logged once or twice. The two records come from the same thread and from different loggers, with the same URL
+//! and reason; the second may be hundreds of lines later. Each record is used once, oldest first, and a thread's next
+//! `Processing request` header ends the search.
+//!
+//! With batched auditing the header and the audit detail are written together when the request is done, so a record that
+//! is written at once may stand *before* its own header. Such an orphan is paired with the audit detail that follows a
+//! header within [`BATCH_GAP`].
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{
+    call::{FailedCall, Retry},
+    report::{Report, Source},
+    scan::LogCounts,
+};
+use crate::time::{NANOS_PER_MILLI, NANOS_PER_SECOND, Timestamp};
+
+/// The threads of one log and the calls they made.
+#[derive(Debug, Default)]
+pub(super) struct Pairing {
+    threads: HashMap<Box<str>, Thread>,
+    pub calls: Vec<FailedCall>,
+    pub retries: Vec<Retry>,
+    pub requests_by_service: BTreeMap<String, u64>,
+}
+
+/// What is known of a thread since its last header.
+#[derive(Debug, Default)]
+struct Thread {
+    service: Option<String>,
+    processing: Option<Timestamp>,
+    /// Calls that failed in this request.
+    failures: Vec<Pending>,
+    /// The last failure before the header, where nothing was paired with it.
+    orphan: Option<Pending>,
+    retries: Vec<Retry>,
+    /// How many of `retries` were written before the header.
+    earlier_retries: usize,
+}
+
+/// A call that a second record may still report.
+#[derive(Debug)]
+struct Pending {
+    call: usize,
+    source: Source,
+    paired: bool,
+}
+
+impl Pairing {
+    /// A `Processing request for service` line.
+    pub(super) fn header(&mut self, thread: Option<&str>, time: Timestamp, service: &str, counts: &mut LogCounts) {
+        self.count_service(service, counts);
+        let Some(name) = thread else { return };
+        let flushed = self.thread(name, counts).begin(time, service);
+        self.retries.extend(flushed);
+    }
+
+    /// A record that reports a failed call: the second one of a known call, or a new call.
+    pub(super) fn report(&mut self, report: Report, counts: &mut LogCounts) {
+        counts.failure_entries += 1;
+        let name = report.thread.clone().unwrap_or_default();
+        self.thread(&name, counts);
+        let Some(thread) = self.threads.get_mut(&*name) else { return };
+        if let Some(index) = thread.partner(&report, &self.calls) {
+            counts.paired += 1;
+            let Some(call) = self.calls.get_mut(index) else { return };
+            if call.service.is_none() || call.processing.is_none_or(|time| time < call.time) {
+                call.processing = thread.processing.or(call.processing);
+                call.service = thread.service.clone().or(call.service.take());
+            }
+            complete(call, report);
+            return;
+        }
+        let source = report.source.clone();
+        let mut call = report.into_call();
+        call.service.clone_from(&thread.service);
+        call.processing = thread.processing;
+        let (own, others) = thread.take_retries(&call);
+        call.retries = own;
+        self.retries.extend(others);
+        if thread.failures.len() == MOST_FAILURES {
+            thread.failures.remove(0);
+        }
+        thread.failures.push(Pending { call: self.calls.len(), source, paired: false });
+        self.calls.push(call);
+    }
+
+    /// An attempt that `HttpClient` repeats.
+    pub(super) fn retry(&mut self, retry: Retry, counts: &mut LogCounts) {
+        counts.retry_lines += 1;
+        let name = retry.thread.clone();
+        let Some(name) = name else { return self.retries.push(retry) };
+        let thread = self.thread(&name, counts);
+        if thread.retries.len() < MOST_RETRIES {
+            thread.retries.push(retry);
+        } else {
+            self.retries.push(retry);
+        }
+    }
+
+    /// Whether a duration stated by a thread could belong to a failed call.
+    pub(super) fn awaits_elapsed(&self, thread: Option<&str>) -> bool {
+        thread.and_then(|name| self.threads.get(name)).is_some_and(|thread| thread.failures.len() == 1)
+    }
+
+    /// A duration that a thread states. It is the failed call's where that is the request's only one.
+    pub(super) fn elapsed(&mut self, thread: Option<&str>, time: Timestamp, ms: u64) {
+        let Some(thread) = thread.and_then(|name| self.threads.get(name)) else { return };
+        let [failure] = thread.failures.as_slice() else { return };
+        let Some(call) = self.calls.get_mut(failure.call) else { return };
+        if call.elapsed_ms.is_none() && (0..=ELAPSED_WINDOW).contains(&time.since(call.time)) {
+            call.elapsed_ms = Some(ms);
+        }
+    }
+
+    /// The end of the log: attempts that no failure followed belong to calls that succeeded.
+    pub(super) fn finish(&mut self) {
+        self.forget_threads();
+        self.retries.sort_by_key(|retry| retry.line);
+    }
+
+    fn thread(&mut self, name: &str, counts: &mut LogCounts) -> &mut Thread {
+        if self.threads.len() >= MOST_THREADS && !self.threads.contains_key(name) {
+            counts.threads_forgotten += self.threads.len() as u64;
+            self.forget_threads();
+        }
+        if !self.threads.contains_key(name) {
+            self.threads.insert(name.into(), Thread::default());
+        }
+        self.threads.entry(name.into()).or_default()
+    }
+
+    fn forget_threads(&mut self) {
+        self.retries.extend(self.threads.drain().flat_map(|(_, thread)| thread.retries));
+    }
+
+    fn count_service(&mut self, service: &str, counts: &mut LogCounts) {
+        counts.requests += 1;
+        if let Some(count) = self.requests_by_service.get_mut(service) {
+            *count += 1;
+        } else if self.requests_by_service.len() < MOST_SERVICES {
+            self.requests_by_service.insert(service.to_owned(), 1);
+        } else {
+            counts.requests_of_uncounted_services += 1;
+        }
+    }
+}
+
+impl Thread {
+    /// Starts a request; gives back the attempts of the request before the last, which no failure followed.
+    fn begin(&mut self, time: Timestamp, service: &str) -> Vec<Retry> {
+        self.processing = Some(time);
+        let text = self.service.get_or_insert_default();
+        text.clear();
+        text.push_str(service);
+        self.orphan = self.failures.pop().filter(|last| !last.paired && !last.source.audit);
+        self.failures.clear();
+        let flushed = self.retries.drain(..self.earlier_retries).collect();
+        self.earlier_retries = self.retries.len();
+        flushed
+    }
+
+    /// The call that the report is the second record of.
+    fn partner(&mut self, report: &Report, calls: &[FailedCall]) -> Option<usize> {
+        let window = if report.thread.is_some() { PAIR_WINDOW } else { PAIR_WINDOW_WITHOUT_THREAD };
+        let same = |pending: &Pending| {
+            !pending.paired
+                && pending.source.differs(&report.source)
+                && calls.get(pending.call).is_some_and(|call| {
+                    call.url == report.url
+                        && call.message == report.reason
+                        && (0..=window).contains(&report.stamp.time.since(call.time))
+                })
+        };
+        if let Some(pending) = self.failures.iter_mut().find(|pending| same(pending)) {
+            pending.paired = true;
+            return Some(pending.call);
+        }
+        let orphan = self.orphan.take().filter(|_| self.failures.is_empty())?;
+        if !(report.source.audit && self.batched(report.stamp.time) && same(&orphan)) {
+            return None;
+        }
+        let call = orphan.call;
+        self.failures.push(Pending { paired: true, ..orphan });
+        Some(call)
+    }
+
+    /// The attempts that belong to a call, and those that belong to a call before it which succeeded.
+    fn take_retries(&mut self, call: &FailedCall) -> (Vec<Retry>, Vec<Retry>) {
+        let earlier = std::mem::take(&mut self.earlier_retries);
+        let batched = self.batched(call.time);
+        let mut number = 0;
+        std::mem::take(&mut self.retries).into_iter().partition(|retry| {
+            number += 1;
+            (number > earlier || batched)
+                && retry
+                    .target
+                    .as_ref()
+                    .is_none_or(|target| (&target.host, target.port) == (&call.target.host, call.target.port))
+                && (0..=RETRY_WINDOW).contains(&call.time.since(retry.time))
+        })
+    }
+
+    /// Whether a record follows the header so closely that both may have been written together, after the fact.
+    fn batched(&self, time: Timestamp) -> bool {
+        self.processing.is_some_and(|processing| (0..=BATCH_GAP).contains(&time.since(processing)))
+    }
+}
+
+/// Adds what only the second record says.
+fn complete(call: &mut FailedCall, report: Report) {
+    let second = report.into_call();
+    call.also = Some(second.entry);
+    if call.exceptions.len() < second.exceptions.len() {
+        call.exceptions = second.exceptions;
+    }
+    if call.symptom == super::Symptom::Other {
+        call.symptom = second.symptom;
+    }
+    call.phase = call.phase.or(second.phase);
+    call.remote = call.remote.or(second.remote);
+    call.timeout_ms = call.timeout_ms.or(second.timeout_ms);
+    call.premature_end = call.premature_end.or(second.premature_end);
+}
+
+/// The second record of a call comes with the policy's further assertions, which may route once more before they end.
+const PAIR_WINDOW: i64 = 60 * NANOS_PER_SECOND;
+/// Without a thread, other calls stand between: only records that are written together are put together.
+const PAIR_WINDOW_WITHOUT_THREAD: i64 = 2 * NANOS_PER_SECOND;
+/// Header and details of a finished request are written in one go.
+const BATCH_GAP: i64 = 20 * NANOS_PER_MILLI;
+/// Attempts end at the latest with their timeouts; five minutes hold several of the longest in use.
+const RETRY_WINDOW: i64 = 300 * NANOS_PER_SECOND;
+/// A duration is stated by the assertion after the routing one.
+const ELAPSED_WINDOW: i64 = 10 * NANOS_PER_SECOND;
+/// Thread numbers in use at one time are some hundreds; a log over many restarts sees thousands.
+const MOST_THREADS: usize = 1 << 16;
+/// Failures of one request that wait for a second record; a policy tries a handful of times.
+const MOST_FAILURES: usize = 64;
+/// Attempts of one call; `HttpClient` makes three by default.
+const MOST_RETRIES: usize = 64;
+/// Published services; a gateway has hundreds.
+const MOST_SERVICES: usize = 1 << 14;

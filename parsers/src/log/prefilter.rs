@@ -1,0 +1,99 @@
+//! The fixed phrases that make a line worth reading.
+
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
+/// What a phrase announces; the greater one decides where a line holds several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phrase {
+    /// A duration.
+    Elapsed,
+    /// The start of a request.
+    Request,
+    /// An attempt that is repeated.
+    Retry,
+    /// A failed call.
+    Failure,
+}
+
+/// Walks over the phrases of a text, line by line.
+#[derive(Debug)]
+pub(super) struct Phrases<'a> {
+    text: &'a [u8],
+    /// Start, end and meaning of the first phrase not passed yet.
+    next: Option<(usize, usize, Phrase)>,
+}
+
+impl<'a> Phrases<'a> {
+    pub(super) fn new(text: &'a [u8]) -> Self {
+        Self { text, next: search(text, 0) }
+    }
+
+    /// The strongest phrase that ends by `limit` in the line that ends at `line_end`. Lines are asked for in order.
+    pub(super) fn of_line(&mut self, limit: usize, line_end: usize) -> Option<Phrase> {
+        let mut strongest = None;
+        while let Some((_, end, phrase)) = self.next.filter(|(start, ..)| *start < line_end) {
+            if end <= limit {
+                strongest = strongest.max(Some(phrase));
+            }
+            let done = end > limit || phrase == Phrase::Failure;
+            self.next = search(self.text, if done { line_end } else { end });
+        }
+        strongest
+    }
+}
+
+fn search(text: &[u8], from: usize) -> Option<(usize, usize, Phrase)> {
+    let found = SEARCH.find(text.get(from..)?)?;
+    let (_, phrase) = PHRASES.get(found.pattern().as_usize())?;
+    Some((from + found.start(), from + found.end(), *phrase))
+}
+
+static SEARCH: LazyLock<AhoCorasick> =
+    LazyLock::new(|| AhoCorasick::new(PHRASES.map(|(text, _)| text)).expect("a handful of constant phrases"));
+
+/// Codes, levels and obfuscated class names differ between sites and builds; these texts do not.
+const PHRASES: [(&str, Phrase); 12] = [
+    ("Problem routing to ", Phrase::Failure),
+    ("Unable to obtain HTTP response from ", Phrase::Failure),
+    ("GenericHttpException", Phrase::Failure),
+    ("I/O exception (", Phrase::Retry),
+    ("Processing request for service", Phrase::Request),
+    ("finished in ", Phrase::Elapsed),
+    ("completed in ", Phrase::Elapsed),
+    ("took ", Phrase::Elapsed),
+    ("latency", Phrase::Elapsed),
+    ("Latency", Phrase::Elapsed),
+    ("elapsed", Phrase::Elapsed),
+    ("duration", Phrase::Elapsed),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_strongest_phrase_of_each_line() {
+        let text =
+            b"took I/O exception (\nnothing\nlatency Problem routing to Unable to obtain HTTP response from \ntook \n";
+        let mut phrases = Phrases::new(text);
+        let mut start = 0;
+        let found: Vec<_> = text
+            .split_inclusive(|byte| *byte == b'\n')
+            .map(|line| {
+                start += line.len();
+                phrases.of_line(start, start)
+            })
+            .collect();
+        assert_eq!(found, [Some(Phrase::Retry), None, Some(Phrase::Failure), Some(Phrase::Elapsed)]);
+    }
+
+    #[test]
+    fn what_is_not_kept_of_a_line_is_not_searched() {
+        let text = b"xx took x\ntook ";
+        let mut phrases = Phrases::new(text);
+        assert_eq!(phrases.of_line(5, 10), None);
+        assert_eq!(phrases.of_line(15, 15), Some(Phrase::Elapsed));
+    }
+}

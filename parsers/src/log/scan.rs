@@ -1,0 +1,69 @@
+//! What a scan of one log file is given and what it yields.
+
+use std::collections::BTreeMap;
+
+use super::call::{FailedCall, Retry};
+use crate::time::Timestamp;
+
+/// How to read a log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogOptions {
+    /// Seconds east of UTC for stamps that name no zone; `None` takes them for UTC.
+    pub default_zone: Option<i32>,
+}
+
+/// What one log file holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LogScan {
+    /// The failed calls, in the order of their first entries.
+    pub calls: Vec<FailedCall>,
+    /// Attempts that `HttpClient` repeated and whose thread reported no failure afterwards: the call succeeded.
+    pub retries: Vec<Retry>,
+    /// What was read, and what could not be.
+    pub counts: LogCounts,
+    /// The earliest stamp among the first record, the last one and those that were read in full.
+    pub first: Option<Timestamp>,
+    /// The latest stamp among the same.
+    pub last: Option<Timestamp>,
+    /// Requests by service, from the `Processing request for service` lines.
+    pub requests_by_service: BTreeMap<String, u64>,
+}
+
+/// Counts of a scan. Every line that holds a phrase of the grammar ends in one of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogCounts {
+    /// Bytes fed.
+    pub bytes: u64,
+    /// Lines, the last one without a line end included.
+    pub lines: u64,
+    /// Records: lines that start with a stamp.
+    pub records: u64,
+    /// Lines that continue a record.
+    pub continuation_lines: u64,
+    /// Lines before the first record.
+    pub orphan_lines: u64,
+    /// `Processing request for service` lines.
+    pub requests: u64,
+    /// Those of services beyond the bound on how many are told apart.
+    pub requests_of_uncounted_services: u64,
+    /// Entries that report a failed call.
+    pub failure_entries: u64,
+    /// Those that are the second report of a call.
+    pub paired: u64,
+    /// `I/O exception (…) caught when …` lines.
+    pub retry_lines: u64,
+    /// Lines with a phrase that fit no grammar: the stamp names no instant.
+    pub bad_heads: u64,
+    /// Lines with a phrase in text that no record precedes: nothing says when.
+    pub without_time: u64,
+    /// Records with a phrase of a failure but without a URL that names a host.
+    pub without_url: u64,
+    /// Records whose phrase stands in text that the gateway quotes, such as a response body.
+    pub quoted: u64,
+    /// Lines longer than what is kept of a line.
+    pub oversize_lines: u64,
+    /// Continuation lines of failure entries beyond what is kept of an entry.
+    pub lines_beyond_bound: u64,
+    /// Threads whose state was dropped because there were too many.
+    pub threads_forgotten: u64,
+}

@@ -1,0 +1,239 @@
+//! Stack traces: the exceptions they name, the texts of these, and what the gateway was doing.
+//!
+//! The product's own frames are obfuscated and differ per build. Only frames of the JDK and of Apache `HttpClient`, which
+//! are public, are read.
+
+use super::call::Phase;
+
+/// What a trace says, gathered line by line.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Trace {
+    /// Exception classes, outermost first.
+    pub classes: Vec<String>,
+    /// Their texts, where they have one.
+    pub texts: Vec<String>,
+    /// The innermost activity that a frame shows.
+    pub phase: Option<Phase>,
+    suppressed: bool,
+}
+
+impl Trace {
+    /// Takes one line of a record: of its continuation, or the part of its head line from an exception's name on. A line
+    /// that is flattened is taken apart at its frames.
+    pub(super) fn line(&mut self, line: &str) {
+        let mut rest = line;
+        while let Some((before, frame, after)) = split_frame(rest) {
+            self.text(before);
+            self.frame(frame);
+            rest = after;
+        }
+        self.text(rest);
+    }
+
+    /// An exception's line: `Caused by: class: text` or `class: text`.
+    fn text(&mut self, text: &str) {
+        let text = text.trim();
+        if text.starts_with("Suppressed: ") {
+            self.suppressed = true;
+            return;
+        }
+        let caused = text.strip_prefix("Caused by: ");
+        self.suppressed &= caused.is_none();
+        let Some((class, message)) = exception(caused.unwrap_or(text), caused.is_some()) else { return };
+        if self.suppressed || self.classes.len() == MOST_EXCEPTIONS {
+            return;
+        }
+        // The head line and the trace's first line name the same exception.
+        if self.classes.last().is_none_or(|last| last != class) || caused.is_some() {
+            self.classes.push(class.to_owned());
+        }
+        if !message.is_empty() {
+            self.texts.push(message.to_owned());
+        }
+    }
+
+    fn frame(&mut self, frame: &str) {
+        if self.suppressed {
+            return;
+        }
+        // `java.base/sun.nio.ch.NioSocketImpl.implRead` → class `NioSocketImpl`, method `implRead`.
+        let name = frame.rsplit('/').next().unwrap_or(frame);
+        let mut parts = name.rsplit('.');
+        let (Some(method), Some(class)) = (parts.next(), parts.next()) else { return };
+        let shown = FRAMES.iter().find(|(classes, methods, _)| {
+            classes.iter().any(|known| class.starts_with(known))
+                && methods.iter().any(|known| method.starts_with(known))
+        });
+        let shown = shown.map(|(_, _, phase)| *phase);
+        if rank(shown) > rank(self.phase) {
+            self.phase = shown;
+        }
+    }
+}
+
+/// Class and text of `class: text`, `class` or `class invoking URL: text` (CXF). A name counts by its ending and its
+/// package; behind `Caused by: ` it needs no package.
+pub(super) fn exception(line: &str, caused: bool) -> Option<(&str, &str)> {
+    let end =
+        line.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '$' | '/'))).unwrap_or(line.len());
+    let (class, rest) = line.split_at_checked(end)?;
+    let class = class.rsplit('/').next()?;
+    let named = ENDINGS.iter().any(|ending| class.ends_with(ending)) && (caused || class.contains('.'));
+    if !named {
+        return None;
+    }
+    let text = match rest.strip_prefix(": ") {
+        Some(text) => text,
+        None if rest.starts_with(" invoking ") => rest.split_once(": ").map_or("", |(_, text)| text),
+        None => "",
+    };
+    Some((class, text.trim()))
+}
+
+/// The text before the first frame of a flattened trace.
+pub(super) fn before_frames(text: &str) -> &str {
+    split_frame(text).map_or(text, |(before, _, _)| before).trim_end()
+}
+
+/// Splits at the first ` at package.Class.method(`: what stands before it, the method with its class, what follows the
+/// closing parenthesis.
+fn split_frame(text: &str) -> Option<(&str, &str, &str)> {
+    let mut from = 0;
+    while let Some(at) = text.get(from..)?.find("at ").map(|at| at + from) {
+        let name = text.get(at + 3..)?;
+        let end = name
+            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '$' | '/' | '@' | '<' | '>' | '-')));
+        let before = text.get(..at)?;
+        let (frame, rest) = name.split_at_checked(end.unwrap_or(name.len()))?;
+        if rest.starts_with('(') && frame.contains('.') && (before.is_empty() || before.ends_with([' ', '\t'])) {
+            let after = rest.find(')').and_then(|close| rest.get(close + 1..)).unwrap_or_default();
+            return Some((before, frame, after));
+        }
+        from = at + 3;
+    }
+    None
+}
+
+/// Of two activities that frames of one trace show, the one lower in the stack.
+const fn rank(phase: Option<Phase>) -> u8 {
+    match phase {
+        None => 0,
+        Some(Phase::AwaitResponse) => 1,
+        Some(Phase::SendRequest) => 2,
+        Some(Phase::ReadBody) => 3,
+        Some(Phase::Connect) => 4,
+        Some(Phase::TlsHandshake) => 5,
+    }
+}
+
+/// Starts of class names, starts of method names, and what the frame shows.
+const FRAMES: [(&[&str], &[&str], Phase); 8] = [
+    (
+        &["SSLSocketImpl", "HandshakeContext"],
+        &["startHandshake", "performInitialHandshake", "readHandshakeRecord"],
+        Phase::TlsHandshake,
+    ),
+    (
+        &["NioSocketImpl", "PlainSocketImpl", "AbstractPlainSocketImpl", "DualStackPlainSocketImpl"],
+        &["implConnect", "connect", "timedFinishConnect", "socketConnect", "doConnect"],
+        Phase::Connect,
+    ),
+    (
+        &["DefaultHttpClientConnectionOperator", "DefaultClientConnectionOperator", "PlainConnectionSocketFactory"],
+        &["connect", "openConnection"],
+        Phase::Connect,
+    ),
+    (&["ContentLengthInputStream", "ChunkedInputStream", "IdentityInputStream"], &["read", "close"], Phase::ReadBody),
+    (&["NioSocketImpl", "SocketOutputStream"], &["implWrite", "socketWrite"], Phase::SendRequest),
+    (&["HttpRequestExecutor"], &["doSendRequest"], Phase::SendRequest),
+    (&["HttpRequestExecutor"], &["doReceiveResponse"], Phase::AwaitResponse),
+    (
+        &["DefaultBHttpClientConnection", "AbstractHttpClientConnection", "CPoolProxy", "DefaultHttpResponseParser"],
+        &["receiveResponseHeader", "parseHead"],
+        Phase::AwaitResponse,
+    ),
+];
+/// How the names of throwables end.
+const ENDINGS: [&str; 3] = ["Exception", "Error", "Throwable"];
+/// A chain of causes is a handful long; more is no trace.
+const MOST_EXCEPTIONS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(lines: &str) -> Trace {
+        let mut trace = Trace::default();
+        lines.lines().for_each(|line| trace.line(line));
+        trace
+    }
+
+    #[test]
+    fn a_chain_with_frames() {
+        let trace = read(
+            "com.l7tech.common.http.GenericHttpException: Unable to obtain HTTP response from http://h/: Connection reset\n\
+             \tat com.l7tech.common.http.prov.apache.components.f.getResponse(Unknown Source)\n\
+             \tat java.base/java.lang.Thread.run(Thread.java:840)\n\
+             Caused by: java.net.SocketException: Connection reset\n\
+             \tat java.base/sun.nio.ch.NioSocketImpl.implRead(NioSocketImpl.java:328)\n\
+             \tat org.apache.http.protocol.HttpRequestExecutor.doReceiveResponse(HttpRequestExecutor.java:272)\n\
+             \t... 6 more",
+        );
+        assert_eq!(trace.classes, ["com.l7tech.common.http.GenericHttpException", "java.net.SocketException"]);
+        assert_eq!(trace.texts.last().map(String::as_str), Some("Connection reset"));
+        assert_eq!(trace.phase, Some(Phase::AwaitResponse));
+    }
+
+    #[test]
+    fn a_flattened_trace() {
+        let trace = read(
+            "a.b.GenericHttpException: x: Connection reset at a.b.f.getResponse(Unknown Source) at c.D.<init>(D.java:1) \
+             Caused by: java.net.SocketException: Connection reset at java.base/sun.nio.ch.NioSocketImpl.implWrite(N.java:1)",
+        );
+        assert_eq!(trace.classes, ["a.b.GenericHttpException", "java.net.SocketException"]);
+        assert_eq!(trace.phase, Some(Phase::SendRequest));
+    }
+
+    #[test]
+    fn what_was_suppressed_is_no_cause() {
+        let trace = read(
+            "a.b.MainException: x\n\tat a.b.C.d(Unknown Source)\n\tSuppressed: a.b.CloseException: y\n\
+             \t\tat java.base/sun.nio.ch.NioSocketImpl.implWrite(N.java:1)\nCaused by: a.b.DeepError",
+        );
+        assert_eq!(trace.classes, ["a.b.MainException", "a.b.DeepError"]);
+        assert_eq!(trace.phase, None);
+    }
+
+    #[test]
+    fn phases_of_the_public_frames() {
+        for (frame, phase) in [
+            ("java.base/sun.nio.ch.NioSocketImpl.implRead", None),
+            ("java.base/sun.nio.ch.NioSocketImpl.implConnect", Some(Phase::Connect)),
+            ("java.base/sun.nio.ch.NioSocketImpl.timedFinishConnect", Some(Phase::Connect)),
+            ("java.net.PlainSocketImpl.socketConnect", Some(Phase::Connect)),
+            ("java.net.SocketOutputStream.socketWrite0", Some(Phase::SendRequest)),
+            ("java.base/sun.nio.ch.NioSocketImpl.implWrite", Some(Phase::SendRequest)),
+            ("org.apache.http.protocol.HttpRequestExecutor.doSendRequest", Some(Phase::SendRequest)),
+            ("org.apache.http.protocol.HttpRequestExecutor.doReceiveResponse", Some(Phase::AwaitResponse)),
+            ("org.apache.http.impl.DefaultBHttpClientConnection.receiveResponseHeader", Some(Phase::AwaitResponse)),
+            ("org.apache.http.impl.io.ContentLengthInputStream.read", Some(Phase::ReadBody)),
+            ("org.apache.http.impl.io.ChunkedInputStream.getChunkSize", None),
+            ("org.apache.http.impl.io.ChunkedInputStream.read", Some(Phase::ReadBody)),
+            ("java.base/sun.security.ssl.SSLSocketImpl.startHandshake", Some(Phase::TlsHandshake)),
+            ("org.apache.http.conn.socket.PlainConnectionSocketFactory.connectSocket", Some(Phase::Connect)),
+        ] {
+            assert_eq!(read(&format!("\tat {frame}(X.java:1)")).phase, phase, "{frame}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_no_exceptions() {
+        for line in ["Error: x", "Exception", "{\"Error\": 1}", "some text: x", "at x"] {
+            assert_eq!(exception(line, false), None, "{line}");
+        }
+        assert_eq!(
+            exception("SSLProtocolException invoking https://localhost:2124/ssg: The size", true),
+            Some(("SSLProtocolException", "The size"))
+        );
+    }
+}

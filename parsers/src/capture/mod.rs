@@ -8,6 +8,8 @@ mod error;
 pub mod frame;
 mod pcap;
 mod pcapng;
+#[cfg(test)]
+mod testing;
 mod walker;
 
 pub use error::CaptureError;

@@ -115,3 +115,106 @@ impl Layout {
 fn is_zero(block: &LegacyPcapBlock<'_>) -> bool {
     block.origlen == 0 && block.caplen == 0 && block.ts_sec == 0 && block.ts_usec == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::testing::{Order, cut_everywhere, pcap_header, pcap_record, walk},
+        *,
+    };
+
+    const MICROS: u32 = 0xa1b2_c3d4;
+    const NANOS: u32 = 0xa1b2_3c4d;
+
+    fn file(order: Order, magic: u32) -> Vec<u8> {
+        let records =
+            [pcap_record(order, 1_700_000_000, 123_456, 1_500, b"snapped"), pcap_record(order, 0xffff_ffff, 0, 0, b"")];
+        [pcap_header(order, magic, 262_144, 1), records.concat()].concat()
+    }
+
+    #[test]
+    fn both_orders_and_both_resolutions() {
+        for order in [Order::Little, Order::Big] {
+            for (magic, nanos) in [(MICROS, 123_456_000), (NANOS, 123_456)] {
+                let (walker, frames, result) = walk(&file(order, magic));
+                assert_eq!(result, Ok(24 + 16 + 7 + 16));
+                let [first, second] = frames[..] else { panic!("{frames:?}") };
+                assert_eq!(first.time, Timestamp::from_parts(1_700_000_000, nanos));
+                assert_eq!((first.number, first.offset, first.captured, first.original), (1, 40, 7, 1_500));
+                // Seconds are unsigned: 2106, not 1969.
+                assert_eq!(second.time, Timestamp::from_parts(4_294_967_295, 0));
+                assert_eq!((second.number, second.offset, second.captured, second.original), (2, 63, 0, 0));
+                let [interface] = walker.interfaces() else { panic!("{walker:?}") };
+                assert_eq!((interface.link, interface.snap_length), (LinkType::ETHERNET, 262_144));
+            }
+        }
+    }
+
+    #[test]
+    fn modified_records_are_eight_bytes_longer() {
+        let mut bytes = pcap_header(Order::Little, 0xa1b2_cd34, 65_535, 113);
+        bytes.extend(Order::Little.words(&[7, 8, 2, 3, 0xffff_ffff, 0xffff_ffff]));
+        bytes.extend(b"ab");
+        let (walker, frames, result) = walk(&bytes);
+        assert_eq!(result, Ok(bytes.len()));
+        assert_eq!((frames[0].offset, frames[0].time), (48, Timestamp::from_parts(7, 8_000)));
+        assert_eq!(walker.interfaces()[0].link, LinkType::LINUX_SLL);
+        cut_everywhere(&bytes);
+    }
+
+    #[test]
+    fn the_link_type_is_half_of_its_field() {
+        // tcpdump -y with a frame check sequence of four bytes: the upper bits say so.
+        let (walker, _, _) = walk(&pcap_header(Order::Little, MICROS, 0, 0x4400_0001));
+        assert_eq!(walker.interfaces()[0].link, LinkType::ETHERNET);
+    }
+
+    #[test]
+    fn every_cut_is_named() {
+        cut_everywhere(&file(Order::Little, MICROS));
+        cut_everywhere(&file(Order::Big, NANOS));
+    }
+
+    #[test]
+    fn a_length_that_lies_ends_the_walk_before_more_is_read() {
+        for order in [Order::Little, Order::Big] {
+            let mut bytes = file(order, MICROS);
+            let offset = bytes.len() as u64;
+            bytes.extend(order.words(&[1, 0, USUAL_LIMIT + 1, 60]));
+            let (walker, frames, result) = walk(&bytes);
+            assert_eq!(frames.len(), 2);
+            assert_eq!(result, Err(CaptureError::FrameLength { offset, limit: USUAL_LIMIT, found: USUAL_LIMIT + 1 }));
+            assert_eq!(walker.offset(), offset);
+            // The same when the bytes are there.
+            bytes.resize(bytes.len() + USUAL_LIMIT as usize + 1, 0);
+            assert_eq!(
+                walk(&bytes).2,
+                Err(CaptureError::FrameLength { offset, limit: USUAL_LIMIT, found: USUAL_LIMIT + 1 })
+            );
+        }
+    }
+
+    #[test]
+    fn the_longest_frames_are_those_of_the_snap_length() {
+        for (snap_length, longest) in [(96, USUAL_LIMIT), (1 << 20, 1 << 20), (u32::MAX, 1 << 24)] {
+            let header = pcap_header(Order::Little, MICROS, snap_length, 1);
+            let record = pcap_record(Order::Little, 1, 0, longest, &vec![0; longest as usize]);
+            let (_, frames, result) = walk(&[header.clone(), record].concat());
+            assert_eq!((frames.len(), result.is_ok()), (1, true));
+            let record = Order::Little.words(&[1, 0, longest + 1, 1]);
+            let error = CaptureError::FrameLength { offset: 24, limit: longest, found: longest + 1 };
+            assert_eq!(walk(&[header, record].concat()).2, Err(error));
+        }
+    }
+
+    #[test]
+    fn a_tail_of_zeros_is_no_frame() {
+        let mut bytes = file(Order::Little, MICROS);
+        let offset = bytes.len() as u64;
+        bytes.resize(bytes.len() + 4096, 0);
+        let (_, frames, result) = walk(&bytes);
+        assert_eq!((frames.len(), result), (2, Err(CaptureError::Zeros { offset })));
+    }
+
+    const USUAL_LIMIT: u32 = 262_144;
+}

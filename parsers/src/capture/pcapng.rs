@@ -3,12 +3,15 @@
 //! A block's two lengths are checked here and the parser is given that block alone, so that it can never ask for more
 //! bytes than the file has. The values of options are read here too: the parser takes them for little-endian.
 
+mod packets;
+#[cfg(test)]
+mod tests;
+
 use pcap_parser::{
-    Block, EnhancedPacketBlock, InterfaceDescriptionBlock, InterfaceStatisticsBlock, PcapNGOption, SimplePacketBlock,
-    parse_block_be, parse_block_le,
+    Block, InterfaceDescriptionBlock, InterfaceStatisticsBlock, PcapNGOption, parse_block_be, parse_block_le,
 };
 
-use super::{CaptureError, Interface, LONGEST_FRAME, LinkType, Step, Stored, clock::Clock, frame_limit};
+use super::{CaptureError, Interface, LONGEST_FRAME, LinkType, Step, clock::Clock, frame_limit};
 
 /// The section that the walk is in.
 #[derive(Debug)]
@@ -94,60 +97,6 @@ impl Section {
             _ => return Ok(place.other()),
         };
         Ok(Step::Frame(stored))
-    }
-
-    fn enhanced(
-        &self,
-        packet: &EnhancedPacketBlock<'_>,
-        place: Place,
-        interfaces: &[Interface],
-    ) -> Result<Stored, CaptureError> {
-        let (clock, interface, described) = self.interface(packet.if_id, place, interfaces)?;
-        place.check(packet.caplen, described)?;
-        Ok(Stored {
-            length: place.length as usize,
-            data: ENHANCED_HEADER,
-            captured: packet.caplen,
-            original: packet.origlen,
-            time: Some(clock.time(stamp(packet.ts_high, packet.ts_low))),
-            interface,
-        })
-    }
-
-    /// A simple packet belongs to the section's first interface, whose snap length bounds it; it states no captured length.
-    fn simple(
-        &self,
-        packet: &SimplePacketBlock<'_>,
-        place: Place,
-        interfaces: &[Interface],
-    ) -> Result<Stored, CaptureError> {
-        let (_, interface, described) = self.interface(0, place, interfaces)?;
-        let snap = if described.snap_length == 0 { u32::MAX } else { described.snap_length };
-        let captured = packet.origlen.min(snap).min(packet.data.len() as u32);
-        place.check(captured, described)?;
-        let original = packet.origlen;
-        Ok(Stored { length: place.length as usize, data: SIMPLE_HEADER, captured, original, time: None, interface })
-    }
-
-    /// The packet block of the format's first years, which the parser does not know.
-    fn obsolete(&self, body: &[u8], place: Place, interfaces: &[Interface]) -> Result<Stored, CaptureError> {
-        let Some((head, data)) = body.split_first_chunk::<20>() else { return Err(place.content()) };
-        let &[i0, i1, _, _, h0, h1, h2, h3, l0, l1, l2, l3, c0, c1, c2, c3, o0, o1, o2, o3] = head;
-        let id = if self.big_endian { u16::from_be_bytes([i0, i1]) } else { u16::from_le_bytes([i0, i1]) };
-        let (clock, interface, described) = self.interface(id.into(), place, interfaces)?;
-        let captured = self.u32([c0, c1, c2, c3]);
-        place.check(captured, described)?;
-        if captured as usize > data.len() {
-            return Err(place.content());
-        }
-        Ok(Stored {
-            length: place.length as usize,
-            data: OBSOLETE_HEADER,
-            captured,
-            original: self.u32([o0, o1, o2, o3]),
-            time: Some(clock.time(stamp(self.u32([h0, h1, h2, h3]), self.u32([l0, l1, l2, l3])))),
-            interface,
-        })
     }
 
     fn describe(
@@ -240,12 +189,9 @@ fn option<'o>(options: &'o [PcapNGOption<'_>], code: u16) -> Option<&'o [u8]> {
         .ok()
 }
 
-const fn stamp(high: u32, low: u32) -> u64 {
-    (high as u64) << 32 | low as u64
-}
-
 const BYTE_ORDER_LITTLE: [u8; 4] = [0x4d, 0x3c, 0x2b, 0x1a];
 const BYTE_ORDER_BIG: [u8; 4] = [0x1a, 0x2b, 0x3c, 0x4d];
+/// The packet block of the format's first years.
 const OBSOLETE_PACKET: u32 = 2;
 
 const END_OF_OPTIONS: u16 = 0;
@@ -253,13 +199,6 @@ const IF_NAME: u16 = 2;
 const IF_TSRESOL: u16 = 9;
 const IF_TSOFFSET: u16 = 14;
 const ISB_IFDROP: u16 = 5;
-
-/// Bytes before the frame in an enhanced packet block.
-const ENHANCED_HEADER: usize = 28;
-/// Bytes before the frame in a simple packet block.
-const SIMPLE_HEADER: usize = 12;
-/// Bytes before the frame in an obsolete packet block.
-const OBSOLETE_HEADER: usize = 28;
 
 /// Type, length, length.
 const SMALLEST_BLOCK: u32 = 12;

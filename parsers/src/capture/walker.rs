@@ -133,3 +133,101 @@ pub fn looks_like_capture(first_bytes: &[u8]) -> bool {
         None => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::testing::{Order, enhanced, interface, pcap_header, pcap_record, section, walk, walk_in_chunks},
+        *,
+    };
+
+    fn pcap() -> Vec<u8> {
+        let mut bytes = pcap_header(Order::Little, 0xa1b2_c3d4, 65_535, 1);
+        for number in 0..20 {
+            bytes.extend(pcap_record(Order::Little, 100 + number, number, 60, &vec![0xaa; number as usize * 7]));
+        }
+        bytes
+    }
+
+    fn pcapng() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (order, stamp) in [(Order::Little, 5_000_000), (Order::Big, 6_000_000)] {
+            bytes.extend(section(order));
+            bytes.extend(interface(order, 1, 0, &[]));
+            for length in 0..20 {
+                bytes.extend(enhanced(order, 0, stamp + length, 60, &vec![0xbb; length as usize]));
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn chunks_of_any_size_equal_the_whole() {
+        for bytes in [pcap(), pcapng()] {
+            let (whole_walker, whole, result) = walk(&bytes);
+            assert_eq!(result, Ok(bytes.len()));
+            for chunk in 1..bytes.len() {
+                let (walker, frames, result) = walk_in_chunks(&bytes, chunk);
+                assert_eq!((frames.as_slice(), result), (whole.as_slice(), Ok(())), "chunks of {chunk}");
+                assert_eq!(walker.interfaces(), whole_walker.interfaces());
+                assert_eq!((walker.frames(), walker.offset()), (whole.len() as u64, bytes.len() as u64));
+            }
+        }
+    }
+
+    #[test]
+    fn frames_lie_where_they_were_put() {
+        let bytes = pcap();
+        let (_, frames, _) = walk(&bytes);
+        assert_eq!(frames.len(), 20);
+        for (index, frame) in frames.iter().enumerate() {
+            assert_eq!(frame.number, index as u64 + 1);
+            assert_eq!(bytes[frame.offset..][..frame.captured as usize], vec![0xaa; index * 7]);
+        }
+    }
+
+    #[test]
+    fn more_bytes_wanted_is_no_error() {
+        let bytes = pcap();
+        let mut walker = Walker::new();
+        let mut frames = Vec::new();
+        assert_eq!(walker.walk(&[], false, &mut frames), Ok(0));
+        assert_eq!(walker.walk(&bytes[..3], false, &mut frames), Ok(0));
+        assert_eq!(walker.walk(&bytes[..24 + 15], false, &mut frames), Ok(24));
+        assert_eq!(frames, []);
+    }
+
+    #[test]
+    fn an_empty_file_is_a_cut_one() {
+        assert_eq!(walk(&[]).2, Err(CaptureError::Cut { offset: 0, expected: 4, found: 0 }));
+    }
+
+    #[test]
+    fn a_foreign_file_is_named_by_its_first_bytes() {
+        assert_eq!(walk(b"2026-01-01 log").2, Err(CaptureError::UnknownFormat { found: *b"2026" }));
+    }
+
+    #[test]
+    fn an_error_is_met_again_at_the_same_place() {
+        let mut bytes = pcap();
+        let good = bytes.len();
+        bytes.extend([0; 16]);
+        let mut walker = Walker::new();
+        let mut frames = Vec::new();
+        let error = CaptureError::Zeros { offset: good as u64 };
+        assert_eq!(walker.walk(&bytes, true, &mut frames), Err(error));
+        assert_eq!(walker.walk(&bytes[good..], true, &mut frames), Err(error));
+        assert_eq!((frames.len(), walker.frames()), (20, 20));
+    }
+
+    #[test]
+    fn captures_are_known_by_their_first_bytes() {
+        for bytes in [pcap(), pcapng(), pcap_header(Order::Big, 0xa1b2_3c4d, 0, 0)] {
+            assert!(looks_like_capture(&bytes));
+            assert!(looks_like_capture(&bytes[..4]));
+            assert!(!looks_like_capture(&bytes[..3]));
+        }
+        assert!(!looks_like_capture(b"\n\r\r\nno capture"));
+        assert!(!looks_like_capture(b"Nov 20 23:54:31"));
+    }
+}

@@ -76,8 +76,8 @@ mod tests {
     #[test]
     fn binary_resolutions() {
         assert_eq!(nanos(Some(0x80), None, 3), 3_000_000_000);
-        assert_eq!(nanos(Some(0x80 | 10), None, 1_536), 1_500_000_000);
-        assert_eq!(nanos(Some(0x80 | 20), None, 1 << 19), 500_000_000);
+        assert_eq!(nanos(Some(0x8a), None, 1_536), 1_500_000_000);
+        assert_eq!(nanos(Some(0x94), None, 1 << 19), 500_000_000);
         assert_eq!(nanos(Some(0xff), None, u64::MAX), 0);
     }
 

@@ -1,6 +1,6 @@
-//! What an ether type announces: IP, or a VLAN tag with another ether type behind it.
+//! What an ether type announces: IP, or a tag, label or tunnel that holds it.
 
-use super::{Decoded, Skip, ipv4, ipv6, layer::Layer};
+use super::{Decoded, Skip, ipv4, ipv6, layer::Layer, link, mpls, pppoe};
 
 /// Goes on with what follows an ether type.
 pub(super) fn decode(ether_type: u16, rest: Layer<'_>) -> Result<Decoded<'_>, Skip> {
@@ -8,6 +8,9 @@ pub(super) fn decode(ether_type: u16, rest: Layer<'_>) -> Result<Decoded<'_>, Sk
         IPV4 => ipv4::decode(rest),
         IPV6 => ipv6::decode(rest),
         VLAN | SERVICE_VLAN | OLD_SERVICE_VLAN => vlan(rest),
+        MPLS | MPLS_MULTICAST => mpls::decode(rest),
+        PPPOE => pppoe::decode(rest),
+        BRIDGED_ETHERNET => link::ethernet(rest.deeper()?),
         other => Err(Skip::EtherType(other)),
     }
 }
@@ -24,3 +27,10 @@ const IPV6: u16 = 0x86dd;
 const VLAN: u16 = 0x8100;
 const SERVICE_VLAN: u16 = 0x88a8;
 const OLD_SERVICE_VLAN: u16 = 0x9100;
+/// A whole Ethernet frame, in a tunnel.
+const BRIDGED_ETHERNET: u16 = 0x6558;
+/// Multiprotocol label switching.
+pub(super) const MPLS: u16 = 0x8847;
+const MPLS_MULTICAST: u16 = 0x8848;
+/// A session of PPP over Ethernet.
+pub(super) const PPPOE: u16 = 0x8864;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Decoded, Endpoint, FlowEnds, IpFacts, Skip, icmp, ipv4, ipv6, layer::Layer, tcp, udp};
+use super::{Decoded, Endpoint, FlowEnds, IpFacts, Skip, gre, icmp, ipv4, ipv6, layer::Layer, tcp, udp};
 
 /// What an IP header says to the header behind it.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +37,9 @@ pub(super) fn payload<'a>(protocol: u8, network: &Network, rest: Layer<'a>) -> R
         TCP => tcp::decode(network, rest),
         UDP => udp::decode(network, rest),
         ICMP => icmp::decode_v4(network, rest),
+        IPV4_IN_IP => ipv4::decode(rest.deeper()?),
+        IPV6_IN_IP => ipv6::decode(rest.deeper()?),
+        gre::PROTOCOL => gre::decode(rest),
         ICMPV6 => icmp::decode_v6(network, rest),
         other => Err(Skip::Protocol(other)),
     }
@@ -46,4 +49,6 @@ const ICMP: u8 = 1;
 /// Transmission Control Protocol.
 pub(super) const TCP: u8 = 6;
 const UDP: u8 = 17;
+const IPV4_IN_IP: u8 = 4;
+const IPV6_IN_IP: u8 = 41;
 const ICMPV6: u8 = 58;

@@ -1,6 +1,6 @@
-//! Link layers: Ethernet, Linux cooked capture v1 and v2, BSD loopback, raw IP.
+//! Link layers: Ethernet, Linux cooked capture v1 and v2, BSD loopback, raw IP, and by way of its own file, netfilter's log.
 
-use super::{Decoded, Skip, ether_type, ip, layer::Layer};
+use super::{Decoded, Skip, ether_type, ip, layer::Layer, nflog};
 use crate::capture::LinkType;
 
 /// Takes the link layer's header off and goes on with what it carries.
@@ -11,6 +11,7 @@ pub(super) fn decode(link: LinkType, frame: Layer<'_>) -> Result<Decoded<'_>, Sk
         LinkType::LINUX_SLL2 => cooked_v2(frame),
         LinkType::RAW | LinkType::RAW_BSD | LinkType::IPV4 | LinkType::IPV6 => ip::by_version(frame),
         LinkType::NULL | LinkType::LOOP => loopback(frame),
+        LinkType::NFLOG => nflog::decode(frame),
         LinkType(number) => Err(Skip::UnknownLink(number)),
     }
 }

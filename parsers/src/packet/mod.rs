@@ -6,15 +6,23 @@
 
 mod ether_type;
 mod fast;
+mod geneve;
+mod gre;
 mod icmp;
 mod ip;
 mod ipv4;
 mod ipv6;
 mod layer;
 mod link;
+mod mpls;
+mod nflog;
+mod pppoe;
 pub mod segment;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod udp;
+mod vxlan;
 
 pub use segment::{Datagram, Decoded, Endpoint, FlowEnds, IcmpError, IcmpKind, IpFacts, Segment, Skip, TcpFlags};
 

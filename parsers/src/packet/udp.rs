@@ -1,20 +1,24 @@
-//! The UDP header; of what it carries, only DNS counts.
+//! The UDP header; of what it carries, DNS and tunnels count.
 
-use super::{Datagram, Decoded, Skip, ip::Network, layer::Layer};
+use super::{Datagram, Decoded, Skip, geneve, ip::Network, layer::Layer, vxlan};
 
 /// Goes on with the datagram if its ports say that it carries something of use.
 pub(super) fn decode<'a>(network: &Network, datagram: Layer<'a>) -> Result<Decoded<'a>, Skip> {
     let (&[s0, s1, d0, d1, l0, l1, _, _], rest) = datagram.header::<8>()?;
     let ends = network.ends([s0, s1], [d0, d1]);
-    if !is_dns(ends.source.port) && !is_dns(ends.destination.port) {
-        return Err(Skip::Udp);
-    }
     let rest = match u16::from_be_bytes([l0, l1]) {
         // A jumbogram's length; what the IP header left stands for it.
         0 => rest,
         length => rest.limit(u32::from(length).checked_sub(HEADER_LENGTH).ok_or(Skip::Malformed)?),
     };
-    Ok(Decoded::Dns(Datagram { ends, payload: rest.bytes, cut: rest.bytes.len() < rest.wire as usize }))
+    if is_dns(ends.source.port) || is_dns(ends.destination.port) {
+        return Ok(Decoded::Dns(Datagram { ends, payload: rest.bytes, cut: rest.bytes.len() < rest.wire as usize }));
+    }
+    match ends.destination.port {
+        vxlan::PORT | vxlan::LINUX_PORT => vxlan::decode(rest),
+        geneve::PORT => geneve::decode(rest),
+        _ => Err(Skip::Udp),
+    }
 }
 
 fn is_dns(port: u16) -> bool {

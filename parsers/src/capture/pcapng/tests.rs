@@ -29,7 +29,7 @@ fn each_interface_has_a_clock_of_its_own() {
             section(order),
             interface(order, 1, 0, &[]),
             interface(order, 276, 320, &[resolution(order, 9)]),
-            interface(order, 101, 0, &[resolution(order, 0x80 | 10), shift(order, -3)]),
+            interface(order, 101, 0, &[resolution(order, 0x8a), shift(order, -3)]),
             enhanced(order, 2, 5 << 10, 4, b"abcd"),
             enhanced(order, 1, 1_700_000_000_000_000_001, 4, b"abcd"),
             enhanced(order, 0, 1_700_000_000_000_001, 4, b"abcd"),

@@ -1,0 +1,20 @@
+//! MPLS labels (RFC 3032), and Ethernet in a pseudowire behind them (RFC 4448).
+
+use super::{Decoded, Skip, ether_type, ip, layer::Layer, link};
+
+/// Takes the labels off; nothing says what follows the last one but its first half-byte.
+pub(super) fn decode(labels: Layer<'_>) -> Result<Decoded<'_>, Skip> {
+    let (&[_, _, bottom, _], rest) = labels.deeper()?.header::<4>()?;
+    if bottom & BOTTOM_OF_STACK == 0 {
+        return decode(rest);
+    }
+    match rest.header::<1>()?.0[0] >> 4 {
+        4 | 6 => ip::by_version(rest),
+        CONTROL_WORD => link::ethernet(rest.header::<4>()?.1),
+        _ => Err(Skip::EtherType(ether_type::MPLS)),
+    }
+}
+
+const BOTTOM_OF_STACK: u8 = 0x01;
+/// A pseudowire's control word begins with zeros, so as not to look like IP.
+const CONTROL_WORD: u8 = 0;

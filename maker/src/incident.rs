@@ -1,0 +1,350 @@
+//! A whole incident: draws the parameters, plays, and writes log, capture and truth.
+
+use crate::backend::{Backend, draw_backends, java_addr};
+use crate::call::Symptom;
+use crate::draw::Draw;
+use crate::log::{Line, Style, stamp, words};
+use crate::pcap::Form;
+use crate::scenario::Fault;
+use crate::scenario::exchange::{WISHES, Wish};
+use crate::truth::TruthRow;
+use crate::world::{Event, Settings, World};
+use crate::{MS, Ns, SEC};
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// What an incident looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// A URL for each call, lines written at once.
+    Immediate,
+    /// One URL for each backend, batched auditing.
+    Batched,
+    /// A capture cut at 96 bytes.
+    Cut96,
+    /// All drawn.
+    Mixed,
+}
+
+/// One incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incident {
+    /// `ssg_0_0.log`.
+    pub log: String,
+    /// `gateway.pcap`.
+    pub capture: Vec<u8>,
+    /// `hosts`.
+    pub hosts: String,
+    /// Rows of `truth.csv`.
+    pub truth: Vec<TruthRow>,
+    /// What was drawn, for people.
+    pub parameters: String,
+}
+
+struct Plan {
+    duration: Ns,
+    faults: usize,
+    start: Ns,
+    tail: bool,
+    form: Form,
+    base: Ns,
+}
+
+fn settings(d: &mut Draw, profile: Profile) -> Settings {
+    Settings {
+        validate_after: *d.pick(&[None, None, Some(2 * SEC), Some(2 * SEC), Some(5 * SEC), Some(30 * SEC)]),
+        evict_after: *d.pick(&[None, None, Some(5 * SEC), Some(30 * SEC)]),
+        retries: *d.pick(&[0, 0, 0, 1, 3]),
+        old_jdk: d.chance(0.3),
+        sndbuf: *d.pick(&[46_080, 87_040, 131_072, 262_144]),
+        unique: match profile {
+            Profile::Immediate => true,
+            Profile::Batched => false,
+            _ => d.chance(0.5),
+        },
+        v4: Ipv4Addr::new(10, d.between(1, 250) as u8, 1, 2).into(),
+        v6: Ipv6Addr::new(0xfd77, 0xaa, 0, 0, 0, 0, 0, 2).into(),
+        resolver: Ipv4Addr::new(10, 0, 0, 53).into(),
+        end: 0,
+        limit_shown: d.chance(0.8),
+    }
+}
+
+fn style(d: &mut Draw, profile: Profile) -> Style {
+    let low = d.log_range(2e5, 2e6);
+    let batched = match profile {
+        Profile::Immediate => false,
+        Profile::Batched => true,
+        _ => d.chance(0.5),
+    };
+    let small = d.range(-2e9, 2e9);
+    let large = d.range(-2e11, 2e11);
+    let zones = d.between(0, 10) as i64 - 5;
+    Style {
+        zone: *d.pick(&[0, 0, -180, -300, -420, 60, 120, 330, 345, -210, 540, 570]),
+        error: match d.between(0, 4) {
+            0 | 1 => 0,
+            2 => small as i64,
+            3 => large as i64,
+            _ => zones * 1800 * SEC as i64 + (small / 10.0) as i64,
+        },
+        lag: (low as Ns, (low * d.log_range(2.0, 25.0)) as Ns),
+        batched: batched.then(|| d.log_range(1e8, 2.5e9) as Ns),
+    }
+}
+
+/// Draws and plays the incident of a seed.
+pub fn draw(seed: u64, profile: Profile) -> Incident {
+    let mut d = Draw::new(seed ^ 0x5eed_1e55_0000_0000 ^ ((profile as u64) << 56));
+    let n = d.between(5, 20) as usize;
+    let port = *d.pick(&[443, 8443, 8080, 80, 7443]);
+    let tls_share = d.range(0.1, 0.9);
+    let mut backends = draw_backends(&mut d, n, port, tls_share);
+    let plan = Plan {
+        duration: d.log_range(3e10, 3e11) as Ns,
+        faults: d.between(60, 220) as usize,
+        start: if d.chance(0.35) { d.time(2 * SEC, 8 * SEC) } else { 0 },
+        tail: d.chance(0.25),
+        form: Form::draw(&mut d, if profile == Profile::Cut96 { 96 } else { 0 }),
+        base: (1_600_000_000 + d.between(0, 200_000_000)) * SEC + d.time(0, SEC),
+    };
+    if d.chance(0.25) {
+        let i = d.index(n);
+        let addrs = backends[i].addrs.clone();
+        for b in &mut backends {
+            b.covered &= b.addrs != addrs;
+        }
+    }
+    let rate: f64 = backends.iter().map(|b| plan.duration as f64 / b.pace as f64).sum();
+    let wanted = plan.faults as f64 * d.range(4.0, 8.0);
+    for b in &mut backends {
+        b.pace = (b.pace as f64 * rate / wanted) as Ns;
+        b.idle = b.idle.max(b.pace * 2);
+        if let Some(m) = &mut b.middle {
+            m.idle = m.idle.max(b.pace * 4);
+            b.idle = b.idle.max(m.idle * 3);
+        }
+    }
+    let mut settings = settings(&mut d, profile);
+    settings.end = plan.duration + 60 * SEC;
+    let style = style(&mut d, profile);
+    let mut w = World::new(d, backends, settings, style);
+    let quiet = schedule(&mut w, &plan);
+    w.run();
+    write(&mut w, &plan, quiet, seed, profile)
+}
+
+/// Schedules traffic and faults; returns when the capture ends, if early.
+fn schedule(w: &mut World, plan: &Plan) -> Option<Ns> {
+    for b in 0..w.backends.len() {
+        let mut t = w.d.wait(w.backends[b].pace);
+        while t < plan.duration {
+            let group = if w.d.chance(0.12) { w.d.between(2, 6) } else { 1 };
+            for _ in 0..group {
+                let call = w.healthy(b);
+                let jitter = w.d.time(0, 300_000);
+                w.add_call(t + jitter, call);
+            }
+            t += w.d.wait(w.backends[b].pace * group);
+        }
+    }
+    let menus: Vec<Vec<Wish>> = (0..w.backends.len()).map(|b| menu(w, b)).collect();
+    let latest = plan.duration.saturating_sub(4 * SEC).max(plan.start + 2 * SEC);
+    let mut left = plan.faults as i64;
+    while left > 0 {
+        let b = w.d.index(menus.len());
+        let wish = *w.d.pick(&menus[b]);
+        let t = w.d.time(plan.start + 1500 * MS, latest);
+        left -= play(w, b, wish, t);
+    }
+    w.at(SEC, Event::Sweep(false));
+    if !plan.tail {
+        return None;
+    }
+    let cut = plan.duration + 14 * SEC;
+    w.at(cut - 3 * SEC, Event::Sweep(true));
+    for _ in 0..w.d.between(3, 9) {
+        let b = w.d.index(menus.len());
+        let wish = *w.d.pick(&[Wish::CloseAwait, Wish::AbortAwait, Wish::Slow, Wish::SynLost, Wish::Refused]);
+        let t = w.d.time(cut + SEC, cut + 20 * SEC);
+        play(w, b, wish, t);
+    }
+    Some(cut)
+}
+
+/// The three to eight ways in which a backend fails.
+fn menu(w: &mut World, b: usize) -> Vec<Wish> {
+    let fitting: Vec<(Wish, u32)> = WISHES.into_iter().filter(|(x, _)| x.fits(&w.backends[b])).collect();
+    let total: u32 = fitting.iter().map(|x| x.1).sum();
+    let mut menu = Vec::new();
+    for _ in 0..w.d.between(3, 8) {
+        let mut roll = w.d.between(0, u64::from(total) - 1) as u32;
+        for (wish, weight) in &fitting {
+            if roll < *weight {
+                menu.push(*wish);
+                break;
+            }
+            roll -= weight;
+        }
+    }
+    menu
+}
+
+/// Schedules one wish; returns how many failures it is likely to give.
+fn play(w: &mut World, b: usize, wish: Wish, t: Ns) -> i64 {
+    let backend = w.backends[b].clone();
+    if wish == Wish::Restart {
+        return restart(w, b, &backend, t);
+    }
+    if let Some(plan) = wish.idle_plan(&mut w.d, &backend) {
+        let mut first = w.healthy(b);
+        first.then = Some(plan);
+        first.body = 0;
+        first.last = false;
+        w.add_call(t, first);
+        for _ in 0..w.d.between(1, 3) {
+            let mut companion = w.healthy(b);
+            companion.service += backend.service * 3 + backend.rtt;
+            companion.last = false;
+            w.add_call(t + 10_000, companion);
+        }
+        return 1;
+    }
+    let count = if w.d.chance(0.06) { w.d.between(2, 5) } else { 1 };
+    for i in 0..count {
+        let fault = wish.fault(&mut w.d, &backend);
+        let gone = matches!(fault, Fault::NoName(_));
+        let call = w.faulty(b, fault);
+        let k = w.add_call(t + i * 200_000, call);
+        if gone {
+            w.calls[k].url = w.calls[k].url.replace(&format!("{}.", backend.word), "gone.");
+        }
+    }
+    count as i64
+}
+
+fn restart(w: &mut World, b: usize, backend: &Backend, t: Ns) -> i64 {
+    let count = w.d.between(4, 12);
+    let wait = backend.rtt * 4 + 60 * MS;
+    for _ in 0..count {
+        let mut call = w.healthy(b);
+        call.service = wait * 3 + SEC;
+        call.body = 0;
+        let jitter = w.d.time(0, 20 * MS);
+        w.add_call(t + jitter, call);
+    }
+    let hard = w.d.chance(0.5);
+    w.at(t + wait, Event::Restart(b, hard));
+    for _ in 0..w.d.between(0, 3) {
+        let call = w.healthy(b);
+        let later = w.d.time(20 * MS, 1500 * MS);
+        w.add_call(t + wait + later, call);
+    }
+    count as i64
+}
+
+fn write(w: &mut World, plan: &Plan, cut: Option<Ns>, seed: u64, profile: Profile) -> Incident {
+    let failing: HashSet<usize> = w.calls.iter().filter(|c| c.failure.is_some()).filter_map(|c| c.conn).collect();
+    let covers = |time: Ns| time >= plan.start && cut.is_none_or(|c| time < c);
+    let mut frames = std::mem::take(&mut w.frames);
+    frames.retain(|f| {
+        covers(f.time) && f.conn.is_none_or(|c| w.backends[w.conns[c].backend].covered || f.bytes.is_empty())
+    });
+    frames.retain(|f| {
+        let spare = f.conn.is_some_and(|c| !failing.contains(&c));
+        !(spare && plan.form.missed > 0.0 && w.d.chance(plan.form.missed))
+    });
+    frames.sort_by_key(|f| f.time);
+    let seen: HashSet<usize> = frames.iter().filter_map(|f| f.conn).collect();
+    let capture = plan.form.write(&frames, plan.base, &mut w.d);
+    let (log, spans, stamps) = render_log(w, plan.base);
+    let mut truth = Vec::new();
+    for (k, call) in w.calls.iter().enumerate() {
+        let (Some((symptom, causes)), Some(span)) = (&call.failure, spans.get(&(k, false))) else { continue };
+        let (_, class, text) = words(w, k, symptom);
+        let also = spans.get(&(k, true)).copied().unwrap_or_default();
+        let conn = call.conn.filter(|c| seen.contains(c));
+        let hidden = call.conn.is_some() && conn.is_none() || !covers(call.failed);
+        let connected =
+            !matches!(symptom, Symptom::ConnectTimeout | Symptom::Refused | Symptom::NoRoute | Symptom::NetUnreachable);
+        let remote = conn
+            .filter(|_| connected)
+            .map(|c| format!("{}:{}", java_addr(w.conns[c].addr), w.backends[w.conns[c].backend].port));
+        let uncovered = !w.backends[call.backend].covered;
+        let causes = match conn {
+            None if hidden || uncovered && matches!(symptom, Symptom::ReadTimeout) => "no-traffic-captured".to_owned(),
+            Some(_) if !covers(call.failed) => format!("{causes}|no-traffic-captured"),
+            _ => causes.clone(),
+        };
+        truth.push(TruthRow {
+            call: call.number,
+            first_line: span.0,
+            last_line: span.1,
+            also_first: also.0,
+            also_last: also.1,
+            log_time: stamps.get(&k).cloned().unwrap_or_default(),
+            symptom: format!("{class}: {text}"),
+            url: call.url.clone(),
+            local_port: conn.map(|c| w.conns[c].port),
+            remote: remote.unwrap_or_default(),
+            causes,
+            endpoint: w.backends[call.backend].word.clone(),
+        });
+    }
+    truth.sort_by_key(|t| t.first_line);
+    let mut hosts = String::new();
+    for b in &w.backends {
+        for a in &b.addrs {
+            let _ = writeln!(hosts, "{a} {}", b.host);
+        }
+    }
+    let parameters = parameters(w, plan, cut, seed, profile);
+    Incident { log, capture, hosts, truth, parameters }
+}
+
+type Spans = HashMap<(usize, bool), (usize, usize)>;
+
+fn render_log(w: &mut World, base: Ns) -> (String, Spans, HashMap<usize, String>) {
+    let mut lines = std::mem::take(&mut w.lines);
+    lines.sort_by_key(|l| l.time);
+    let boot = Line {
+        time: 0,
+        level: "INFO   ",
+        thread: 1,
+        text: "com.l7tech.server.boot.GatewayBoot: Starting Layer7 API Gateway".into(),
+        call: None,
+    };
+    let mut log = String::new();
+    let mut spans = Spans::new();
+    let mut stamps = HashMap::new();
+    let mut number = 1;
+    for line in std::iter::once(&boot).chain(&lines) {
+        let epoch = i128::from(base + line.time) + i128::from(w.style.error);
+        let at = stamp(epoch, w.style.zone);
+        let _ = writeln!(log, "{at} {} {} {}", line.level, line.thread, line.text);
+        let count = line.text.lines().count();
+        if let Some(call) = line.call {
+            spans.insert(call, (number, number + count - 1));
+            if !call.1 {
+                stamps.insert(call.0, at);
+            }
+        }
+        number += count;
+    }
+    (log, spans, stamps)
+}
+
+fn parameters(w: &World, plan: &Plan, cut: Option<Ns>, seed: u64, profile: Profile) -> String {
+    let mut p = String::new();
+    let _ = writeln!(p, "seed {seed} profile {profile:?}");
+    let _ = writeln!(p, "duration {} s, base {} s", plan.duration / SEC, plan.base / SEC);
+    let _ = writeln!(p, "capture from {} ms, ends at {:?} ms, {:?}", plan.start / MS, cut.map(|c| c / MS), plan.form);
+    let _ = writeln!(p, "log {:?}", w.style);
+    let _ = writeln!(p, "gateway {:?}", w.settings);
+    let _ = writeln!(p, "calls {}, connections {}", w.calls.len(), w.conns.len());
+    for b in &w.backends {
+        let _ = writeln!(p, "{b:?}");
+    }
+    p
+}

@@ -14,7 +14,7 @@ pub fn looks_like_log(bytes: &[u8]) -> bool {
         return false;
     }
     text.split(|byte| *byte == b'\n').any(is_head)
-        || Phrases::new(text).of_line(text.len(), text.len()).is_some_and(|phrase| phrase >= Phrase::Request)
+        || Phrases::new(text).of_line(0, text.len(), text.len()).is_some_and(|found| found.phrase >= Phrase::Request)
 }
 
 /// A head line with a level and a logger: a stamp alone starts lines of many logs.

@@ -25,15 +25,16 @@ impl Place {
 pub(super) struct Entry {
     /// The head line, without its line end.
     pub head: Vec<u8>,
-    /// The lines below it that hold text.
-    pub continuation: Vec<String>,
+    /// The lines below it that hold text, each with a line feed.
+    pub continuation: Vec<u8>,
+    lines: usize,
     /// From the head to the last line that holds text: blank lines at the end separate records.
     pub span: EntrySpan,
 }
 
 impl Entry {
     pub(super) fn new(head: &[u8], place: Place) -> Self {
-        Self { head: head.to_vec(), continuation: Vec::new(), span: place.span() }
+        Self { head: head.to_vec(), continuation: Vec::new(), lines: 0, span: place.span() }
     }
 
     /// Adds a line. `false` where its text is not kept because the entry is too long; it is part of the span still.
@@ -43,16 +44,17 @@ impl Entry {
         }
         self.span.last_line = place.line;
         self.span.length = place.offset + place.length - self.span.offset;
-        let room = self.continuation.len() < MOST_LINES;
+        let room = self.lines < MOST_LINES;
         if room {
-            let kept = line.get(..LONGEST_CONTINUATION).unwrap_or(line);
-            self.continuation.push(String::from_utf8_lossy(kept).into_owned());
+            self.lines += 1;
+            self.continuation.extend_from_slice(line.get(..LONGEST_CONTINUATION).unwrap_or(line));
+            self.continuation.push(b'\n');
         }
         room
     }
 }
 
 /// Lines kept of an entry. A trace with a chain of causes has some hundred; a response body may have any number.
-pub(super) const MOST_LINES: usize = 512;
+const MOST_LINES: usize = 512;
 /// Bytes kept of a continuation line. Frames have some hundred; a whole trace in one line has some thousand.
-pub(super) const LONGEST_CONTINUATION: usize = 16 << 10;
+const LONGEST_CONTINUATION: usize = 16 << 10;

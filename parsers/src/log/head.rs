@@ -9,7 +9,7 @@ use nom::{
     bytes::complete::{tag, take_while_m_n, take_while1},
     character::complete::{char, digit1, space0, space1},
     combinator::{opt, peek, recognize, verify},
-    multi::many_m_n,
+    multi::fold_many_m_n,
     sequence::{delimited, preceded, terminated},
 };
 
@@ -53,12 +53,23 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
+    fn add(mut self, column: Column<'a>) -> Self {
+        match column {
+            Column::Level(text) => self.level = self.level.or(Some(text)),
+            Column::Thread(text) => self.thread = self.thread.or(Some(text)),
+            Column::Logger(text) => self.logger = self.logger.or(Some(text)),
+            Column::Code(code) => self.code = self.code.or(Some(code)),
+        }
+        self
+    }
+
     fn with(self, stamp: Stamp, message: &'a [u8]) -> Head<'a> {
         Head { stamp, level: self.level, thread: self.thread, logger: self.logger, code: self.code, message }
     }
 }
 
 /// One column, told by its shape.
+#[derive(Clone, Copy)]
 enum Column<'a> {
     Level(&'a str),
     Thread(&'a str),
@@ -67,16 +78,8 @@ enum Column<'a> {
 }
 
 fn columns(input: &[u8]) -> IResult<&[u8], Columns<'_>> {
-    let (input, list) = many_m_n(0, MOST_COLUMNS, preceded(space0, column)).parse(input)?;
-    let mut columns = Columns::default();
-    for column in list {
-        match column {
-            Column::Level(text) => columns.level = columns.level.or(Some(text)),
-            Column::Thread(text) => columns.thread = columns.thread.or(Some(text)),
-            Column::Logger(text) => columns.logger = columns.logger.or(Some(text)),
-            Column::Code(code) => columns.code = columns.code.or(Some(code)),
-        }
-    }
+    let (input, columns) =
+        fold_many_m_n(0, MOST_COLUMNS, preceded(space0, column), Columns::default, Columns::add).parse(input)?;
     let (message, _) = space0(input)?;
     Ok((message, columns))
 }

@@ -21,6 +21,8 @@ mod scan;
 mod scanner;
 mod stamp;
 mod symptom;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod url;
 

@@ -20,7 +20,9 @@ use crate::time::{NANOS_PER_MILLI, NANOS_PER_SECOND, Timestamp};
 /// The threads of one log and the calls they made.
 #[derive(Debug, Default)]
 pub(super) struct Pairing {
-    threads: HashMap<Box<str>, Thread>,
+    /// Places in `threads` by the thread's name.
+    names: HashMap<Box<str>, usize>,
+    threads: Vec<Thread>,
     pub calls: Vec<FailedCall>,
     pub retries: Vec<Retry>,
     pub requests_by_service: BTreeMap<String, u64>,
@@ -53,16 +55,17 @@ impl Pairing {
     pub(super) fn header(&mut self, thread: Option<&str>, time: Timestamp, service: &str, counts: &mut LogCounts) {
         self.count_service(service, counts);
         let Some(name) = thread else { return };
-        let flushed = self.thread(name, counts).begin(time, service);
-        self.retries.extend(flushed);
+        let place = self.place(name, counts);
+        let Some(thread) = self.threads.get_mut(place) else { return };
+        self.retries.extend(thread.begin(time, service));
     }
 
     /// A record that reports a failed call: the second one of a known call, or a new call.
     pub(super) fn report(&mut self, report: Report, counts: &mut LogCounts) {
         counts.failure_entries += 1;
         let name = report.thread.clone().unwrap_or_default();
-        self.thread(&name, counts);
-        let Some(thread) = self.threads.get_mut(&*name) else { return };
+        let place = self.place(&name, counts);
+        let Some(thread) = self.threads.get_mut(place) else { return };
         if let Some(index) = thread.partner(&report, &self.calls) {
             counts.paired += 1;
             let Some(call) = self.calls.get_mut(index) else { return };
@@ -90,26 +93,24 @@ impl Pairing {
     /// An attempt that `HttpClient` repeats.
     pub(super) fn retry(&mut self, retry: Retry, counts: &mut LogCounts) {
         counts.retry_lines += 1;
-        let name = retry.thread.clone();
-        let Some(name) = name else { return self.retries.push(retry) };
-        let thread = self.thread(&name, counts);
-        if thread.retries.len() < MOST_RETRIES {
-            thread.retries.push(retry);
-        } else {
-            self.retries.push(retry);
+        let place = retry.thread.as_deref().map(|name| self.place(name, counts));
+        let thread = place.and_then(|place| self.threads.get_mut(place));
+        match thread.filter(|thread| thread.retries.len() < MOST_RETRIES) {
+            Some(thread) => thread.retries.push(retry),
+            None => self.retries.push(retry),
         }
     }
 
     /// Whether a duration stated by a thread could belong to a failed call.
     pub(super) fn awaits_elapsed(&self, thread: Option<&str>) -> bool {
-        thread.and_then(|name| self.threads.get(name)).is_some_and(|thread| thread.failures.len() == 1)
+        self.known(thread).is_some_and(|thread| thread.failures.len() == 1)
     }
 
     /// A duration that a thread states. It is the failed call's where that is the request's only one.
     pub(super) fn elapsed(&mut self, thread: Option<&str>, time: Timestamp, ms: u64) {
-        let Some(thread) = thread.and_then(|name| self.threads.get(name)) else { return };
-        let [failure] = thread.failures.as_slice() else { return };
-        let Some(call) = self.calls.get_mut(failure.call) else { return };
+        let Some(thread) = self.known(thread) else { return };
+        let [Pending { call, .. }] = *thread.failures.as_slice() else { return };
+        let Some(call) = self.calls.get_mut(call) else { return };
         if call.elapsed_ms.is_none() && (0..=ELAPSED_WINDOW).contains(&time.since(call.time)) {
             call.elapsed_ms = Some(ms);
         }
@@ -121,19 +122,27 @@ impl Pairing {
         self.retries.sort_by_key(|retry| retry.line);
     }
 
-    fn thread(&mut self, name: &str, counts: &mut LogCounts) -> &mut Thread {
-        if self.threads.len() >= MOST_THREADS && !self.threads.contains_key(name) {
+    fn known(&self, name: Option<&str>) -> Option<&Thread> {
+        self.threads.get(*self.names.get(name?)?)
+    }
+
+    /// Where a thread's state stands in `threads`.
+    fn place(&mut self, name: &str, counts: &mut LogCounts) -> usize {
+        if let Some(place) = self.names.get(name) {
+            return *place;
+        }
+        if self.threads.len() >= MOST_THREADS {
             counts.threads_forgotten += self.threads.len() as u64;
             self.forget_threads();
         }
-        if !self.threads.contains_key(name) {
-            self.threads.insert(name.into(), Thread::default());
-        }
-        self.threads.entry(name.into()).or_default()
+        self.names.insert(name.into(), self.threads.len());
+        self.threads.push(Thread::default());
+        self.threads.len() - 1
     }
 
     fn forget_threads(&mut self) {
-        self.retries.extend(self.threads.drain().flat_map(|(_, thread)| thread.retries));
+        self.names.clear();
+        self.retries.extend(self.threads.drain(..).flat_map(|thread| thread.retries));
     }
 
     fn count_service(&mut self, service: &str, counts: &mut LogCounts) {

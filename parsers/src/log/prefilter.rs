@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 /// What a phrase announces; the greater one decides where a line holds several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +15,15 @@ pub(super) enum Phrase {
     Retry,
     /// A failed call.
     Failure,
+}
+
+/// A phrase in a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Found {
+    /// What it announces.
+    pub phrase: Phrase,
+    /// Where the text behind it starts, from the line's first byte.
+    pub end: usize,
 }
 
 /// Walks over the phrases of a text, line by line.
@@ -30,12 +39,13 @@ impl<'a> Phrases<'a> {
         Self { text, next: search(text, 0) }
     }
 
-    /// The strongest phrase that ends by `limit` in the line that ends at `line_end`. Lines are asked for in order.
-    pub(super) fn of_line(&mut self, limit: usize, line_end: usize) -> Option<Phrase> {
-        let mut strongest = None;
-        while let Some((_, end, phrase)) = self.next.filter(|(start, ..)| *start < line_end) {
-            if end <= limit {
-                strongest = strongest.max(Some(phrase));
+    /// The strongest phrase of the line from `start` to `line_end`, of those that end by `limit`. Lines are asked for in
+    /// order.
+    pub(super) fn of_line(&mut self, start: usize, limit: usize, line_end: usize) -> Option<Found> {
+        let mut strongest: Option<Found> = None;
+        while let Some((_, end, phrase)) = self.next.filter(|(begin, ..)| *begin < line_end) {
+            if end <= limit && strongest.is_none_or(|found| found.phrase < phrase) {
+                strongest = Some(Found { phrase, end: end - start });
             }
             let done = end > limit || phrase == Phrase::Failure;
             self.next = search(self.text, if done { line_end } else { end });
@@ -50,8 +60,14 @@ fn search(text: &[u8], from: usize) -> Option<(usize, usize, Phrase)> {
     Some((from + found.start(), from + found.end(), *phrase))
 }
 
-static SEARCH: LazyLock<AhoCorasick> =
-    LazyLock::new(|| AhoCorasick::new(PHRASES.map(|(text, _)| text)).expect("a handful of constant phrases"));
+/// Leftmost matches let the searcher use its vectorised prefilter.
+static SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostFirst)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(PHRASES.map(|(text, _)| text))
+        .expect("a handful of constant phrases")
+});
 
 /// Codes, levels and obfuscated class names differ between sites and builds; these texts do not.
 const PHRASES: [(&str, Phrase); 12] = [
@@ -82,8 +98,10 @@ mod tests {
         let found: Vec<_> = text
             .split_inclusive(|byte| *byte == b'\n')
             .map(|line| {
-                start += line.len();
-                phrases.of_line(start, start)
+                let end = start + line.len();
+                let found = phrases.of_line(start, end, end).map(|found| found.phrase);
+                start = end;
+                found
             })
             .collect();
         assert_eq!(found, [Some(Phrase::Retry), None, Some(Phrase::Failure), Some(Phrase::Elapsed)]);
@@ -93,7 +111,7 @@ mod tests {
     fn what_is_not_kept_of_a_line_is_not_searched() {
         let text = b"xx took x\ntook ";
         let mut phrases = Phrases::new(text);
-        assert_eq!(phrases.of_line(5, 10), None);
-        assert_eq!(phrases.of_line(15, 15), Some(Phrase::Elapsed));
+        assert_eq!(phrases.of_line(0, 5, 10), None);
+        assert_eq!(phrases.of_line(10, 15, 15), Some(Found { phrase: Phrase::Elapsed, end: 5 }));
     }
 }

@@ -6,7 +6,7 @@ use super::{
     head::{Head, head, starts_record},
     lines::LONGEST_LINE,
     pairing::Pairing,
-    prefilter::Phrase,
+    prefilter::{Found, Phrase},
     report::{NoReport, Report},
     retry::retry,
     scan::{LogCounts, LogOptions, LogScan},
@@ -57,15 +57,15 @@ impl Records {
     }
 
     /// Takes the next line, without its line end, and the strongest phrase in it.
-    pub(super) fn line(&mut self, line: &[u8], place: Place, phrase: Option<Phrase>) {
+    pub(super) fn line(&mut self, line: &[u8], place: Place, found: Option<Found>) {
         if starts_record(line) {
             self.close();
             self.counts.records += 1;
             self.keep_head(line, place);
-            match phrase {
+            match found {
                 None => {}
-                Some(Phrase::Failure) => self.open = Some(Entry::new(line, place)),
-                Some(phrase) => self.single(line, place, phrase),
+                Some(Found { phrase: Phrase::Failure, .. }) => self.open = Some(Entry::new(line, place)),
+                Some(found) => self.single(line, place, found),
             }
             return;
         }
@@ -73,7 +73,7 @@ impl Records {
             Some(_) => self.counts.continuation_lines += 1,
             None => self.counts.orphan_lines += 1,
         }
-        if phrase == Some(Phrase::Failure) && self.open.is_none() {
+        if found.is_some_and(|found| found.phrase == Phrase::Failure) && self.open.is_none() {
             self.open_at_trace(line);
         }
         if let Some(entry) = &mut self.open {
@@ -119,17 +119,20 @@ impl Records {
     }
 
     /// Reads a record that is one line long.
-    fn single(&mut self, line: &[u8], place: Place, phrase: Phrase) {
+    fn single(&mut self, line: &[u8], place: Place, found: Found) {
+        if found.phrase == Phrase::Elapsed && self.pairing.calls.is_empty() {
+            return;
+        }
         let Some(head) = self.read_head(line) else {
             self.counts.bad_heads += 1;
             return;
         };
         let time = head.stamp.time;
-        match phrase {
+        match found.phrase {
             Phrase::Request => {
-                if let Some(service) = service(head.message) {
-                    self.pairing.header(head.thread, time, &service, &mut self.counts);
-                }
+                let service = String::from_utf8_lossy(line.get(found.end..).unwrap_or_default());
+                let service = service.trim_start_matches(':').trim();
+                self.pairing.header(head.thread, time, service, &mut self.counts);
             }
             Phrase::Retry => match retry(&head, place.span()) {
                 Some(retry) => self.pairing.retry(retry, &mut self.counts),
@@ -166,11 +169,4 @@ impl Records {
         self.last = self.last.max(Some(time));
         Some(head)
     }
-}
-
-/// The service that a `Processing request for service: Orders [/orders]` line names.
-fn service(message: &[u8]) -> Option<String> {
-    let message = String::from_utf8_lossy(message);
-    let (_, service) = message.split_once("Processing request for service")?;
-    Some(service.trim_start_matches(':').trim().to_owned())
 }

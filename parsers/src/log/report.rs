@@ -53,9 +53,10 @@ pub(super) enum NoReport {
 
 impl Report {
     /// Reads a record: its head, and the lines that continue it.
-    pub(super) fn read(head: &Head<'_>, continuation: &[String], entry: EntrySpan) -> Result<Self, NoReport> {
+    pub(super) fn read(head: &Head<'_>, continuation: &[u8], entry: EntrySpan) -> Result<Self, NoReport> {
         let message = String::from_utf8_lossy(head.message);
-        let lines: Vec<&str> = unescape(&message).chain(continuation.iter().flat_map(|line| unescape(line))).collect();
+        let continuation = String::from_utf8_lossy(continuation);
+        let lines: Vec<&str> = unescape(&message).chain(continuation.lines().flat_map(unescape)).collect();
         let (at, failure) = find(&lines)?;
         let target = url::target(failure.url).ok_or(NoReport::NoUrl)?;
         let mut trace = Trace::default();
@@ -182,9 +183,11 @@ fn from_exception(line: &str) -> &str {
 /// The lines of a text whose line ends were escaped on the way: `#012` by rsyslog, `\n` by JSON writers.
 fn unescape(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
+    let escaped = memchr::memchr2(b'#', b'\\', text.as_bytes()).is_some();
     std::iter::from_fn(move || {
         let text = rest?;
-        let cut = ["#012", "\\r\\n", "\\n"].iter().filter_map(|mark| Some((text.find(mark)?, mark.len()))).min();
+        let marks = if escaped { ESCAPES.as_slice() } else { &[] };
+        let cut = marks.iter().filter_map(|mark| Some((text.find(mark)?, mark.len()))).min();
         let Some((at, length)) = cut else {
             rest = None;
             return Some(trim_tab(text));
@@ -202,6 +205,8 @@ fn trim_tab(line: &str) -> &str {
 const ROUTING: &str = "Problem routing to ";
 const UNABLE: &str = "Unable to obtain HTTP response from ";
 const ERROR_MSG: &str = ". Error msg: ";
+/// Line ends as escaped on the way.
+const ESCAPES: [&str; 3] = ["#012", "\\r\\n", "\\n"];
 /// What stands before a phrase that is quoted: the body of an answer, written to the log by an audit detail.
 const QUOTES: [&str; 6] = ["body=", "<?xml", ":Envelope", "{\"", "<html", "<!DOCTYPE"];
 /// Places in one line where a URL may end; a URL with more colons is cut at the first.

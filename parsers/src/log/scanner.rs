@@ -48,9 +48,9 @@ fn read_run(run: &Run<'_>, records: &mut Records) {
     let unfinished = (text.last() != Some(&b'\n')).then_some(text.len());
     for end in memchr_iter(b'\n', text).map(|at| at + 1).chain(unfinished) {
         let place = records.place((end - start) as u64 + run.dropped);
-        let phrase = phrases.of_line(end.min(start + LONGEST_LINE), end);
+        let found = phrases.of_line(start, end.min(start + LONGEST_LINE), end);
         let line = shown(text.get(start..end).unwrap_or_default(), place);
-        records.line(line, place, phrase);
+        records.line(line, place, found);
         start = end;
     }
 }

@@ -4,6 +4,10 @@
 //! holds all that are known. Its order matters: what is more telling stands first, so that `Connect to h failed: Read timed
 //! out` is a read that timed out, and `SSLException: Connection reset` a reset.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::call::{Phase, Symptom};
 
 /// Classifies a failure. The reason decides where the table knows its words, then the causes' texts from the outermost in,
@@ -43,10 +47,10 @@ fn settle(symptom: Symptom, classes: &[String], phase: Option<Phase>) -> Symptom
 }
 
 fn by_text(text: &str, host: &str) -> Option<Symptom> {
-    let lower = text.trim().to_ascii_lowercase();
-    if let Some((symptom, _)) = TEXTS.iter().find(|(_, words)| words.iter().any(|word| lower.contains(word))) {
-        return Some(*symptom);
+    if let Some(row) = row(text) {
+        return Some(row);
     }
+    let lower = text.trim().to_ascii_lowercase();
     if lower.starts_with("connect to ") && lower.ends_with(" timed out") {
         return Some(Symptom::ConnectTimeout);
     }
@@ -55,6 +59,13 @@ fn by_text(text: &str, host: &str) -> Option<Symptom> {
     }
     // `UnknownHostException` has only the name for a text.
     (!host.is_empty() && lower == host).then_some(Symptom::UnknownHost)
+}
+
+/// The symptom of the table's first row that has words in the text.
+fn row(text: &str) -> Option<Symptom> {
+    // Words are numbered row by row, so the lowest number is the first row's.
+    let first = WORDS.find_overlapping_iter(text).map(|found| found.pattern().as_usize()).min()?;
+    TEXTS.iter().flat_map(|(symptom, words)| words.iter().map(|_| *symptom)).nth(first)
 }
 
 fn by_class(class: &str) -> Option<Symptom> {
@@ -153,6 +164,12 @@ const TEXTS: [(Symptom, &[&str]); 17] = [
     (Symptom::PoolTimeout, &["connectionpooltimeoutexception"]),
     (Symptom::NoResponse, &["nohttpresponseexception"]),
 ];
+
+/// All words of [`TEXTS`], searched for at once.
+static WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let words = TEXTS.iter().flat_map(|(_, words)| words.iter());
+    AhoCorasick::builder().ascii_case_insensitive(true).build(words).expect("a handful of constant words")
+});
 
 /// Openings of reasons that are none of [`TEXTS`]'s words.
 const OPENINGS: [&str; 4] = ["connect to ", "connection to ", "remote host ", "server cert"];

@@ -21,6 +21,12 @@ impl Trace {
     /// Takes one line of a record: of its continuation, or the part of its head line from an exception's name on. A line
     /// that is flattened is taken apart at its frames.
     pub(super) fn line(&mut self, line: &str) {
+        // The ordinary frame line has nothing else in it.
+        if let Some(frame) =
+            line.trim_start().strip_prefix("at ").filter(|rest| rest.ends_with(')') && !rest.contains(") "))
+        {
+            return self.frame(frame.split('(').next().unwrap_or_default());
+        }
         let mut rest = line;
         while let Some((before, frame, after)) = split_frame(rest) {
             self.text(before);

@@ -1,2 +1,52 @@
-//! bin
-fn main(){}
+//! The `wirecause` command: parse, run, print the chain of errors, exit.
+
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use clap::Parser as _;
+use wirecause::{
+    cli::Cli,
+    config::Config,
+    pipeline::{self, Outcome},
+};
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(Outcome::Complete) => ExitCode::SUCCESS,
+        Ok(Outcome::WithFaults) => ExitCode::from(1),
+        Err(error) => {
+            report(&*error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Outcome, Box<dyn Error>> {
+    let config = Config::try_from(cli)?;
+    let (out, messages) = (io::stdout().lock(), io::stderr().lock());
+    let done = match &config {
+        Config::Analyze(config) => pipeline::analyze(config, out, messages),
+        Config::Errors(config) => pipeline::errors(config, out, messages),
+        Config::Connections(config) => pipeline::connections(config, out, messages),
+    };
+    match done {
+        // Whoever read our output has seen enough.
+        Err(error) if error.is_broken_pipe() => Ok(Outcome::Complete),
+        done => Ok(done?),
+    }
+}
+
+fn report(error: &dyn Error) {
+    let mut text = format!("wirecause: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    // Nothing is left to do where even standard error is closed.
+    let _ = writeln!(io::stderr(), "{}", wirecause::report::printable::printable(&text));
+}

@@ -200,3 +200,80 @@ pub struct FindingRow {
     /// One sentence that names a setting to change.
     pub advice: Option<String>,
 }
+
+/// One cause at one endpoint: a row of `causes.csv`, counted from the rows of `errors.csv`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CauseRow {
+    /// The cause's word.
+    pub cause: String,
+    /// Host of the endpoint, as the URLs name it.
+    pub host: String,
+    /// Its port.
+    pub port: u64,
+    /// Failed calls.
+    pub count: u64,
+    /// Their part of all failed calls, 0 to 1.
+    pub share: f64,
+    /// The first of them, by the log's clock.
+    pub first_time: Timestamp,
+    /// The last of them.
+    pub last_time: Timestamp,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A row with nothing known that may be unknown.
+    pub(crate) fn error_row() -> ErrorRow {
+        ErrorRow {
+            error_id: "0123456789abcdef".to_owned(),
+            log_time: Timestamp::from_nanos(0),
+            node: "gateway".to_owned(),
+            log_file: "ssg.log".to_owned(),
+            log_line: 1,
+            thread: None,
+            service: None,
+            url: "http://h:8080/".to_owned(),
+            host: "h".to_owned(),
+            port: 8080,
+            symptom: Symptom::ConnectionReset,
+            message: "Connection reset".to_owned(),
+            r#match: "none",
+            candidates: 0,
+            margin: None,
+            lag_ms: None,
+            earlier_connections: Vec::new(),
+            connection_id: None,
+            gateway_ip: None,
+            gateway_port: None,
+            peer_ip: None,
+            peer_port: None,
+            capture_file: None,
+            ending_frame: None,
+            ending_time: None,
+            wireshark_filter: None,
+            exchange: None,
+            idle_before_s: None,
+            wait_s: None,
+            request_bytes: None,
+            acked_bytes: None,
+            response_bytes: None,
+            retransmissions: None,
+            handshake_rtt_ms: None,
+            ended_by: None,
+            ending: None,
+            peer_closed_before_send: None,
+            reset_shape: None,
+            reset_ttl: None,
+            peer_ttl: None,
+            reset_delay_ms: None,
+            cause: Cause::Undetermined,
+            also_possible: Vec::new(),
+            responsible: None,
+            confidence: 0.0,
+            health: None,
+            explanation: String::new(),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The command line as the user types it. [`crate::config`] checks it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Finds out what on the network ended the failed outbound calls of an API gateway.
+///
+/// Reads the gateway's logs and the packet captures taken beside it, joins every failed call to the TCP connection that
+/// carried it, and says what ended it, who did it, how sure that is, and what to change.
+#[derive(Debug, Parser)]
+#[command(name = "wirecause", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The jobs of the program.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The main job: attribute every failed call of logs and captures, and write the tables
+    #[command(after_help = ANALYZE_EXAMPLES)]
+    Analyze(AnalyzeArgs),
+    /// The failed calls of logs, as a table on standard output
+    #[command(after_help = ERRORS_EXAMPLES)]
+    Errors(TableArgs),
+    /// The TCP connections of captures, as a table on standard output
+    #[command(after_help = CONNECTIONS_EXAMPLES)]
+    Connections(TableArgs),
+}
+
+/// Arguments of `analyze`.
+#[derive(Debug, Args)]
+pub struct AnalyzeArgs {
+    /// What to read and how.
+    #[command(flatten)]
+    pub inputs: InputArgs,
+    /// Directory for the tables; made if it does not exist, an earlier run's output in it is replaced
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// Write into a directory that holds other files; they are left as they are
+    #[arg(long)]
+    pub force: bool,
+    /// No summary on the terminal
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Arguments of `errors` and `connections`.
+#[derive(Debug, Args)]
+pub struct TableArgs {
+    /// What to read and how.
+    #[command(flatten)]
+    pub inputs: InputArgs,
+    /// Form of the table
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    pub format: Format,
+}
+
+/// What to read and how.
+#[derive(Debug, Args)]
+pub struct InputArgs {
+    /// Logs and captures, told apart by content, plain or gzipped: files, directories with all below them, patterns,
+    /// or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Names and addresses as in /etc/hosts, for names that no packet shows
+    #[arg(long, value_name = "FILE")]
+    pub hosts: Option<PathBuf>,
+    /// How far the log's clock is ahead of the capture's (negative: behind); estimated if not given
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    pub clock_offset: Option<String>,
+    /// Zone of log stamps that name none, such as +02:00; UTC if not given
+    #[arg(long, value_name = "±HH:MM", allow_hyphen_values = true)]
+    pub log_timezone: Option<String>,
+    /// Number of threads; all processors if not given. The output does not depend on it
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+/// Forms of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Comma-separated values, RFC 4180
+    Csv,
+}
+
+const EXIT_CODES: &str = "\
+Exit status:
+  0  done
+  1  done, with inputs that were damaged or skipped; each is named
+  2  wrong usage, nothing readable, or the output could not be written";
+
+const ANALYZE_EXAMPLES: &str = "\
+Examples:
+  wirecause analyze incident/ -o out
+  wirecause analyze ssg_0_0.log gateway.pcap00* --hosts hosts -o out
+  zcat ssg_0_0.log.gz | wirecause analyze - gateway.pcapng.gz --clock-offset 1.7 -o out";
+
+const ERRORS_EXAMPLES: &str = "\
+Examples:
+  wirecause errors ssg_0_0.log
+  wirecause errors logs/ --log-timezone -03:00 > errors.csv";
+
+const CONNECTIONS_EXAMPLES: &str = "\
+Examples:
+  wirecause connections gateway.pcap
+  wirecause connections 'captures/any.pcap*' --hosts hosts > connections.csv";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn negative_offsets_and_zones_are_values() {
+        let line = ["wirecause", "errors", "x", "--clock-offset", "-1.5", "--log-timezone", "-03:00"];
+        let Command::Errors(args) = Cli::try_parse_from(line).unwrap().command else { panic!("another command") };
+        assert_eq!(args.inputs.clock_offset.as_deref(), Some("-1.5"));
+        assert_eq!(args.inputs.log_timezone.as_deref(), Some("-03:00"));
+    }
+
+    #[test]
+    fn analyze_wants_paths_and_an_output() {
+        for line in [&["wirecause", "analyze", "-o", "out"][..], &["wirecause", "analyze", "x"]] {
+            assert!(Cli::try_parse_from(line).is_err());
+        }
+    }
+}

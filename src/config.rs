@@ -1,0 +1,263 @@
+//! Raw arguments, checked once: what the pipeline may rely on.
+//!
+//! Reads the hosts file, and no other input.
+
+use std::{
+    fs, io,
+    net::IpAddr,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
+
+use crate::cli::{AnalyzeArgs, Cli, Command, Format, InputArgs, TableArgs};
+
+/// A job, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Config {
+    /// Attribute every failed call.
+    Analyze(AnalyzeConfig),
+    /// Print the failed calls.
+    Errors(TableConfig),
+    /// Print the connections.
+    Connections(TableConfig),
+}
+
+/// The main job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnalyzeConfig {
+    /// What to read and how.
+    pub inputs: InputConfig,
+    /// Where the tables go.
+    pub output: PathBuf,
+    /// Whether they may go beside foreign files.
+    pub force: bool,
+    /// Whether the summary is left out.
+    pub quiet: bool,
+}
+
+/// A table on standard output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableConfig {
+    /// What to read and how.
+    pub inputs: InputConfig,
+    /// The table's form.
+    pub format: Format,
+}
+
+/// What to read and how.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InputConfig {
+    /// Paths as given: at least one.
+    pub paths: Vec<PathBuf>,
+    /// Names with their addresses from the hosts file, in its order; names in lower case without a trailing dot.
+    pub hosts: Vec<(String, IpAddr)>,
+    /// The log's clock less the capture's, in nanoseconds; `None`: to be estimated.
+    pub clock_offset: Option<i64>,
+    /// Zone of log stamps that name none, in seconds east of UTC; `None`: UTC.
+    pub log_zone: Option<i32>,
+    /// Threads to use; `None`: one per processor.
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// An argument that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A value is not what its option takes.
+    #[error("{option} {found:?}: expected {expected}")]
+    Value {
+        /// The option.
+        option: &'static str,
+        /// What was given.
+        found: String,
+        /// What it takes.
+        expected: &'static str,
+    },
+    /// The hosts file cannot be read.
+    #[error("hosts file {}", path.display())]
+    HostsRead {
+        /// The file.
+        path: PathBuf,
+        /// The system's objection.
+        source: io::Error,
+    },
+    /// A line of the hosts file is no address with names.
+    #[error("hosts file {}, line {line}: found {found:?}, expected {expected}", path.display())]
+    HostsLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The word that does not fit, or the line.
+        found: String,
+        /// What should stand there.
+        expected: &'static str,
+    },
+}
+
+impl TryFrom<Cli> for Config {
+    type Error = Error;
+
+    fn try_from(cli: Cli) -> Result<Self, Error> {
+        Ok(match cli.command {
+            Command::Analyze(args) => Self::Analyze(analyze(args)?),
+            Command::Errors(args) => Self::Errors(table(args)?),
+            Command::Connections(args) => Self::Connections(table(args)?),
+        })
+    }
+}
+
+fn analyze(args: AnalyzeArgs) -> Result<AnalyzeConfig, Error> {
+    Ok(AnalyzeConfig { inputs: inputs(args.inputs)?, output: args.output, force: args.force, quiet: args.quiet })
+}
+
+fn table(args: TableArgs) -> Result<TableConfig, Error> {
+    Ok(TableConfig { inputs: inputs(args.inputs)?, format: args.format })
+}
+
+fn inputs(args: InputArgs) -> Result<InputConfig, Error> {
+    Ok(InputConfig {
+        paths: args.paths,
+        hosts: args.hosts.as_deref().map(read_hosts).transpose()?.unwrap_or_default(),
+        clock_offset: args.clock_offset.as_deref().map(clock_offset).transpose()?,
+        log_zone: args.log_timezone.as_deref().map(log_zone).transpose()?,
+        threads: args.threads.map(threads).transpose()?,
+    })
+}
+
+fn clock_offset(text: &str) -> Result<i64, Error> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.abs() <= MAX_CLOCK_OFFSET_S);
+    seconds.map(|seconds| (seconds * 1e9).round() as i64).ok_or_else(|| Error::Value {
+        option: "--clock-offset",
+        found: text.to_owned(),
+        expected: "seconds such as 1.7 or -3600, at most ten years",
+    })
+}
+
+fn log_zone(text: &str) -> Result<i32, Error> {
+    zone_seconds(text).ok_or_else(|| Error::Value {
+        option: "--log-timezone",
+        found: text.to_owned(),
+        expected: "an offset from UTC from -14:00 to +14:00, such as -03:00, or Z",
+    })
+}
+
+fn zone_seconds(text: &str) -> Option<i32> {
+    if text == "Z" {
+        return Some(0);
+    }
+    let sign = match text.chars().next()? {
+        '+' => 1,
+        '-' => -1,
+        _ => return None,
+    };
+    let digits = text.get(1..)?;
+    let (hours, minutes) = digits.split_once(':').or_else(|| digits.split_at_checked(2))?;
+    let two_digits = |part: &str| {
+        let both = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+        both.then(|| part.parse::<i32>().ok()).flatten()
+    };
+    let (hours, minutes) = (two_digits(hours)?, two_digits(minutes)?);
+    let seconds = hours * 3_600 + minutes * 60;
+    (minutes < 60 && seconds <= MAX_ZONE_S).then_some(sign * seconds)
+}
+
+fn threads(number: usize) -> Result<NonZeroUsize, Error> {
+    NonZeroUsize::new(number).filter(|number| number.get() <= MAX_THREADS).ok_or_else(|| Error::Value {
+        option: "--threads",
+        found: number.to_string(),
+        expected: "a number from 1 to 1024",
+    })
+}
+
+fn read_hosts(path: &Path) -> Result<Vec<(String, IpAddr)>, Error> {
+    let bytes = fs::read(path).map_err(|source| Error::HostsRead { path: path.to_owned(), source })?;
+    let text = String::from_utf8_lossy(&bytes);
+    let mut hosts = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let entry = hosts_line(line).map_err(|(found, expected)| Error::HostsLine {
+            path: path.to_owned(),
+            line: index + 1,
+            found: found.to_owned(),
+            expected,
+        })?;
+        hosts.extend(entry);
+    }
+    Ok(hosts)
+}
+
+/// The names of one line with its address; the word that does not fit, and what should stand there.
+fn hosts_line(line: &str) -> Result<Vec<(String, IpAddr)>, (&str, &'static str)> {
+    let line = line.strip_prefix('\u{feff}').unwrap_or(line);
+    let content = line.split('#').next().unwrap_or_default();
+    let mut words = content.split_whitespace();
+    let Some(first) = words.next() else { return Ok(Vec::new()) };
+    // A scope names an interface of the machine that wrote the file.
+    let bare = first.split('%').next().unwrap_or_default();
+    let address: IpAddr = bare.parse().map_err(|_| (first, "an IPv4 or IPv6 address at the start of the line"))?;
+    let names: Vec<_> =
+        words.map(|name| (name.trim_end_matches('.').to_ascii_lowercase(), address.to_canonical())).collect();
+    if names.is_empty() { Err((content.trim(), "a host name after the address")) } else { Ok(names) }
+}
+
+/// A clock that is further off says that the log belongs to another incident.
+const MAX_CLOCK_OFFSET_S: f64 = 10.0 * 366.0 * 86_400.0;
+/// No zone lies further east; the furthest west is 12 hours.
+const MAX_ZONE_S: i32 = 14 * 3_600;
+/// More than any machine this runs on; a larger number is a slip of the keyboard.
+const MAX_THREADS: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TempDir;
+
+    #[test]
+    fn clock_offsets_are_seconds_with_a_sign() {
+        assert_eq!(clock_offset("1.7").unwrap(), 1_700_000_000);
+        assert_eq!(clock_offset("-0.000000001").unwrap(), -1);
+        for wrong in ["", "1,7", "NaN", "inf", "1e30", "5s"] {
+            assert!(clock_offset(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn zones_are_hours_and_minutes_with_a_sign() {
+        for (text, seconds) in [("+00:00", 0), ("-03:00", -10_800), ("+0530", 19_800), ("Z", 0), ("+14:00", 50_400)] {
+            assert_eq!(log_zone(text).unwrap(), seconds, "{text}");
+        }
+        for wrong in ["", "3", "03:00", "+3:00", "+03:60", "+14:01", "+ 3:00", "CET", "+é00"] {
+            assert!(log_zone(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn threads_are_a_sensible_number() {
+        assert_eq!(threads(2).unwrap().get(), 2);
+        assert!(threads(0).is_err() && threads(100_000).is_err());
+    }
+
+    #[test]
+    fn a_hosts_file_yields_names_in_lower_case() {
+        let temp = TempDir::new("config-hosts");
+        let path = temp.path().join("hosts");
+        fs::write(&path, "# incident\r\n10.0.0.1\tPay.Example. pay # balancer\r\n\r\nfd77:2::24 auth\r\n").unwrap();
+        let (v4, v6) = ("10.0.0.1".parse().unwrap(), "fd77:2::24".parse().unwrap());
+        let expected = [("pay.example".to_owned(), v4), ("pay".to_owned(), v4), ("auth".to_owned(), v6)];
+        assert_eq!(read_hosts(&path).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_bad_line_is_named_with_file_and_number_and_what_was_expected() {
+        let temp = TempDir::new("config-hosts-bad");
+        let path = temp.path().join("hosts");
+        for (content, found, expected) in [
+            ("10.0.0.1 a\n10.0.0 b\n", "10.0.0", "an IPv4 or IPv6 address at the start of the line"),
+            ("\n10.0.0.1 # nobody\n", "10.0.0.1", "a host name after the address"),
+        ] {
+            fs::write(&path, content).unwrap();
+            let text = read_hosts(&path).unwrap_err().to_string();
+            assert_eq!(text, format!("hosts file {}, line 2: found {found:?}, expected {expected}", path.display()));
+        }
+        assert!(matches!(read_hosts(&temp.path().join("none")), Err(Error::HostsRead { .. })));
+    }
+}

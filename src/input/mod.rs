@@ -1,0 +1,70 @@
+//! What the user points at, as readable streams of known kind.
+//!
+//! [`paths`] finds the files, [`stream`] opens one and takes the compression off, [`kind`] tells logs and captures
+//! apart by content. An edge: it knows the file system and no stage but the parsers.
+
+pub mod kind;
+pub mod paths;
+pub mod stream;
+
+use serde::Serialize;
+
+pub use self::{
+    kind::Kind,
+    paths::{Input, Source, expand},
+    stream::{Compression, Opened, open},
+};
+
+/// What became of one input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InputReport {
+    /// The input's name, relative to the PATH given.
+    pub path: String,
+    /// What it holds.
+    pub kind: Kind,
+    /// How it is packed.
+    pub compression: Compression,
+    /// Its size as it lies, or as far as it was read where a stream has none.
+    pub bytes: u64,
+    /// Whether the user named it, rather than a directory or pattern that holds it.
+    pub explicit: bool,
+    /// What is wrong with it, and where; what it held before that was used.
+    pub damage: Option<String>,
+}
+
+impl InputReport {
+    /// An input that could not be read at all.
+    pub fn unreadable(input: &Input, damage: String) -> Self {
+        Self {
+            path: input.name.clone(),
+            kind: Kind::Unreadable,
+            compression: Compression::None,
+            bytes: 0,
+            explicit: input.explicit,
+            damage: Some(damage),
+        }
+    }
+
+    /// An opened input before it is read on.
+    pub fn of(input: &Input, opened: &Opened) -> Self {
+        Self {
+            path: input.name.clone(),
+            kind: opened.kind,
+            compression: opened.compression,
+            bytes: opened.bytes.unwrap_or(0),
+            explicit: input.explicit,
+            damage: None,
+        }
+    }
+
+    /// Whether it is neither log nor capture and was left alone.
+    pub fn is_left(&self) -> bool {
+        self.kind == Kind::Other && self.damage.is_none()
+    }
+
+    /// Whether the run is less than the user asked for: the input is damaged, or was named and is neither log nor
+    /// capture. What a directory holds beside them is no fault.
+    pub fn is_fault(&self) -> bool {
+        self.damage.is_some() || (self.explicit && self.kind == Kind::Other)
+    }
+}

@@ -1,0 +1,181 @@
+//! CSV as RFC 4180 has it: header always, unknown empty, times RFC 3339 in UTC, numbers with the decimals of the schema.
+//!
+//! polars' `CsvWriter` quotes and writes; the numbers become text first, since it knows one precision for all columns.
+
+use std::{io::Write, num::NonZeroUsize};
+
+use polars::prelude::{
+    BatchedWriter, CsvWriter, DataFrame, IntoColumn as _, NewChunkedArray as _, PolarsResult, SerWriter as _,
+    StringChunked,
+};
+
+use super::{
+    Error,
+    schema::{Cell, Table},
+    table::{BATCH_ROWS, frame},
+};
+
+/// A table on its way to a file or to standard output, batch by batch.
+pub struct CsvTable<R: 'static, W: Write> {
+    table: &'static Table<R>,
+    writer: BatchedWriter<W>,
+}
+
+impl<R, W: Write> CsvTable<R, W> {
+    /// Starts a table; the header is written with the first batch, or at the end.
+    pub fn new(table: &'static Table<R>, out: W) -> Result<Self, Error> {
+        let empty = text_frame(table, &[]).map_err(|source| Error::Table { table: table.name, source })?;
+        let writer = CsvWriter::new(out)
+            .with_datetime_format(Some(DATETIME_FORMAT.into()))
+            .with_batch_size(SERIALIZED_AT_ONCE)
+            .n_threads(1)
+            .batched(empty.schema())
+            .map_err(|source| Error::Table { table: table.name, source })?;
+        Ok(Self { table, writer })
+    }
+
+    /// Writes rows, in the order given.
+    pub fn write(&mut self, rows: &[R]) -> Result<(), Error> {
+        for batch in rows.chunks(BATCH_ROWS) {
+            let frame = frame(self.table, batch)?;
+            self.write_frame(frame)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a batch that is a data frame already, made by [`frame`] from the same table.
+    pub fn write_frame(&mut self, mut frame: DataFrame) -> Result<(), Error> {
+        numbers_to_text(self.table, &mut frame)
+            .and_then(|()| self.writer.write_batch(&frame))
+            .map_err(|source| Error::Table { table: self.table.name, source })
+    }
+
+    /// Ends the table: an empty one still has its header.
+    pub fn finish(mut self) -> Result<(), Error> {
+        self.writer.finish().map_err(|source| Error::Table { table: self.table.name, source })
+    }
+}
+
+/// Writes a whole table to `out`.
+pub fn write_table<R, W: Write>(table: &'static Table<R>, rows: &[R], out: W) -> Result<(), Error> {
+    let mut csv = CsvTable::new(table, out)?;
+    csv.write(rows)?;
+    csv.finish()
+}
+
+fn text_frame<R>(table: &Table<R>, rows: &[R]) -> PolarsResult<DataFrame> {
+    let mut frame = frame(table, rows).map_err(|error| polars::error::polars_err!(ComputeError: "{error}"))?;
+    numbers_to_text(table, &mut frame)?;
+    Ok(frame)
+}
+
+fn numbers_to_text<R>(table: &Table<R>, frame: &mut DataFrame) -> PolarsResult<()> {
+    for column in table.columns {
+        if let Cell::Number(decimals, _) = column.cell {
+            let texts = frame.column(column.name)?.f64()?.iter().map(|value| value.map(|value| fixed(value, decimals)));
+            let texts = StringChunked::from_iter_options(column.name.into(), texts.collect::<Vec<_>>().into_iter());
+            frame.with_column(texts.into_column())?;
+        }
+    }
+    Ok(())
+}
+
+/// A number with fixed decimals, never a negative zero.
+fn fixed(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    match text.strip_prefix('-') {
+        Some(rest) if rest.bytes().all(|byte| matches!(byte, b'0' | b'.')) => rest.to_owned(),
+        _ => text,
+    }
+}
+
+/// RFC 3339 with microseconds. The frames' times are UTC, so the zone is a letter.
+const DATETIME_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.6fZ";
+
+/// Rows that polars serialises at once.
+const SERIALIZED_AT_ONCE: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
+
+#[cfg(test)]
+mod tests {
+    use wirecause_parsers::time::Timestamp;
+
+    use super::*;
+    use crate::report::{
+        rows::{CauseRow, FindingRow},
+        schema::{CAUSES, FINDINGS},
+    };
+
+    fn finding() -> FindingRow {
+        FindingRow {
+            finding: "idle-timeout",
+            node: String::new(),
+            host: Some("a,b".to_owned()),
+            peer: None,
+            count: 3,
+            calls: 0,
+            // date -u -d @1763682871: 2025-11-20T23:54:31Z
+            first_time: Some(Timestamp::from_parts(1_763_682_871, 378_123_456)),
+            last_time: None,
+            value_low: Some(1.98),
+            value_high: Some(-0.000_000_1),
+            unit: Some("s"),
+            statement: "says \"no\"\r\nand leaves".to_owned(),
+            advice: Some("keep".to_owned()),
+        }
+    }
+
+    fn written<R>(table: &'static Table<R>, rows: &[R]) -> String {
+        let mut out = Vec::new();
+        write_table(table, rows, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn cells_are_quoted_by_rfc_4180_and_unknown_is_empty() {
+        let text = written(&FINDINGS, &[finding()]);
+        let (header, row) = text.split_once('\n').unwrap();
+        assert_eq!(
+            header,
+            "finding,node,host,peer,count,calls,first_time,last_time,value_low,value_high,unit,statement,advice"
+        );
+        assert_eq!(
+            row,
+            "idle-timeout,,\"a,b\",,3,0,2025-11-20T23:54:31.378123Z,,1.980000,0.000000,s,\
+             \"says \"\"no\"\"\r\nand leaves\",keep\n"
+        );
+    }
+
+    #[test]
+    fn an_empty_table_has_its_header() {
+        assert_eq!(written(&CAUSES, &[]), "cause,host,port,count,share,first_time,last_time\n");
+    }
+
+    #[test]
+    fn batches_make_the_same_bytes_as_one_piece() {
+        let rows = vec![finding(); 5];
+        let mut out = Vec::new();
+        let mut csv = CsvTable::new(&FINDINGS, &mut out).unwrap();
+        csv.write(&rows[..2]).unwrap();
+        csv.write(&[]).unwrap();
+        csv.write(&rows[2..]).unwrap();
+        csv.finish().unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), written(&FINDINGS, &rows));
+    }
+
+    #[test]
+    fn times_before_the_epoch_and_shares_keep_their_form() {
+        let row = CauseRow {
+            cause: "slow-response".to_owned(),
+            host: "h".to_owned(),
+            port: 443,
+            count: 1,
+            share: 1.0 / 3.0,
+            first_time: Timestamp::from_nanos(-1),
+            last_time: Timestamp::from_nanos(0),
+        };
+        assert_eq!(
+            written(&CAUSES, &[row]).lines().nth(1).unwrap(),
+            "slow-response,h,443,1,0.3333,1969-12-31T23:59:59.999999Z,1970-01-01T00:00:00.000000Z"
+        );
+    }
+}

@@ -1,0 +1,60 @@
+//! A Wireshark display filter that shows one connection.
+
+use std::fmt::Write as _;
+
+use wirecause_parsers::time::{NANOS_PER_SECOND, Timestamp};
+
+use super::community_id::Endpoint;
+
+/// Shows the packets between both ends from `first` to `last`, both included, whatever the reader's time zone.
+///
+/// The bounds are there because a 4-tuple is used again, and are `frame.time_epoch`, which every version of Wireshark
+/// reads the same way.
+pub fn wireshark_filter(one: Endpoint, other: Endpoint, first: Timestamp, last: Timestamp) -> String {
+    let mut text = String::new();
+    for (address, _) in [one, other] {
+        let field = if address.is_ipv4() { "ip.addr" } else { "ipv6.addr" };
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "{field}=={address} && ");
+    }
+    for (_, port) in [one, other] {
+        let _ = write!(text, "tcp.port=={port} && ");
+    }
+    let _ = write!(text, "frame.time_epoch>={} && frame.time_epoch<={}", epoch(first), epoch(last));
+    text
+}
+
+/// Seconds since the epoch with nine decimals: exact for captures in nanoseconds.
+fn epoch(time: Timestamp) -> String {
+    let nanos = time.nanos();
+    let sign = if nanos < 0 { "-" } else { "" };
+    let per_second = NANOS_PER_SECOND.unsigned_abs();
+    format!("{sign}{}.{:09}", nanos.unsigned_abs() / per_second, nanos.unsigned_abs() % per_second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ipv4_ends_and_bounds() {
+        let text = wireshark_filter(
+            ("10.77.0.2".parse().unwrap(), 47721),
+            ("10.77.2.19".parse().unwrap(), 8080),
+            Timestamp::from_parts(1_763_682_871, 378_123_000),
+            Timestamp::from_parts(1_763_682_872, 5),
+        );
+        assert_eq!(
+            text,
+            "ip.addr==10.77.0.2 && ip.addr==10.77.2.19 && tcp.port==47721 && tcp.port==8080 && \
+             frame.time_epoch>=1763682871.378123000 && frame.time_epoch<=1763682872.000000005"
+        );
+    }
+
+    #[test]
+    fn ipv6_ends_have_their_own_field() {
+        let end = ("fd77:2::24".parse().unwrap(), 8443);
+        let text = wireshark_filter(end, end, Timestamp::from_nanos(0), Timestamp::from_nanos(0));
+        assert!(text.starts_with("ipv6.addr==fd77:2::24 && ipv6.addr==fd77:2::24 && tcp.port==8443"), "{text}");
+    }
+}

@@ -1,0 +1,200 @@
+//! The output directory: whose it is, and how files come into it.
+//!
+//! A file is written under a temporary name beside its place, and all are renamed at the end, so that a run that fails
+//! leaves the earlier output as it was. A directory is ours if it holds `run.json` and nothing but names that a run
+//! writes; anything else is refused, or with `force` left alone and written beside.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Write as _},
+    path::{Path, PathBuf},
+};
+
+use super::Error;
+
+/// Every file that a run writes; `run.json` is the last to get its name.
+pub const FILE_NAMES: [&str; 5] = ["errors.csv", "causes.csv", "findings.csv", "connections.csv", RUN_RECORD];
+
+/// The record of the run, by which its directory is known.
+pub const RUN_RECORD: &str = "run.json";
+
+/// A directory that a run writes to.
+#[derive(Debug)]
+pub struct OutputDir {
+    path: PathBuf,
+    pending: Vec<&'static str>,
+}
+
+impl OutputDir {
+    /// Takes `path` for the output, making it where it does not exist. What an earlier run left there will be replaced;
+    /// anything else is an error unless `force` is given, and is not touched even then.
+    pub fn open(path: &Path, force: bool) -> Result<Self, Error> {
+        fs::create_dir_all(path).map_err(|source| io_error(path, source))?;
+        if !force {
+            refuse_foreign(path)?;
+        }
+        Ok(Self { path: path.to_owned(), pending: Vec::new() })
+    }
+
+    /// Where the output goes.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Starts the file `name`, one of [`FILE_NAMES`]. It gets that name when the run [commits](Self::commit).
+    pub fn create(&mut self, name: &'static str) -> Result<BufWriter<File>, Error> {
+        debug_assert!(FILE_NAMES.contains(&name), "a run's output is known by its names");
+        let path = self.temporary(name);
+        // A run that was killed may have left one; and it must be a file of ours, not what a link points to.
+        remove_if_there(&path)?;
+        let file = File::create_new(&path).map_err(|source| io_error(&path, source))?;
+        self.pending.push(name);
+        Ok(BufWriter::new(file))
+    }
+
+    /// Ends a file that [`create`](Self::create) started: what is buffered goes to the disk, and a full disk is told.
+    pub fn close(&self, name: &'static str, mut file: BufWriter<File>) -> Result<(), Error> {
+        file.flush().map_err(|source| io_error(&self.temporary(name), source))
+    }
+
+    /// Gives every file its name. An earlier run's record goes first and the new one comes last, so that a directory
+    /// with a record is whole.
+    pub fn commit(mut self) -> Result<(), Error> {
+        remove_if_there(&self.path.join(RUN_RECORD))?;
+        let mut names = std::mem::take(&mut self.pending);
+        names.sort_by_key(|name| *name == RUN_RECORD);
+        for (done, name) in names.iter().enumerate() {
+            let (from, to) = (self.temporary(name), self.path.join(name));
+            if let Err(source) = fs::rename(&from, &to) {
+                self.pending = names.split_off(done);
+                return Err(io_error(&to, source));
+            }
+        }
+        Ok(())
+    }
+
+    fn temporary(&self, name: &str) -> PathBuf {
+        self.path.join(temporary_name(name))
+    }
+}
+
+impl Drop for OutputDir {
+    /// A run that did not commit leaves nothing half-written; failing that, the next run removes it.
+    fn drop(&mut self) {
+        for name in &self.pending {
+            let _ = fs::remove_file(self.temporary(name));
+        }
+    }
+}
+
+fn refuse_foreign(path: &Path) -> Result<(), Error> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).map_err(|source| io_error(path, source))? {
+        let entry = entry.map_err(|source| io_error(path, source))?;
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    let temporary = |name: &String| FILE_NAMES.iter().any(|ours| temporary_name(ours) == *name);
+    names.retain(|name| !temporary(name));
+    let recorded = names.iter().any(|name| name == RUN_RECORD);
+    match names.into_iter().find(|name| !recorded || !FILE_NAMES.contains(&name.as_str())) {
+        Some(found) => Err(Error::ForeignOutput { path: path.to_owned(), found }),
+        None => Ok(()),
+    }
+}
+
+fn temporary_name(name: &str) -> String {
+    format!(".{name}.wirecause-part")
+}
+
+fn remove_if_there(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(io_error(path, source)),
+        _ => Ok(()),
+    }
+}
+
+fn io_error(path: &Path, source: io::Error) -> Error {
+    Error::Io { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TempDir;
+
+    fn run(dir: &Path, force: bool, content: &str) -> Result<(), Error> {
+        let mut output = OutputDir::open(dir, force)?;
+        for name in ["errors.csv", RUN_RECORD] {
+            let mut file = output.create(name)?;
+            file.write_all(content.as_bytes()).unwrap();
+            output.close(name, file)?;
+        }
+        output.commit()
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn an_earlier_runs_output_is_replaced() {
+        let temp = TempDir::new("output-replaced");
+        let dir = temp.path().join("deep/out");
+        run(&dir, false, "one").unwrap();
+        run(&dir, false, "two").unwrap();
+        assert_eq!(names(&dir), ["errors.csv", "run.json"]);
+        assert_eq!(fs::read_to_string(dir.join("errors.csv")).unwrap(), "two");
+    }
+
+    #[test]
+    fn foreign_files_are_refused_and_with_force_left_alone() {
+        let temp = TempDir::new("output-foreign");
+        let dir = temp.path();
+        fs::write(dir.join("notes.txt"), "mine").unwrap();
+        let error = run(dir, false, "one").unwrap_err();
+        assert!(matches!(&error, Error::ForeignOutput { found, .. } if found == "notes.txt"), "{error}");
+        assert_eq!(names(dir), ["notes.txt"]);
+        run(dir, true, "one").unwrap();
+        assert_eq!(names(dir), ["errors.csv", "notes.txt", "run.json"]);
+        assert_eq!(fs::read_to_string(dir.join("notes.txt")).unwrap(), "mine");
+    }
+
+    #[test]
+    fn our_names_without_a_record_are_foreign() {
+        let temp = TempDir::new("output-unrecorded");
+        fs::write(temp.path().join("errors.csv"), "somebody's").unwrap();
+        assert!(matches!(run(temp.path(), false, "one"), Err(Error::ForeignOutput { .. })));
+        assert_eq!(fs::read_to_string(temp.path().join("errors.csv")).unwrap(), "somebody's");
+    }
+
+    #[test]
+    fn a_run_that_fails_leaves_the_earlier_output_whole() {
+        let temp = TempDir::new("output-failed");
+        run(temp.path(), false, "one").unwrap();
+        let mut output = OutputDir::open(temp.path(), false).unwrap();
+        output.create("errors.csv").unwrap().write_all(b"half").unwrap();
+        drop(output);
+        assert_eq!(names(temp.path()), ["errors.csv", "run.json"]);
+        assert_eq!(fs::read_to_string(temp.path().join("errors.csv")).unwrap(), "one");
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_no_obstacle() {
+        let temp = TempDir::new("output-killed");
+        fs::write(temp.path().join(temporary_name("errors.csv")), "half").unwrap();
+        run(temp.path(), false, "one").unwrap();
+        assert_eq!(names(temp.path()), ["errors.csv", "run.json"]);
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_the_directory_is_an_error_that_names_it() {
+        let temp = TempDir::new("output-file");
+        let path = temp.path().join("out");
+        fs::write(&path, "").unwrap();
+        assert!(matches!(OutputDir::open(&path, true), Err(Error::Io { path: named, .. }) if named == path));
+    }
+}

@@ -1,0 +1,218 @@
+//! The summary that a run prints: what failed and why, what the population shows, and how far to trust it.
+//!
+//! Everything that came from a log or a packet goes through [`printable`]. Tables of the output directory are not made
+//! here.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    path::Path,
+};
+
+use super::{causes::Counts, printable::printable, rows::FindingRow};
+use crate::input::InputReport;
+
+/// What the summary is written from.
+#[derive(Clone, Copy, Debug)]
+pub struct Summary<'a> {
+    /// Counts over all failed calls.
+    pub counts: &'a Counts,
+    /// Connections in the captures.
+    pub connections: u64,
+    /// Every finding, in the order of the table.
+    pub findings: &'a [FindingRow],
+    /// Every input.
+    pub inputs: &'a [InputReport],
+    /// Where the tables are, if they were written.
+    pub output: Option<&'a Path>,
+}
+
+/// Writes the summary as plain text.
+pub fn write(summary: &Summary<'_>, out: &mut impl Write) -> io::Result<()> {
+    headline(summary, out)?;
+    if summary.counts.calls > 0 {
+        by_cause(summary.counts, out)?;
+        by_endpoint(summary.counts, out)?;
+        joins(summary.counts, out)?;
+    }
+    findings(summary.findings, out)?;
+    inputs(summary.inputs, out)?;
+    match summary.output {
+        Some(path) => writeln!(out, "\nTables: {}", printable(&path.to_string_lossy())),
+        None => Ok(()),
+    }
+}
+
+fn headline(summary: &Summary<'_>, out: &mut impl Write) -> io::Result<()> {
+    let calls = counted(summary.counts.calls, "failed call");
+    writeln!(out, "{calls}, {}", counted(summary.connections, "connection"))
+}
+
+fn by_cause(counts: &Counts, out: &mut impl Write) -> io::Result<()> {
+    let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+    for row in &counts.causes {
+        *sums.entry(&row.cause).or_default() += row.count;
+    }
+    writeln!(out, "\nBy cause")?;
+    let sums = sums.into_iter().map(|(cause, count)| (cause.to_owned(), count)).collect();
+    table(sums, counts.calls, out)
+}
+
+fn by_endpoint(counts: &Counts, out: &mut impl Write) -> io::Result<()> {
+    let mut endpoints: BTreeMap<(&str, u64), (u64, Vec<(u64, &str)>)> = BTreeMap::new();
+    for row in &counts.causes {
+        let endpoint = endpoints.entry((&row.host, row.port)).or_default();
+        endpoint.0 += row.count;
+        endpoint.1.push((row.count, &row.cause));
+    }
+    writeln!(out, "\nBy endpoint")?;
+    let lines = endpoints.into_iter().map(|((host, port), (count, causes))| {
+        // The rows are sorted by count, hence so are the causes of an endpoint.
+        let causes: Vec<_> = causes.iter().map(|(count, cause)| format!("{cause} {count}")).collect();
+        (format!("{}  {}", endpoint_name(host, port), causes.join(", ")), count)
+    });
+    table(lines.collect(), counts.calls, out)
+}
+
+/// Unmatched and ambiguous shares stand here even if they are zero: they say how far the rest holds.
+fn joins(counts: &Counts, out: &mut impl Write) -> io::Result<()> {
+    let count = |word: &str| counts.matches.iter().find(|(w, _)| w == word).map_or(0, |(_, count)| *count);
+    let shares =
+        [("certain", "certain"), ("likely", "likely"), ("ambiguous", "ambiguous"), ("none", "on no connection")]
+            .map(|(word, said)| format!("{said} {} ({})", count(word), percent(count(word), counts.calls)));
+    writeln!(out, "\nJoined: {}", shares.join(", "))
+}
+
+fn findings(findings: &[FindingRow], out: &mut impl Write) -> io::Result<()> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nFindings")?;
+    for finding in findings {
+        writeln!(out, "  - {}", printable(&finding.statement))?;
+        if let Some(advice) = &finding.advice {
+            writeln!(out, "    {}", printable(advice))?;
+        }
+    }
+    Ok(())
+}
+
+fn inputs(inputs: &[InputReport], out: &mut impl Write) -> io::Result<()> {
+    let damaged: Vec<_> = inputs.iter().filter_map(|input| Some((input, input.damage.as_deref()?))).collect();
+    if !damaged.is_empty() {
+        writeln!(out, "\nDamaged inputs (what they held before the damage is used)")?;
+        for (input, damage) in damaged {
+            writeln!(out, "  {}: {}", printable(&input.path), printable(damage))?;
+        }
+    }
+    let left: Vec<_> = inputs.iter().filter(|input| input.is_left()).map(|input| printable(&input.path)).collect();
+    if !left.is_empty() {
+        writeln!(out, "\nNeither log nor capture: {}", left.join(", "))?;
+    }
+    Ok(())
+}
+
+/// Lines with their counts and shares, the most frequent first, equal counts by their text.
+fn table(mut lines: Vec<(String, u64)>, calls: u64, out: &mut impl Write) -> io::Result<()> {
+    lines.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    for (line, count) in lines {
+        writeln!(out, "  {count:>7} {:>6}  {}", percent(count, calls), printable(&line))?;
+    }
+    Ok(())
+}
+
+fn endpoint_name(host: &str, port: u64) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+fn percent(count: u64, of: u64) -> String {
+    format!("{:.1}%", if of == 0 { 0.0 } else { 100.0 * count as f64 / of as f64 })
+}
+
+#[cfg(test)]
+mod tests {
+    use wirecause_parsers::time::Timestamp;
+
+    use super::*;
+    use crate::{
+        input::{Compression, Kind},
+        report::rows::CauseRow,
+    };
+
+    fn cause(cause: &str, host: &str, count: u64) -> CauseRow {
+        let time = Timestamp::from_nanos(0);
+        CauseRow {
+            cause: cause.to_owned(),
+            host: host.to_owned(),
+            port: 8080,
+            count,
+            share: 0.0,
+            first_time: time,
+            last_time: time,
+        }
+    }
+
+    fn text(counts: &Counts, findings: &[FindingRow], inputs: &[InputReport]) -> String {
+        let summary = Summary { counts, connections: 1, findings, inputs, output: Some(Path::new("out")) };
+        let mut out = Vec::new();
+        write(&summary, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn causes_and_endpoints_are_summed_and_the_most_frequent_come_first() {
+        let counts = Counts {
+            calls: 10,
+            causes: vec![cause("slow-response", "b", 5), cause("path-loss", "a", 3), cause("slow-response", "a", 2)],
+            matches: vec![("certain".to_owned(), 9), ("ambiguous".to_owned(), 1)],
+        };
+        assert_eq!(
+            text(&counts, &[], &[]),
+            "10 failed calls, 1 connection\n\
+             \nBy cause\n        7  70.0%  slow-response\n        3  30.0%  path-loss\n\
+             \nBy endpoint\n        5  50.0%  a:8080  path-loss 3, slow-response 2\n        5  50.0%  b:8080  slow-response 5\n\
+             \nJoined: certain 9 (90.0%), likely 0 (0.0%), ambiguous 1 (10.0%), on no connection 0 (0.0%)\n\
+             \nTables: out\n"
+        );
+    }
+
+    #[test]
+    fn hostile_names_and_sentences_are_disarmed() {
+        let counts = Counts { calls: 1, causes: vec![cause("path-loss", "x\u{1b}]0;y", 1)], matches: Vec::new() };
+        let finding = FindingRow {
+            finding: "coverage",
+            node: String::new(),
+            host: None,
+            peer: None,
+            count: 1,
+            calls: 1,
+            first_time: None,
+            last_time: None,
+            value_low: None,
+            value_high: None,
+            unit: None,
+            statement: "host\u{1b}[2J".to_owned(),
+            advice: Some("do\u{7}".to_owned()),
+        };
+        let input = InputReport {
+            path: "a\u{9b}.pcap".to_owned(),
+            kind: Kind::Capture,
+            compression: Compression::None,
+            bytes: 3,
+            explicit: true,
+            damage: Some("cut\u{8}".to_owned()),
+        };
+        let text = text(&counts, &[finding], &[input]);
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+        assert!(text.contains("a�.pcap: cut�") && text.contains("host�[2J"), "{text}");
+    }
+
+    #[test]
+    fn no_failed_call_is_said() {
+        assert_eq!(text(&Counts::default(), &[], &[]), "0 failed calls, 1 connection\n\nTables: out\n");
+    }
+}

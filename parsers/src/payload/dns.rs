@@ -184,3 +184,102 @@ const RESERVED: u16 = 0x0040;
 const SMALLEST_QUESTION: usize = 5;
 /// The root's name, type, class, time to live and length.
 const SMALLEST_RECORD: usize = 11;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The name `a.b.example`, wherever it begins.
+    const NAME: &[u8] = b"\x01A\x01b\x07example\x00";
+    const A: &[u8] = b"\x00\x01\x00\x01\x00\x00\x00\x14\x00\x04\x0a\x4d\x02\x13";
+
+    fn header(flags: u16, counts: [u16; 4]) -> Vec<u8> {
+        [0x1dac, flags].into_iter().chain(counts).flat_map(u16::to_be_bytes).collect()
+    }
+
+    fn query() -> Vec<u8> {
+        [&header(0x0100, [1, 0, 0, 0])[..], NAME, b"\x00\x1c\x00\x01"].concat()
+    }
+
+    /// An alias, and two addresses of what it stands for; its name lies behind the owner's pointer at 41.
+    fn answer() -> Vec<u8> {
+        let alias = b"\xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x3c\x00\x04\x01x\xc0\x10";
+        let aaaa = [&b"\xc0\x29\x00\x1c\x00\x01\x00\x00\x00\x1e\x00\x10\xfd\x77"[..], &[0; 13], b"\x24"].concat();
+        let a = [&b"\xc0\x29"[..], A].concat();
+        [&header(0x8180, [1, 3, 0, 0])[..], NAME, b"\x00\x01\x00\x01", alias, &a, &aaaa].concat()
+    }
+
+    #[test]
+    fn a_question() {
+        let found = message(&query()).unwrap();
+        assert_eq!((found.id, found.response, found.rcode), (0x1dac, false, 0));
+        assert_eq!(found.question, Some(("a.b.example".to_owned(), 28)));
+        assert_eq!((found.addresses, found.aliases), (vec![], vec![]));
+    }
+
+    #[test]
+    fn an_answer_with_an_alias() {
+        let found = message(&answer()).unwrap();
+        assert_eq!((found.response, found.rcode), (true, 0));
+        assert_eq!(found.aliases, [("a.b.example".to_owned(), "x.example".to_owned())]);
+        let expected = [("10.77.2.19", 20), ("fd77::24", 30)]
+            .map(|(address, ttl)| ("x.example".to_owned(), address.parse::<IpAddr>().unwrap(), ttl));
+        assert_eq!(found.addresses, expected);
+    }
+
+    #[test]
+    fn no_such_name() {
+        let bytes = [&header(0x8183, [1, 0, 0, 0])[..], NAME, b"\x00\x01\x00\x01"].concat();
+        assert_eq!(message(&bytes).map(|found| (found.response, found.rcode)), Ok((true, 3)));
+    }
+
+    #[test]
+    fn a_cut_leaves_what_stands_before_it() {
+        let bytes = answer();
+        let whole = message(&bytes).unwrap();
+        let mut answers = 0;
+        for length in 0..bytes.len() {
+            let error = message(&bytes[..length]).unwrap_err();
+            let Some(read) = error.read() else {
+                assert_eq!((error, length < 12), (DnsError::Short { length }, true));
+                continue;
+            };
+            assert!(matches!(error, DnsError::Cut { .. }), "cut at {length}: {error:?}");
+            assert_eq!((read.id, read.response, read.rcode), (whole.id, true, 0));
+            assert_eq!(read.question, whole.question.clone().filter(|_| length >= 29), "cut at {length}");
+            assert!(whole.addresses.starts_with(&read.addresses) && whole.aliases.starts_with(&read.aliases));
+            let now = read.addresses.len() + read.aliases.len();
+            assert!(now >= answers, "cut at {length}");
+            answers = now;
+        }
+        assert_eq!(answers, 2);
+    }
+
+    #[test]
+    fn malformed_messages_say_what_they_held() {
+        // The second record's name points at itself.
+        let mut bytes = answer();
+        bytes[45..47].copy_from_slice(b"\xc0\x2d");
+        let error = message(&bytes).unwrap_err();
+        assert!(matches!(error, DnsError::Malformed { .. }), "{error:?}");
+        assert_eq!(error.read().unwrap().aliases.len(), 1);
+        // More records than the bytes can hold reserve no memory.
+        let lying = [&header(0x8180, [1, 65_535, 65_535, 65_535])[..], NAME, b"\x00\x01\x00\x01"].concat();
+        assert_eq!(message(&lying).unwrap_err().read().unwrap().question.as_ref().unwrap().1, 1);
+    }
+
+    #[test]
+    fn the_reserved_bit_does_no_harm() {
+        let bytes = [&header(0x8580 | RESERVED, [1, 0, 0, 0])[..], NAME, b"\x00\x01\x00\x01"].concat();
+        assert!(message(&bytes).is_ok());
+    }
+
+    #[test]
+    fn the_largest_message() {
+        let records = [&b"\xc0\x0c"[..], A].concat().repeat(4_000);
+        let bytes = [&header(0x8180, [1, 4_000, 0, 0])[..], NAME, b"\x00\x01\x00\x01", &records].concat();
+        assert_eq!(message(&bytes).map(|found| found.addresses.len()), Ok(4_000));
+        let cut = message(&bytes[..bytes.len() - 1]).unwrap_err();
+        assert_eq!(cut.read().unwrap().addresses.len(), 3_999);
+    }
+}

@@ -76,7 +76,7 @@ impl Found {
         if self.output.is_some() && path.canonicalize().ok() == self.output && path != base {
             return;
         }
-        let entries = fs::read_dir(path).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
+        let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let mut entries = match entries {
             Ok(entries) => entries,
             Err(error) => return self.unreadable(&name(path, base), &error, false),

@@ -89,13 +89,12 @@ fn sorted(frame: &DataFrame, keys: &[&str]) -> PolarsResult<DataFrame> {
 }
 
 fn stack(whole: &mut Option<DataFrame>, part: DataFrame) -> PolarsResult<()> {
-    match whole {
-        Some(whole) => whole.vstack_mut(&part).map(|_| ()),
-        None => {
-            *whole = Some(part);
-            Ok(())
-        }
+    if let Some(whole) = whole {
+        whole.vstack_mut(&part)?;
+    } else {
+        *whole = Some(part);
     }
+    Ok(())
 }
 
 fn cause_rows(frame: &DataFrame, calls: u64) -> PolarsResult<Vec<CauseRow>> {

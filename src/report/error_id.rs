@@ -28,7 +28,8 @@ pub fn error_id(log: &LogDigest, line: u64) -> String {
     hash.update(log.0);
     hash.update(line.to_be_bytes());
     let digest: [u8; 20] = hash.finalize().into();
-    digest.iter().take(ID_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    let id = digest.iter().take(ID_BYTES).fold(0_u64, |id, byte| id << 8 | u64::from(*byte));
+    format!("{id:016x}")
 }
 
 /// 64 bits: among a million errors the odds of two equal ids are below one in ten million.
@@ -40,7 +41,9 @@ mod tests {
 
     fn digest(parts: &[&str]) -> LogDigest {
         let mut hasher = LogHasher::default();
-        parts.iter().for_each(|part| hasher.update(part.as_bytes()));
+        for part in parts {
+            hasher.update(part.as_bytes());
+        }
         hasher.finish()
     }
 

@@ -21,17 +21,13 @@ pub const LIST_SEPARATOR: &str = ";";
 
 /// A batch of rows as a data frame with the table's columns, in order.
 pub fn frame<R>(table: &Table<R>, rows: &[R]) -> Result<DataFrame, Error> {
-    build(table, rows).map_err(|source| Error::Table { table: table.name, source })
+    let columns = table.columns.iter().map(|column| series(column, rows)).collect();
+    DataFrame::new(rows.len(), columns).map_err(|source| Error::Table { table: table.name, source })
 }
 
-fn build<R>(table: &Table<R>, rows: &[R]) -> PolarsResult<DataFrame> {
-    let columns = table.columns.iter().map(|column| series(column, rows)).collect::<PolarsResult<Vec<_>>>()?;
-    DataFrame::new(rows.len(), columns)
-}
-
-fn series<R>(column: &Column<R>, rows: &[R]) -> PolarsResult<FrameColumn> {
+fn series<R>(column: &Column<R>, rows: &[R]) -> FrameColumn {
     let name = column.name.into();
-    Ok(match &column.cell {
+    match &column.cell {
         Cell::Text(get) => {
             let cells = rows.iter().map(|row| get(row).filter(|text| !text.is_empty()));
             StringChunked::from_iter_options(name, cells).into_column()
@@ -50,5 +46,5 @@ fn series<R>(column: &Column<R>, rows: &[R]) -> PolarsResult<FrameColumn> {
             Float64Chunked::from_iter_options(name, cells).into_column()
         }
         Cell::Flag(get) => BooleanChunked::from_iter_options(name, rows.iter().map(get)).into_column(),
-    })
+    }
 }

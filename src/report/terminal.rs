@@ -59,7 +59,7 @@ fn by_cause(counts: &Counts, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn by_endpoint(counts: &Counts, out: &mut impl Write) -> io::Result<()> {
-    let mut endpoints: BTreeMap<(&str, u64), (u64, Vec<(u64, &str)>)> = BTreeMap::new();
+    let mut endpoints: BTreeMap<(&str, u64), (u64, Vec<_>)> = BTreeMap::new();
     for row in &counts.causes {
         let endpoint = endpoints.entry((&row.host, row.port)).or_default();
         endpoint.0 += row.count;

@@ -5,7 +5,7 @@
 
 use polars::prelude::{
     BooleanChunked, Column as FrameColumn, DataFrame, Float64Chunked, Int64Chunked, IntoColumn as _,
-    NewChunkedArray as _, PolarsResult, StringChunked, TimeUnit, UInt64Chunked,
+    NewChunkedArray as _, StringChunked, TimeUnit, UInt64Chunked,
 };
 
 use super::{

@@ -17,7 +17,7 @@ pub struct FailedCall {
     pub entry: EntrySpan,
     /// The later entry that reports the same call, where there is one.
     pub also: Option<EntrySpan>,
-    /// The thread that made the call, as written.
+    /// The thread that made the call, as written; the request's id where the log names no thread.
     pub thread: Option<String>,
     /// The service, from the thread's last `Processing request for service` line, such as `Orders [/orders]`.
     pub service: Option<String>,

@@ -1,7 +1,7 @@
 //! Tells a gateway log by its content.
 
 use super::{
-    head::{head, starts_record},
+    container::Container,
     prefilter::{Phrase, Phrases},
 };
 
@@ -13,13 +13,13 @@ pub fn looks_like_log(bytes: &[u8]) -> bool {
     if text.iter().take(BINARY_LOOKED_AT).filter(|byte| **byte == 0).count() > FEW_NULS {
         return false;
     }
-    text.split(|byte| *byte == b'\n').any(is_head)
+    text.split(|byte| *byte == b'\n').any(is_of_log)
         || Phrases::new(text).of_line(0, text.len(), text.len()).is_some_and(|found| found.phrase >= Phrase::Request)
 }
 
-/// A head line with a level and a logger: a stamp alone starts lines of many logs.
-fn is_head(line: &[u8]) -> bool {
-    starts_record(line) && head(line, 0).is_some_and(|head| head.level.is_some() && head.logger.is_some())
+/// A record of a gateway, or one in the form of a container runtime. A stamp alone starts lines of many logs.
+fn is_of_log(line: &[u8]) -> bool {
+    Container::of_line(line.strip_suffix(b"\r").unwrap_or(line)).is_some()
 }
 
 /// A file that starts in the middle of a stack trace shows a head line within some thousand bytes.

@@ -7,6 +7,8 @@ use super::call::EntrySpan;
 pub(super) struct Place {
     /// Its number, from 1.
     pub line: u64,
+    /// Number of its last line in the file, where a container split it.
+    pub last_line: u64,
     /// Offset of its first byte.
     pub offset: u64,
     /// Bytes, the line end included.
@@ -14,9 +16,15 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// This line and a later one in one.
+    pub(super) const fn joined(self, later: Self) -> Self {
+        let length = later.offset + later.length - self.offset;
+        Self { line: self.line, last_line: later.last_line, offset: self.offset, length }
+    }
+
     /// The span of an entry that is this line alone.
     pub(super) const fn span(self) -> EntrySpan {
-        EntrySpan { first_line: self.line, last_line: self.line, offset: self.offset, length: self.length }
+        EntrySpan { first_line: self.line, last_line: self.last_line, offset: self.offset, length: self.length }
     }
 }
 
@@ -42,7 +50,7 @@ impl Entry {
         if line.trim_ascii().is_empty() {
             return true;
         }
-        self.span.last_line = place.line;
+        self.span.last_line = place.last_line;
         self.span.length = place.offset + place.length - self.span.offset;
         let room = self.lines < MOST_LINES;
         if room {

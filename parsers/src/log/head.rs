@@ -87,8 +87,8 @@ fn columns(input: &[u8]) -> IResult<&[u8], Columns<'_>> {
 fn column(input: &[u8]) -> IResult<&[u8], Column<'_>> {
     alt((
         terminated(level, peek(alt((space1, tag(":"))))).map(Column::Level),
-        delimited(opt(char('[')), terminated(text(digit1), peek(alt((space1, tag("]"))))), opt(char(']')))
-            .map(Column::Thread),
+        terminated(text(digit1), peek(space1)).map(Column::Thread),
+        delimited(char('['), name, terminated(char(']'), peek(space1))).map(Column::Thread),
         terminated(code, char(':')).map(Column::Code),
         terminated(logger, char(':')).map(Column::Logger),
     ))
@@ -107,6 +107,13 @@ fn code(input: &[u8]) -> IResult<&[u8], i32> {
         |text| text.parse().ok(),
     )
     .parse(input)
+}
+
+/// A thread in brackets, or the id of the request where there is no thread. A digit is required: a word in brackets is more
+/// likely a mark of the message or the name of a log sink.
+fn name(input: &[u8]) -> IResult<&[u8], &str> {
+    let name = take_while_m_n(1, LONGEST_NAME, |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    verify(text(name), |name: &str| name.contains(|digit: char| digit.is_ascii_digit())).parse(input)
 }
 
 /// A dotted Java name. The dot is required, so that the first word of a message with a colon is no logger.
@@ -129,6 +136,8 @@ const fn is_stamp_byte(byte: u8) -> bool {
 
 const LEVELS: [&str; 11] =
     ["SEVERE", "WARNING", "INFO", "CONFIG", "FINE", "FINER", "FINEST", "ERROR", "WARN", "DEBUG", "TRACE"];
+/// Request ids have 33 characters, names of pooled threads some more.
+const LONGEST_NAME: usize = 80;
 /// Level, thread, logger and code, once each; one more for a column that a site repeats.
 const MOST_COLUMNS: usize = 5;
 /// The second's last digit, a fraction of nine digits and a zone: 17 bytes, and the blank behind them.
@@ -231,6 +240,11 @@ mod tests {
             ("2021-05-17T15:19:00,041 a.b: x", (None, None, Some("a.b"), None, "x")),
             ("2021-05-17T15:19:00 4042: Problem: x", (None, None, None, Some(4042), "Problem: x")),
             ("2021-05-17 15:19:00,041 [174] INFO a.b: x", (Some("INFO"), Some("174"), Some("a.b"), None, "x")),
+            (
+                "2021-05-17 15:19:00,041 INFO [pool-1-thread-3] a.b: x",
+                (Some("INFO"), Some("pool-1-thread-3"), Some("a.b"), None, "x"),
+            ),
+            ("2021-05-17 15:19:00,041 INFO [ssg] x", (Some("INFO"), None, None, None, "[ssg] x")),
             ("2021-05-17T15:19:00.041Z Problem routing to x", (None, None, None, None, "Problem routing to x")),
             ("2021-05-17T15:19:00.041Z ", (None, None, None, None, "")),
         ] {

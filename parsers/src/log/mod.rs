@@ -6,6 +6,7 @@
 //! [`LogScanner`] takes a file in chunks and yields a [`LogScan`].
 
 pub mod call;
+mod container;
 mod detect;
 mod elapsed;
 mod entry;

@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub(super) struct Records {
     default_zone: i32,
-    counts: LogCounts,
+    pub counts: LogCounts,
     pairing: Pairing,
     /// Offset of the next line.
     offset: u64,
@@ -46,12 +46,17 @@ impl Records {
         }
     }
 
+    /// Whether no line has been read.
+    pub(super) const fn is_at_start(&self) -> bool {
+        self.counts.lines == 0
+    }
+
     /// Counts a line of so many bytes and says where it stands.
     pub(super) fn place(&mut self, length: u64) -> Place {
         self.counts.lines += 1;
         self.counts.bytes += length;
         self.counts.oversize_lines += u64::from(length > LONGEST_LINE as u64);
-        let place = Place { line: self.counts.lines, offset: self.offset, length };
+        let place = Place { line: self.counts.lines, last_line: self.counts.lines, offset: self.offset, length };
         self.offset += length;
         place
     }

@@ -64,6 +64,10 @@ pub struct LogCounts {
     pub oversize_lines: u64,
     /// Continuation lines of failure entries beyond what is kept of an entry.
     pub lines_beyond_bound: u64,
+    /// Records that a second handler wrote once more.
+    pub duplicates: u64,
+    /// Lines of a file whose lines are wrapped, such as one of a container runtime, that are not.
+    pub unwrapped_lines: u64,
     /// Threads whose state was dropped because there were too many.
     pub threads_forgotten: u64,
 }

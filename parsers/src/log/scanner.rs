@@ -3,10 +3,10 @@
 //! Every line is looked at for two things only: whether it starts a record, and whether it holds one of the phrases that
 //! the prefilter searches for. The few that do are read in full, together with the lines that continue them.
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 
 use super::{
-    entry::Place,
+    container::{Container, Translator},
     lines::{LONGEST_LINE, LineCutter, Run},
     prefilter::Phrases,
     records::Records,
@@ -17,50 +17,115 @@ use super::{
 #[derive(Debug)]
 pub struct LogScanner {
     cutter: LineCutter,
-    records: Records,
+    reader: Reader,
 }
 
 impl LogScanner {
     /// A scanner at the start of a file.
     pub fn new(options: LogOptions) -> Self {
-        Self { cutter: LineCutter::default(), records: Records::new(options) }
+        Self { cutter: LineCutter::default(), reader: Reader { form: Form::Unknown, records: Records::new(options) } }
     }
 
     /// Takes the next bytes of the file, decompressed.
     pub fn feed(&mut self, bytes: &[u8]) {
-        let Self { cutter, records } = self;
-        cutter.feed(bytes, |run| read_run(&run, records));
+        let Self { cutter, reader } = self;
+        cutter.feed(bytes, |run| reader.run(&run));
     }
 
     /// Ends the file.
     pub fn finish(self) -> LogScan {
-        let Self { mut cutter, mut records } = self;
-        cutter.finish(|run| read_run(&run, &mut records));
-        records.finish()
+        let Self { mut cutter, mut reader } = self;
+        cutter.finish(|run| reader.run(&run));
+        reader.finish()
+    }
+}
+
+/// Reads runs of lines in the form that the file has.
+#[derive(Debug)]
+struct Reader {
+    form: Form,
+    records: Records,
+}
+
+/// What a file's lines look like.
+#[derive(Debug)]
+enum Form {
+    /// No line so far tells.
+    Unknown,
+    Plain,
+    Wrapped(Translator),
+}
+
+impl Reader {
+    fn run(&mut self, run: &Run<'_>) {
+        let rest = self.before_known(run);
+        match &mut self.form {
+            Form::Unknown => {}
+            Form::Plain => read_plain(rest, run.dropped, &mut self.records),
+            Form::Wrapped(translator) => read_wrapped(rest, run.dropped, translator, &mut self.records),
+        }
+    }
+
+    /// Reads lines until one tells the file's form; gives back what is left, from that line on.
+    fn before_known<'a>(&mut self, run: &Run<'a>) -> &'a [u8] {
+        let mut rest = run.bytes;
+        while matches!(self.form, Form::Unknown) && !rest.is_empty() {
+            let end = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            let (line, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            let at_start = self.records.is_at_start();
+            match Container::of_line(shown(line, at_start)) {
+                Some(Container::Plain) => self.form = Form::Plain,
+                Some(container) => self.form = Form::Wrapped(Translator::new(container)),
+                None => {
+                    read_plain(line, run.dropped, &mut self.records);
+                    rest = after;
+                }
+            }
+        }
+        rest
+    }
+
+    fn finish(mut self) -> LogScan {
+        if let Form::Wrapped(translator) = &mut self.form {
+            translator.finish(&mut self.records);
+        }
+        self.records.finish()
     }
 }
 
 /// Hands on the lines of a run with their places and phrases.
-fn read_run(run: &Run<'_>, records: &mut Records) {
-    let text = run.bytes;
+fn read_plain(text: &[u8], dropped: u64, records: &mut Records) {
     let mut phrases = Phrases::new(text);
-    let mut start = 0;
-    let unfinished = (text.last() != Some(&b'\n')).then_some(text.len());
-    for end in memchr_iter(b'\n', text).map(|at| at + 1).chain(unfinished) {
-        let place = records.place((end - start) as u64 + run.dropped);
+    for (start, end) in lines(text) {
+        let at_start = records.is_at_start();
+        let place = records.place((end - start) as u64 + dropped);
         let found = phrases.of_line(start, end.min(start + LONGEST_LINE), end);
-        let line = shown(text.get(start..end).unwrap_or_default(), place);
-        records.line(line, place, found);
-        start = end;
+        records.line(shown(text.get(start..end).unwrap_or_default(), at_start), place, found);
     }
 }
 
+/// Hands a run's lines to the translator.
+fn read_wrapped(text: &[u8], dropped: u64, translator: &mut Translator, records: &mut Records) {
+    for (start, end) in lines(text) {
+        let at_start = records.is_at_start();
+        let place = records.place((end - start) as u64 + dropped);
+        translator.line(shown(text.get(start..end).unwrap_or_default(), at_start), place, records);
+    }
+}
+
+/// Where each line of a text starts and ends, line end included.
+fn lines(text: &[u8]) -> impl Iterator<Item = (usize, usize)> {
+    let unfinished = text.last().filter(|last| **last != b'\n').map(|_| text.len());
+    let ends = memchr_iter(b'\n', text).map(|at| at + 1).chain(unfinished);
+    ends.scan(0, |start, end| Some((std::mem::replace(start, end), end)))
+}
+
 /// A line without its line end, and without a byte order mark at the start of the file; no longer than is kept.
-fn shown(line: &[u8], place: Place) -> &[u8] {
+fn shown(line: &[u8], at_start: bool) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let line = line.get(..LONGEST_LINE).unwrap_or(line);
-    if place.offset == 0 { line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line) } else { line }
+    if at_start { line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line) } else { line }
 }
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();

@@ -1,0 +1,139 @@
+//! What a log may be wrapped in on its way to the reader: what a container runtime, syslog or a JSON formatter put around
+//! each line is peeled off, and the line of the plain layout is what remains.
+//!
+//! A file's container is told by its first line that has a known form, and stays.
+
+use std::borrow::Cow;
+
+use super::head::{head, starts_record};
+
+mod cri;
+mod docker;
+mod journal;
+mod json;
+mod object;
+mod prefix;
+mod syslog;
+#[cfg(test)]
+mod tests;
+mod translator;
+
+pub(super) use translator::Translator;
+
+/// The known wrappings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Container {
+    /// None: the layout of the node's own file.
+    Plain,
+    /// The gateway's JSON formatter, one object per record.
+    Json,
+    /// Files of a Kubernetes container runtime.
+    Cri,
+    /// Docker's `json-file` driver.
+    Docker,
+    /// `journalctl -o json`.
+    Journal,
+    /// What `kubectl logs` and `docker compose logs` put before a line.
+    Prefixed,
+    /// Syslog, in either RFC's form or as rsyslog writes it to a file.
+    Syslog,
+}
+
+/// What remains of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Peeled<'a> {
+    pub text: Cow<'a, [u8]>,
+    /// The wrapping's own stamp, for a text that has none.
+    pub stamp: Option<Cow<'a, str>>,
+    /// Whether the text goes on with the next line's.
+    pub partial: bool,
+}
+
+impl<'a> Peeled<'a> {
+    fn whole(text: &'a [u8], stamp: Option<&'a str>) -> Self {
+        Self { text: text.into(), stamp: stamp.map(Cow::from), partial: false }
+    }
+}
+
+impl Container {
+    /// Tells the container of a file by one of its lines; `None` where the line tells nothing.
+    pub(super) fn of_line(line: &[u8]) -> Option<Self> {
+        if is_record(line) {
+            return Some(Self::Plain);
+        }
+        [Self::Json, Self::Cri, Self::Docker, Self::Journal, Self::Prefixed, Self::Syslog].into_iter().find(
+            |container| container.peel(line).is_some_and(|peeled| container.is_distinct() || is_content(&peeled.text)),
+        )
+    }
+
+    /// Takes the wrapping off a line; `None` where the line does not have it.
+    fn peel(self, line: &[u8]) -> Option<Peeled<'_>> {
+        match self {
+            Self::Plain => None,
+            Self::Json => json::plain(line).map(|text| Peeled { text: text.into(), stamp: None, partial: false }),
+            Self::Cri => cri::peel(line),
+            Self::Docker => docker::peel(line),
+            Self::Journal => journal::peel(line),
+            Self::Prefixed => prefix::peel(line),
+            Self::Syslog => syslog::peel(line),
+        }
+    }
+
+    /// Whether a line of this form is of no other, whatever it holds.
+    const fn is_distinct(self) -> bool {
+        matches!(self, Self::Json | Self::Cri | Self::Docker)
+    }
+}
+
+/// Whether a text is what a gateway writes: a record, with or without its stamp, or the formatter's JSON.
+fn is_content(text: &[u8]) -> bool {
+    is_record(text) || is_stampless_record(text) || json::plain(text).is_some()
+}
+
+fn is_record(line: &[u8]) -> bool {
+    starts_record(line) && head(line, 0).is_some_and(|head| head.level.is_some() && head.logger.is_some())
+}
+
+/// `WARNING com.l7tech.server.message: …`, as the gateway's syslog layout has it, or a bare audit detail.
+fn is_stampless_record(text: &[u8]) -> bool {
+    let line = [ANY_STAMP, text].concat();
+    head(&line, 0).is_some_and(|head| (head.level.is_some() && head.logger.is_some()) || head.code.is_some())
+}
+
+const ANY_STAMP: &[u8] = b"1970-01-01T00:00:00Z ";
+
+#[cfg(test)]
+mod forms {
+    use super::*;
+
+    #[test]
+    fn each_container_is_told_by_its_line() {
+        let record = "2021-05-17T15:19:00.041-0300 INFO    174 com.l7tech.server.message: x";
+        for (line, container) in [
+            (record.to_owned(), Some(Container::Plain)),
+            (format!("2019-04-30T02:12:41.8443515Z stdout F {record}"), Some(Container::Cri)),
+            (
+                format!(r#"{{"log":"{record}\n","stream":"stdout","time":"2021-05-17T18:19:00Z"}}"#),
+                Some(Container::Docker),
+            ),
+            (
+                format!(r#"{{"MESSAGE":"{record}","__REALTIME_TIMESTAMP":"1631691287413000"}}"#),
+                Some(Container::Journal),
+            ),
+            (format!("gateway-1  | {record}"), Some(Container::Prefixed)),
+            (format!("[pod/gw-0/gateway] {record}"), Some(Container::Prefixed)),
+            (format!("2021-05-17T18:19:00.041123456Z {record}"), Some(Container::Prefixed)),
+            ("<132>Sep 15 09:34:47 gw01 SSG: WARNING com.l7tech.server.message: x".into(), Some(Container::Syslog)),
+            (
+                r#"{"package":"a.b","level":"INFO","log":"x","time":"2026-05-26T11:21:32.873+0000"}"#.into(),
+                Some(Container::Json),
+            ),
+            ("Sep 15 09:34:47 gw01 kernel: eth0 up".into(), None),
+            ("\tat a.b(C.java:1)".into(), None),
+            (r#"{"a":1}"#.into(), None),
+            (String::new(), None),
+        ] {
+            assert_eq!(Container::of_line(line.as_bytes()), container, "{line}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! One log in every wrapping: the calls are the same.
+
+use crate::log::{FailedCall, LogCounts, LogOptions, LogScan, LogScanner, Symptom};
+
+const URL: &str = "http://h:8080/api";
+const ROUTING: &str = "com.l7tech.server.policy.assertion.ServerHttpRoutingAssertion";
+
+/// The log's lines, each with the stamp that a runtime would give it.
+fn log() -> Vec<String> {
+    let head = "2026-11-20T20:54:01.500-0300";
+    let reason = format!("Unable to obtain HTTP response from {URL}: Connection reset");
+    vec![
+        format!("{head} INFO    7 com.l7tech.server.message: Processing request for service: Orders [/orders]"),
+        format!("{head} WARNING 7 {ROUTING}: 4042: Problem routing to {URL}. Error msg: {reason}"),
+        format!("com.l7tech.common.http.GenericHttpException: {reason}"),
+        "\tat org.apache.http.protocol.HttpRequestExecutor.doReceiveResponse(HttpRequestExecutor.java:1)".into(),
+        "Caused by: java.net.SocketException: Connection reset".into(),
+        format!("{head} INFO    7 a.b: -4: routing finished in 12 ms"),
+    ]
+}
+
+fn wrapped(wrap: impl Fn(&str) -> String) -> String {
+    log().iter().map(|line| wrap(line) + "\n").collect()
+}
+
+fn scan(text: &str) -> LogScan {
+    let scan = in_chunks(text, usize::MAX);
+    for size in [1, 2, 7, 100] {
+        assert_eq!(in_chunks(text, size), scan, "chunks of {size}");
+    }
+    scan
+}
+
+fn in_chunks(text: &str, size: usize) -> LogScan {
+    let mut scanner = LogScanner::new(LogOptions::default());
+    text.as_bytes().chunks(size).for_each(|chunk| scanner.feed(chunk));
+    scanner.finish()
+}
+
+/// The only call of a log, its place taken out.
+fn call(scan: &LogScan) -> FailedCall {
+    let [call] = scan.calls.as_slice() else { panic!("{scan:?}") };
+    let mut call = call.clone();
+    (call.entry.offset, call.entry.length) = (0, 0);
+    call
+}
+
+fn quoted(line: &str) -> String {
+    line.replace('\\', "\\\\").replace('"', "\\\"").replace('\t', "\\t")
+}
+
+#[test]
+fn line_by_line_wrappings() {
+    let plain = scan(&wrapped(str::to_owned));
+    let expected = call(&plain);
+    assert_eq!((expected.entry.first_line, expected.entry.last_line, expected.elapsed_ms), (2, 5, Some(12)));
+    let stamp = "2026-11-20T23:54:01.512345678Z";
+    let wrappings: [&dyn Fn(&str) -> String; 9] = [
+        &|line| format!("{stamp} stdout F {line}"),
+        &|line| format!(r#"{{"log":"{}\n","stream":"stdout","time":"{stamp}"}}"#, quoted(line)),
+        &|line| format!(r#"{{"__REALTIME_TIMESTAMP":"1795218841512345","MESSAGE":"{}"}}"#, quoted(line)),
+        &|line| format!("gateway-1  | {line}"),
+        &|line| format!("[pod/gw-0/gateway] {line}"),
+        &|line| format!("{stamp} {line}"),
+        &|line| format!("<132>Nov 20 20:54:01 gw01 SSG: {}", line.replace('\t', "#011")),
+        &|line| format!("<132>1 {stamp} gw01 SSG 12 - - {line}"),
+        &|line| format!("{stamp} gw01 SSG[12]: {line}"),
+    ];
+    for wrap in wrappings {
+        let text = wrapped(wrap);
+        let found = scan(&text);
+        assert_eq!(call(&found), expected, "{text}");
+        let span = found.calls.first().map(|call| call.entry).unwrap();
+        let entry = text.get(span.offset as usize..(span.offset + span.length) as usize).unwrap();
+        assert_eq!(entry.lines().collect::<Vec<_>>(), text.lines().skip(1).take(4).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn stamps_of_the_wrapping_where_the_text_has_none() {
+    let text = format!("WARNING {ROUTING}: Problem routing to {URL}. Error msg: Broken pipe");
+    let line = format!("<132>1 2026-11-20T20:54:01.5-03:00 gw01 SSG 12 - - {text}\n");
+    let found = call(&scan(&line));
+    assert_eq!(found.time.to_string(), "2026-11-20T23:54:01.500000Z");
+    assert_eq!((found.symptom, found.zone, found.resolution), (Symptom::BrokenPipe, Some(-10_800), 100_000_000));
+    let old = scan(&format!("<132>Nov 20 20:54:01 gw01 SSG: {text}\n"));
+    assert_eq!((old.calls.len(), old.counts.without_time), (0, 1));
+}
+
+#[test]
+fn payloads_in_pieces() {
+    let stamp = "2026-11-20T23:54:01Z";
+    let lines = log();
+    let (start, rest) = lines.get(1).unwrap().split_at(100);
+    let (middle, end) = rest.split_at(20);
+    let cri = format!("{stamp} stdout P {start}\n{stamp} stdout P {middle}\n{stamp} stdout F {end}\n");
+    let piece = |piece: &str| format!("{{\"log\":\"{piece}\",\"stream\":\"stdout\",\"time\":\"{stamp}\"}}\n");
+    let docker = [piece(start), piece(middle), piece(&format!("{end}\\n"))].concat();
+    for text in [cri, docker] {
+        let found = scan(&text);
+        assert_eq!((call(&found).message.as_str(), found.counts.lines), ("Connection reset", 3));
+        let span = found.calls.first().unwrap().entry;
+        assert_eq!((span.first_line, span.last_line, span.offset, span.length), (1, 3, 0, text.len() as u64));
+    }
+}
+
+#[test]
+fn json_records_written_twice() {
+    let record = |package: &str, code: &str, message: &str| {
+        let log =
+            format!(r#"{{"detail-id":{code},"message":"{message}","request-id":"627f8aeeb0c5d911-f1d889e1c356579b"}}"#);
+        format!(
+            r#"{{"package":"{package}","level":"INFO","log":{log},"time":"2026-05-26T11:21:32.873+0000","otelId":"x"}}"#
+        ) + "\n"
+    };
+    let reason = format!("Unable to obtain HTTP response from {URL}: Connection reset");
+    let header = record("com.l7tech.server.message", "0.0", "Processing request for service: Orders [/orders]");
+    let audit = record(ROUTING, "4042.0", &format!("Problem routing to {URL}. Error msg: {reason}"));
+    let severe = record(
+        "a.ServerAllAssertion",
+        "-1.0",
+        &format!("Error occurred. a.GenericHttpException: {reason} at a.b(Unknown Source)"),
+    );
+    let scan = scan(&[&*header, &header, &audit, &audit, &severe, &severe].concat());
+    let call = call(&scan);
+    assert_eq!((call.service.as_deref(), call.also.map(|also| also.first_line)), (Some("Orders [/orders]"), Some(5)));
+    assert_eq!((scan.counts.duplicates, scan.counts.records), (3, 3));
+}
+
+#[test]
+fn lines_without_the_wrapping_are_counted_and_read() {
+    let text = wrapped(|line| format!("gateway-1  | {line}")) + &wrapped(str::to_owned);
+    let LogCounts { unwrapped_lines, records, .. } = scan(&text).counts;
+    assert_eq!((unwrapped_lines, records), (6, 6));
+}

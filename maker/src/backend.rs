@@ -151,6 +151,9 @@ fn one(d: &mut Draw, site: &Site, i: u8, v6: bool) -> Backend {
     } else if port == 80 || port == 8081 {
         tls = false;
     }
+    if port == 8080 || port == 7001 {
+        tls &= d.chance(0.2);
+    }
     let default_port = port == if tls { 443 } else { 80 };
     let rtt = if site.far { d.log_range(2e6, 3e8) } else { d.log_range(5e4, 2e7) } as Ns;
     let stack = Stack::draw(d, v6);

@@ -8,6 +8,7 @@ use crate::tls;
 use crate::truth::judge;
 use crate::world::{Event, GW, World};
 use crate::{MS, Ns, SEC};
+use std::fmt::Write as _;
 
 impl World {
     /// Adds a call that begins at `time`.
@@ -101,7 +102,7 @@ impl World {
         self.conns[c].call = Some(k);
         self.prepare_connect(c, k);
         let limit = self.backends[backend].connect_timeout;
-        self.with(c, GW, |e, now, out| e.connect(now, out));
+        self.with(c, GW, super::tcp::Endpoint::connect);
         self.after(limit, Event::ConnectTimeout(k, c));
     }
 
@@ -148,10 +149,12 @@ impl World {
         let host = if standard && !b.port_shown { b.host.clone() } else { format!("{}:{}", b.host, b.port) };
         let mut head = format!("{verb} /{path} HTTP/1.1\r\n");
         if call.body > 0 {
-            head += &format!("Content-Length: {}\r\nContent-Type: application/json\r\n", call.body);
+            let _ = write!(head, "Content-Length: {}\r\nContent-Type: application/json\r\n", call.body);
         }
-        head +=
-            &format!("Host: {host}\r\nConnection: Keep-Alive\r\nUser-Agent: Layer7-SecureSpan-Gateway/v10.1\r\n\r\n");
+        let _ = write!(
+            head,
+            "Host: {host}\r\nConnection: Keep-Alive\r\nUser-Agent: Layer7-SecureSpan-Gateway/v10.1\r\n\r\n"
+        );
         let (version, size) = (b.tls, call.body);
         let mut parts: Vec<Vec<u8>> = Vec::new();
         let body = b"{\"id\":0123456789,\"text\":\"lorem ipsum\"},".iter().copied().cycle().take(size);
@@ -171,7 +174,7 @@ impl World {
             let b = &self.backends[self.conns[c].backend];
             let version = b.tls.unwrap_or(tls::Version::V12);
             let name = if b.sni { b.host.clone() } else { "localhost".into() };
-            let hello = tls::client_hello(&mut self.d, &name, version);
+            let hello = tls::client_hello(&mut self.d, &name, &self.conns[c].session, version);
             self.with(c, GW, |e, now, out| e.write(now, &hello, Some(Msg::Flight(0)), out));
             self.arm_read(k);
             return;
@@ -298,7 +301,6 @@ impl World {
     }
 
     fn gateway_message(&mut self, c: usize, k: usize, msg: Msg) {
-        let version = self.backends[self.conns[c].backend].tls.unwrap_or(tls::Version::V12);
         match msg {
             Msg::Flight(1) => {
                 if self.calls[k].fault == Fault::Tls(TlsFault::Untrusted) {
@@ -307,12 +309,8 @@ impl World {
                     self.fail(k, Symptom::BadCertificate);
                     return;
                 }
-                let finish = tls::client_finish(&mut self.d, version);
-                self.with(c, GW, |e, now, out| e.write(now, &finish, Some(Msg::Flight(2)), out));
-                if version == tls::Version::V13 {
-                    self.conns[c].secure = true;
-                    self.start_request(k);
-                }
+                let pause = self.d.time(300_000, 3 * MS);
+                self.after(pause, Event::Finish(c, k));
             }
             Msg::Flight(3) => {
                 self.conns[c].secure = true;
@@ -340,6 +338,20 @@ impl World {
         let got = self.conns[c].ends[GW].received_since(self.calls[k].read_from) as usize;
         let sealed = self.backends[self.calls[k].backend].tls.is_some();
         self.calls[k].pieces.first().is_some_and(|p| got >= if sealed { p.1.len() } else { 1 })
+    }
+
+    /// The gateway's second handshake flight.
+    pub fn finish_handshake(&mut self, c: usize, k: usize) {
+        if self.conns[c].call != Some(k) || self.calls[k].phase != Phase::Handshake || !self.alive(c, GW) {
+            return;
+        }
+        let version = self.backends[self.conns[c].backend].tls.unwrap_or(tls::Version::V12);
+        let finish = tls::client_finish(&mut self.d, version);
+        self.with(c, GW, |e, now, out| e.write(now, &finish, Some(Msg::Flight(2)), out));
+        if version == tls::Version::V13 {
+            self.conns[c].secure = true;
+            self.start_request(k);
+        }
     }
 
     /// Body bytes of the response that the gateway has.
@@ -387,7 +399,7 @@ impl World {
             let alert = tls::sealed_alert(&mut self.d, version);
             self.with(c, GW, |e, now, out| e.write(now, &alert, Some(Msg::CloseNotify), out));
         }
-        self.with(c, GW, |e, now, out| e.close(now, out));
+        self.with(c, GW, super::tcp::Endpoint::close);
     }
 
     /// Empties the pool of what has idled too long, or of everything.
@@ -425,11 +437,11 @@ impl World {
         self.calls[k].timer += 1;
         if let Some(c) = self.calls[k].conn {
             self.conns[c].call = None;
-            let rude = symptom == Symptom::SocketClosed || phase == Phase::Reading;
-            if rude {
-                self.with(c, GW, |e, now, out| e.abort(now, out));
+            if symptom == Symptom::SocketClosed {
+                self.with(c, GW, super::tcp::Endpoint::abort);
             } else if self.alive(c, GW) {
-                self.hang_up(c);
+                let pause = self.d.time(40_000, 450_000);
+                self.after(pause, Event::HangUp(c, phase == Phase::Reading));
             }
         }
         if self.may_retry(k, &symptom) {
@@ -446,6 +458,15 @@ impl World {
         self.calls[k].failed = self.now;
         self.calls[k].failure = Some((symptom, causes));
         self.log_failure(k);
+    }
+
+    /// The socket of a failed call is closed, or killed where the response was cut.
+    pub fn drop_socket(&mut self, c: usize, rude: bool) {
+        if rude {
+            self.with(c, GW, super::tcp::Endpoint::abort);
+        } else if self.alive(c, GW) {
+            self.hang_up(c);
+        }
     }
 
     fn may_retry(&self, k: usize, symptom: &Symptom) -> bool {

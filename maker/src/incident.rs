@@ -256,7 +256,7 @@ fn write(w: &mut World, plan: &Plan, cut: Option<Ns>, seed: u64, profile: Profil
         !(spare && plan.form.missed > 0.0 && w.d.chance(plan.form.missed))
     });
     frames.sort_by_key(|f| f.time);
-    let seen: HashSet<usize> = frames.iter().filter_map(|f| f.conn).collect();
+    let captured: HashSet<usize> = frames.iter().filter_map(|f| f.conn).collect();
     let capture = plan.form.write(&frames, plan.base, &mut w.d);
     let (log, spans, stamps) = render_log(w, plan.base);
     let mut truth = Vec::new();
@@ -264,7 +264,7 @@ fn write(w: &mut World, plan: &Plan, cut: Option<Ns>, seed: u64, profile: Profil
         let (Some((symptom, causes)), Some(span)) = (&call.failure, spans.get(&(k, false))) else { continue };
         let (_, class, text) = words(w, k, symptom);
         let also = spans.get(&(k, true)).copied().unwrap_or_default();
-        let conn = call.conn.filter(|c| seen.contains(c));
+        let conn = call.conn.filter(|c| captured.contains(c));
         let hidden = call.conn.is_some() && conn.is_none() || !covers(call.failed);
         let connected =
             !matches!(symptom, Symptom::ConnectTimeout | Symptom::Refused | Symptom::NoRoute | Symptom::NetUnreachable);

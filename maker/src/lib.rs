@@ -6,6 +6,7 @@
 
 pub mod backend;
 pub mod call;
+pub mod der;
 pub mod dns;
 pub mod draw;
 pub mod gateway;

@@ -4,6 +4,7 @@ use crate::call::Symptom;
 use crate::draw::Draw;
 use crate::world::World;
 use crate::{MS, Ns, US};
+use std::fmt::Write as _;
 
 /// One entry, before it has a stamp.
 #[derive(Debug, Clone)]
@@ -113,7 +114,7 @@ fn thousands(n: usize) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(c);
@@ -136,7 +137,7 @@ fn trace(d: &mut Draw, told: &str, class: &str, text: &str, writing: bool) -> St
     t += "\tat com.l7tech.server.policy.assertion.ServerHttpRoutingAssertion.checkRequest(Unknown Source)\n";
     t += "\tat com.l7tech.server.policy.assertion.composite.ServerAllAssertion.checkRequest(Unknown Source)\n";
     t += "\tat java.base/java.lang.Thread.run(Thread.java:840)\n";
-    t += &format!("Caused by: {class}: {text}\n");
+    let _ = writeln!(t, "Caused by: {class}: {text}");
     let frames: &[&str] = if writing {
         &[
             "java.base/sun.nio.ch.NioSocketImpl.implWrite(NioSocketImpl.java:425)",
@@ -153,11 +154,11 @@ fn trace(d: &mut Draw, told: &str, class: &str, text: &str, writing: bool) -> St
         ]
     };
     for frame in frames {
-        t += &format!("\tat {frame}\n");
+        let _ = writeln!(t, "\tat {frame}");
     }
     t += "\tat org.apache.http.impl.execchain.MainClientExec.execute(MainClientExec.java:272)\n";
     t += "\tat org.apache.http.impl.client.CloseableHttpClient.execute(CloseableHttpClient.java:83)\n";
-    t += &format!("\t... {} more", d.between(5, 40));
+    let _ = write!(t, "\t... {} more", d.between(5, 40));
     t
 }
 
@@ -271,11 +272,12 @@ impl World {
 pub fn stamp(epoch: i128, zone: i32) -> String {
     let ms = epoch.div_euclid(1_000_000) + i128::from(zone) * 60_000;
     let (days, of_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
-    let (y, m, d) = civil(days as i64);
-    let (h, mi, s, f) = (of_day / 3_600_000, of_day / 60_000 % 60, of_day / 1000 % 60, of_day % 1000);
+    let (year, month, day) = civil(days as i64);
+    let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
+    let (second, millis) = (of_day / 1000 % 60, of_day % 1000);
     let sign = if zone < 0 { '-' } else { '+' };
-    let (zh, zm) = (zone.abs() / 60, zone.abs() % 60);
-    format!("{y:04}-{m:02}-{d:02}T{h:02}:{mi:02}:{s:02}.{f:03}{sign}{zh:02}{zm:02}")
+    let (east, rest) = (zone.abs() / 60, zone.abs() % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}{sign}{east:02}{rest:02}")
 }
 
 /// Date of a day since 1970.

@@ -92,11 +92,12 @@ impl Form {
     /// The capture file. `base` is the epoch time of the world's beginning.
     pub fn write(&self, frames: &[Frame], base: Ns, d: &mut Draw) -> Vec<u8> {
         let mut order: Vec<(usize, Ns, bool)> = Vec::with_capacity(frames.len());
+        let apart = d.between(1, 20) * US;
         for (i, frame) in frames.iter().enumerate() {
             if self.doubled {
                 // A bond and its member: the member sees an arriving packet first, a leaving one last.
                 order.push((i, frame.time, frame.inbound));
-                order.push((i, frame.time + d.between(1, 20) * US, !frame.inbound));
+                order.push((i, frame.time + apart, !frame.inbound));
             } else {
                 order.push((i, frame.time, false));
             }

@@ -53,12 +53,14 @@ impl World {
                 }
             }
         }
-        if let Fault::Stalled { end } = self.calls[k].fault {
-            if self.conns[c].secure && self.conns[c].ends[SRV].reading && got > 0 {
-                self.with(c, SRV, |e, now, out| e.set_reading(now, false, out));
-                if let Some(after) = end {
-                    self.after(after, Event::Server(c, k, Action::Close));
-                }
+        if let Fault::Stalled { end } = self.calls[k].fault
+            && self.conns[c].secure
+            && self.conns[c].ends[SRV].reading
+            && got > 0
+        {
+            self.with(c, SRV, |e, now, out| e.set_reading(now, false, out));
+            if let Some(after) = end {
+                self.after(after, Event::Server(c, k, Action::Close));
             }
         }
     }
@@ -67,7 +69,10 @@ impl World {
     pub fn server_message(&mut self, c: usize, msg: Msg) {
         let version = self.backends[self.conns[c].backend].tls.unwrap_or(tls::Version::V12);
         match msg {
-            Msg::Flight(0) => self.hello(c, version),
+            Msg::Flight(0) => {
+                let pause = self.d.time(100_000, 3 * MS);
+                self.after(pause, Event::Hello(c));
+            }
             Msg::Flight(2) => {
                 if version == tls::Version::V13 {
                     for _ in 0..self.d.between(1, 2) {
@@ -84,7 +89,12 @@ impl World {
         }
     }
 
-    fn hello(&mut self, c: usize, version: tls::Version) {
+    /// The server answers a `ClientHello`.
+    pub fn hello(&mut self, c: usize) {
+        if !self.alive(c, SRV) {
+            return;
+        }
+        let version = self.backends[self.conns[c].backend].tls.unwrap_or(tls::Version::V12);
         let Some(k) = self.conns[c].call else { return };
         if let Fault::Tls(fault) = self.calls[k].fault {
             let pause = self.moment();
@@ -99,7 +109,8 @@ impl World {
                 TlsFault::Untrusted => {}
             }
         }
-        let flight = tls::server_flight(&mut self.d, version);
+        let name = self.backends[self.conns[c].backend].host.clone();
+        let flight = tls::server_flight(&mut self.d, &name, &self.conns[c].session, version);
         self.with(c, SRV, |e, now, out| e.write(now, &flight, Some(Msg::Flight(1)), out));
     }
 
@@ -182,7 +193,9 @@ impl World {
         }
         match action {
             Action::Respond | Action::Part(_) => {
-                if self.conns[c].ended.is_some() || self.calls[k].pieces.is_empty() {
+                // An attempt that the gateway has given up for another connection gets no answer.
+                let moved = self.calls[k].conn != Some(c);
+                if moved || self.conns[c].ended.is_some() || self.calls[k].pieces.is_empty() {
                     return;
                 }
                 if self.calls[k].sent == 0 {
@@ -208,23 +221,24 @@ impl World {
             }
             Action::Close => {
                 self.mark_end(c, Ending::Fault);
-                let clean = self.d.chance(0.5) && !self.calls[k].fault.cuts_response();
+                let clean = matches!(self.calls[k].fault, Fault::CloseAwait(_)) && self.d.chance(0.4);
                 self.say_goodbye(c, clean);
-                self.with(c, SRV, |e, now, out| e.close(now, out));
+                self.with(c, SRV, super::tcp::Endpoint::close);
             }
             Action::Abort => {
                 self.mark_end(c, Ending::Fault);
-                self.with(c, SRV, |e, now, out| e.abort(now, out));
+                self.with(c, SRV, super::tcp::Endpoint::abort);
             }
         }
     }
 
     fn say_goodbye(&mut self, c: usize, clean: bool) {
-        if clean && self.conns[c].secure {
-            if let Some(version) = self.backends[self.conns[c].backend].tls {
-                let alert = tls::sealed_alert(&mut self.d, version);
-                self.with(c, SRV, |e, now, out| e.write(now, &alert, Some(Msg::CloseNotify), out));
-            }
+        if clean
+            && self.conns[c].secure
+            && let Some(version) = self.backends[self.conns[c].backend].tls
+        {
+            let alert = tls::sealed_alert(&mut self.d, version);
+            self.with(c, SRV, |e, now, out| e.write(now, &alert, Some(Msg::CloseNotify), out));
         }
     }
 
@@ -234,7 +248,7 @@ impl World {
         if self.calls[k].last || !b.keep {
             if self.d.chance(0.6) {
                 self.mark_end(c, Ending::Tail);
-                self.with(c, SRV, |e, now, out| e.close(now, out));
+                self.with(c, SRV, super::tcp::Endpoint::close);
             }
             return;
         }
@@ -259,11 +273,11 @@ impl World {
         let b = &self.backends[self.conns[c].backend];
         let (tls, style) = (b.tls.is_some(), b.idle_end);
         match style {
-            IdleEnd::Rst => self.with(c, SRV, |e, now, out| e.abort(now, out)),
+            IdleEnd::Rst => self.with(c, SRV, super::tcp::Endpoint::abort),
             IdleEnd::Notify if tls => self.say_goodbye(c, true),
             _ => {
                 self.say_goodbye(c, tls && self.conns[c].served % 3 != 2);
-                self.with(c, SRV, |e, now, out| e.close(now, out));
+                self.with(c, SRV, super::tcp::Endpoint::close);
             }
         }
     }
@@ -280,16 +294,16 @@ impl World {
         }
         self.mark_end(c, Ending::Tail);
         if self.d.chance(0.12) {
-            self.with(c, SRV, |e, now, out| e.abort(now, out));
+            self.with(c, SRV, super::tcp::Endpoint::abort);
         } else {
-            self.with(c, SRV, |e, now, out| e.close(now, out));
+            self.with(c, SRV, super::tcp::Endpoint::close);
         }
     }
 
     /// All processes of a backend restart: idle connections end, running calls are cut, connects are refused for a while.
     pub fn restart(&mut self, backend: usize, hard: bool) {
         let began = self.now;
-        self.down[backend] = self.now + self.d.time(300 * MS, 2500 * MS);
+        self.down[backend] = self.now + self.d.time(80 * MS, 1200 * MS);
         for c in 0..self.conns.len() {
             if self.conns[c].backend != backend || !self.alive(c, SRV) || self.conns[c].ends[SRV].orphan {
                 continue;
@@ -299,9 +313,9 @@ impl World {
             let spread: Ns = self.d.time(0, 40_000);
             self.now += spread / 8;
             if hard {
-                self.with(c, SRV, |e, now, out| e.abort(now, out));
+                self.with(c, SRV, super::tcp::Endpoint::abort);
             } else {
-                self.with(c, SRV, |e, now, out| e.close(now, out));
+                self.with(c, SRV, super::tcp::Endpoint::close);
             }
         }
         self.now = began;

@@ -321,10 +321,12 @@ impl Endpoint {
         if self.una < self.fin_pos() {
             let n = per_segment.min(self.fin_pos() - self.una).min(self.high.saturating_sub(self.una).max(1));
             self.emit(now, self.una, n as usize, out);
-            if self.una + n == self.fin_pos() && self.fin_wanted && self.high > self.fin_pos() {
-                if let Some(last) = out.segs.last_mut() {
-                    last.flags |= flag::FIN;
-                }
+            if self.una + n == self.fin_pos()
+                && self.fin_wanted
+                && self.high > self.fin_pos()
+                && let Some(last) = out.segs.last_mut()
+            {
+                last.flags |= flag::FIN;
             }
         } else if self.fin_wanted && self.high > self.fin_pos() {
             out.segs.push(self.base(now, self.fin_pos(), flag::FIN | flag::ACK));
@@ -349,7 +351,15 @@ impl Endpoint {
             }
             _ => return,
         }
-        if self.backoff > 12 {
+        let most = match self.state {
+            State::SynRcvd => 5,
+            State::SynSent => 6,
+            _ => 12,
+        };
+        if self.backoff >= most {
+            if self.state == State::SynRcvd {
+                self.die();
+            }
             return;
         }
         self.backoff += 1;
@@ -619,7 +629,10 @@ impl Endpoint {
             self.peer_fin = true;
         }
         self.unacked_segs += 1;
-        if self.stack.delack == 0 || fin || filled || self.unacked_segs >= 2 || self.window() == 0 {
+        let lone_fin = fin && !grew;
+        if lone_fin && self.stack.kind == Kind::Linux {
+            self.ack_at = Some(now + 40 * MS);
+        } else if self.stack.delack == 0 || fin || filled || self.unacked_segs >= 2 || self.window() == 0 {
             self.ack(now, out);
         } else {
             self.ack_at = Some(now + self.stack.delack);

@@ -1,5 +1,6 @@
 //! TLS records as a wire shows them: plausible handshakes and sealed application data.
 
+use crate::der::certificate;
 use crate::draw::Draw;
 
 /// Version in use on a connection.
@@ -39,11 +40,11 @@ fn prefixed(body: &[u8]) -> Vec<u8> {
 }
 
 /// A `ClientHello` with server name, groups, signature schemes, versions and a key share.
-pub fn client_hello(d: &mut Draw, name: &str, version: Version) -> Vec<u8> {
+pub fn client_hello(d: &mut Draw, name: &str, session: &[u8], version: Version) -> Vec<u8> {
     let mut b = vec![3, 3];
     b.extend(d.bytes(32));
-    b.push(32);
-    b.extend(d.bytes(32));
+    b.push(session.len() as u8);
+    b.extend(session);
     b.extend(prefixed(&[0x13, 0x02, 0x13, 0x01, 0xc0, 0x2c, 0xc0, 0x2b, 0xc0, 0x30, 0xc0, 0x2f, 0x00, 0xff]));
     b.extend([1, 0]);
     let mut e = Vec::new();
@@ -69,11 +70,13 @@ pub fn client_hello(d: &mut Draw, name: &str, version: Version) -> Vec<u8> {
 }
 
 /// The server's first flight.
-pub fn server_flight(d: &mut Draw, version: Version) -> Vec<u8> {
+pub fn server_flight(d: &mut Draw, name: &str, session: &[u8], version: Version) -> Vec<u8> {
     let mut b = vec![3, 3];
     b.extend(d.bytes(32));
-    b.push(32);
-    b.extend(d.bytes(32));
+    // TLS 1.3 echoes the client's session, TLS 1.2 begins its own.
+    let own = if version == Version::V13 { session.to_vec() } else { d.bytes(32) };
+    b.push(own.len() as u8);
+    b.extend(own);
     b.extend(if version == Version::V13 { [0x13, 0x02] } else { [0xc0, 0x30] });
     b.push(0);
     let mut e = Vec::new();
@@ -88,17 +91,24 @@ pub fn server_flight(d: &mut Draw, version: Version) -> Vec<u8> {
     }
     b.extend(prefixed(&e));
     let mut out = record(22, &message(2, &b));
-    let chain = d.between(900, 3800) as usize;
     if version == Version::V13 {
         out.extend(record(20, &[1]));
         out.extend(sealed(d, 23, 10));
+        let chain = d.between(900, 3800) as usize;
         out.extend(sealed(d, 23, chain));
         out.extend(sealed(d, 23, 264));
         out.extend(sealed(d, 23, 52));
     } else {
-        let mut list = ((chain + 3) as u32).to_be_bytes()[1..].to_vec();
-        list.extend(&(chain as u32).to_be_bytes()[1..]);
-        list.extend(d.bytes(chain));
+        let mut chain = Vec::new();
+        let mut subject = name;
+        for issuer in ["Example Issuing CA", "Example Root CA"].iter().take(d.between(1, 2) as usize) {
+            let cert = certificate(d, subject, issuer);
+            chain.extend(&(cert.len() as u32).to_be_bytes()[1..]);
+            chain.extend(cert);
+            subject = issuer;
+        }
+        let mut list = (chain.len() as u32).to_be_bytes()[1..].to_vec();
+        list.extend(chain);
         out.extend(record(22, &message(11, &list)));
         let mut ske = vec![3, 0, 29, 32];
         ske.extend(d.bytes(32));

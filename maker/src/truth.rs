@@ -185,6 +185,9 @@ fn by_fault(w: &World, k: usize, conn: &Conn, symptom: &Symptom) -> String {
 fn as_it_looks(w: &World, k: usize, conn: &Conn, symptom: &Symptom) -> String {
     let call = &w.calls[k];
     let gateway = &conn.ends[GW];
+    if std::env::var_os("MAKER_DEBUG").is_some() {
+        eprintln!("looks {k} {symptom:?} {:?} port {} {:?}", call.fault, conn.port, conn.ended);
+    }
     let abort = matches!(symptom, Symptom::Reset | Symptom::ResetByPeer | Symptom::BrokenPipe);
     match symptom {
         Symptom::ReadTimeout if gateway.resent > 0 => "path-loss|silent-drop|slow-response",

@@ -196,7 +196,7 @@ pub fn udp_packet(ip: &Ip, sport: u16, dport: u16, payload: &[u8]) -> Vec<u8> {
     with_ip(ip, 17, &u)
 }
 
-/// An ICMP destination unreachable that quotes the start of `quoted`. `code` is ICMPv4's; IPv6 gets the matching one.
+/// An ICMP destination unreachable that quotes the start of `quoted`. `code` is `ICMPv4`'s; IPv6 gets the matching one.
 pub fn unreachable_packet(ip: &Ip, code: u8, quoted: &[u8]) -> Vec<u8> {
     let v6 = ip.src.is_ipv6();
     let quote = &quoted[..quoted.len().min(if v6 { 1000 } else { 548 })];

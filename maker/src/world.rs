@@ -52,6 +52,12 @@ pub enum Event {
     Packet(Box<Frame>),
     /// A call fails without a connection.
     Local(usize),
+    /// The server answers a `ClientHello`.
+    Hello(usize),
+    /// The gateway's second handshake flight.
+    Finish(usize, usize),
+    /// The gateway drops the socket of a failed call, rudely or not.
+    HangUp(usize, bool),
     /// A thread is free again.
     Free(u32),
     /// A retry of a call.
@@ -137,6 +143,9 @@ pub struct Conn {
     pub busy: bool,
     /// Times SYN-ACK was sent.
     pub syn_acks: u32,
+    /// TLS session of the client's hello.
+    pub session: Vec<u8>,
+    stamped: Ns,
     /// Since when the exchange of the present call runs.
     pub exchange: Ns,
 }
@@ -276,6 +285,9 @@ impl World {
             Event::Forget(c, since, reset) => self.forget(c, since, reset),
             Event::Packet(frame) => self.frames.push(*frame),
             Event::Local(k) => self.fail_locally(k),
+            Event::Hello(c) => self.hello(c),
+            Event::Finish(c, k) => self.finish_handshake(c, k),
+            Event::HangUp(c, rude) => self.drop_socket(c, rude),
             Event::Free(thread) => self.free_thread(thread),
             Event::Again(k) => self.attempt(k),
             Event::Restart(b, hard) => self.restart(b, hard),
@@ -340,6 +352,8 @@ impl World {
             injected: false,
             busy: false,
             syn_acks: 0,
+            session: self.d.bytes(32),
+            stamped: 0,
             exchange: self.now,
         });
         self.conns.len() - 1
@@ -427,7 +441,13 @@ impl World {
         let (sport, dport) = if inbound { (backend.port, conn.port) } else { (conn.port, backend.port) };
         let ip = Ip { src, dst, ttl: seg.ttl, id: seg.id, df: seg.df };
         let bytes = tcp_packet(&ip, sport, dport, seg);
-        self.frames.push(Frame { time: self.now, bytes, inbound, conn: Some(c), mac: backend.mac });
+        let mac = backend.mac;
+        let mut time = self.now.max(self.conns[c].stamped + 200);
+        if !inbound {
+            time += self.d.time(1500, 14_000);
+        }
+        self.conns[c].stamped = time;
+        self.frames.push(Frame { time, bytes, inbound, conn: Some(c), mac });
     }
 
     /// Sends a segment on its way. `made` segments keep their identification.

@@ -22,13 +22,13 @@ impl World {
                 self.at(when, Event::Dig(c, since));
             }
             Some(IdlePlan::HostForgets) => {
-                let early = self.d.time(50 * MS, b.idle.min(1500 * MS).max(60 * MS));
+                let early = self.d.time(50 * MS, b.idle.clamp(60 * MS, 1500 * MS));
                 let late = self.d.time(10 * MS, 600 * MS);
                 self.after(early, Event::Forget(c, since, false));
                 self.after(early + late, Event::Dig(c, since));
             }
             Some(IdlePlan::ResetWhileIdle) => {
-                let early = self.d.time(50 * MS, b.idle.min(1500 * MS).max(60 * MS));
+                let early = self.d.time(50 * MS, b.idle.clamp(60 * MS, 1500 * MS));
                 let late = b.rtt + self.d.time(MS, 500 * MS);
                 self.after(early, Event::Forget(c, since, true));
                 self.after(early + late, Event::Dig(c, since));
@@ -65,7 +65,7 @@ impl World {
         self.conns[c].idle_gen += 1;
         if reset {
             self.mark_end(c, Ending::Idle);
-            self.with(c, SRV, |e, now, out| e.abort(now, out));
+            self.with(c, SRV, super::super::tcp::Endpoint::abort);
         } else {
             self.mark_end(c, Ending::Forgot);
             self.conns[c].ends[SRV].die();

@@ -1,0 +1,9 @@
+//! The tests of the whole: the command as users run it, the documentation against the program, the shape of the source.
+
+mod command;
+mod documents;
+mod findings;
+mod harness;
+mod incidents;
+mod order;
+mod score;

@@ -74,7 +74,9 @@ fn by_class(class: &str) -> Option<Symptom> {
 }
 
 /// Words, in lower case, and what they say; the first row that fits wins.
-const TEXTS: [(Symptom, &[&str]); 17] = [
+const TEXTS: [(Symptom, &[&str]); 19] = [
+    // What ended the connection earlier may follow; this call met a socket that was already given up.
+    (Symptom::SocketClosed, &["connection has been shutdown"]),
     (Symptom::PoolTimeout, &["timeout waiting for connection"]),
     (
         Symptom::NoLocalPort,
@@ -89,7 +91,7 @@ const TEXTS: [(Symptom, &[&str]); 17] = [
     (Symptom::ReadTimeout, &["connection timed out (read failed)", "connection timed out (write failed)"]),
     (Symptom::PrematureEnd, &["premature end of", "truncated chunk", "closing chunk expected", "premature eof"]),
     (Symptom::NoResponse, &["failed to respond", "unexpected end of file from server"]),
-    (Symptom::ReadTimeout, &["read timed out", "read timeout", "timed out at "]),
+    (Symptom::ReadTimeout, &["read timed out", "read timeout"]),
     (
         Symptom::ConnectTimeout,
         &["connect timed out", "connection timed out", "operation timed out", "connection timeout"],
@@ -141,7 +143,6 @@ const TEXTS: [(Symptom, &[&str]); 17] = [
         &[
             "socket closed",
             "socket is closed",
-            "connection has been shutdown",
             "request aborted",
             "request already aborted",
             "connection is closed",
@@ -163,6 +164,7 @@ const TEXTS: [(Symptom, &[&str]); 17] = [
     ),
     (Symptom::PoolTimeout, &["connectionpooltimeoutexception"]),
     (Symptom::NoResponse, &["nohttpresponseexception"]),
+    (Symptom::ReadTimeout, &["timed out at "]),
 ];
 
 /// All words of [`TEXTS`], searched for at once.
@@ -247,7 +249,11 @@ mod tests {
             ("Socket closed", Symptom::SocketClosed),
             ("Socket is closed", Symptom::SocketClosed),
             ("socket is closed", Symptom::SocketClosed),
-            ("Connection has been shutdown: javax.net.ssl.SSLException: x", Symptom::SocketClosed),
+            (
+                "Connection has been shutdown: javax.net.ssl.SSLException: java.net.SocketException: Connection reset",
+                Symptom::SocketClosed,
+            ),
+            ("Connect timed out. Timed out at 5000ms", Symptom::ConnectTimeout),
             ("Request aborted", Symptom::SocketClosed),
             ("Timeout waiting for connection from pool", Symptom::PoolTimeout),
             (

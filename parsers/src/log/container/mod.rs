@@ -11,8 +11,10 @@ mod cri;
 mod docker;
 mod journal;
 mod json;
+mod newest;
 mod object;
 mod prefix;
+mod splunk;
 mod syslog;
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,10 @@ pub(super) enum Container {
     Journal,
     /// What `kubectl logs` and `docker compose logs` put before a line.
     Prefixed,
+    /// Splunk's export as JSON lines.
+    SplunkJson,
+    /// Splunk's export as CSV, and the column of the events.
+    SplunkCsv(usize),
     /// Syslog, in either RFC's form or as rsyslog writes it to a file.
     Syslog,
 }
@@ -61,19 +67,23 @@ impl Container {
         if is_record(line) {
             return Some(Self::Plain);
         }
-        [Self::Json, Self::Cri, Self::Docker, Self::Journal, Self::Prefixed, Self::Syslog].into_iter().find(
-            |container| container.peel(line).is_some_and(|peeled| container.is_distinct() || is_content(&peeled.text)),
-        )
+        if let Some(column) = splunk::raw_column(line) {
+            return Some(Self::SplunkCsv(column));
+        }
+        PEELED.into_iter().find(|container| {
+            container.peel(line).is_some_and(|peeled| container.is_distinct() || is_content(&peeled.text))
+        })
     }
 
     /// Takes the wrapping off a line; `None` where the line does not have it.
     fn peel(self, line: &[u8]) -> Option<Peeled<'_>> {
         match self {
-            Self::Plain => None,
+            Self::Plain | Self::SplunkCsv(_) => None,
             Self::Json => json::plain(line).map(|text| Peeled { text: text.into(), stamp: None, partial: false }),
             Self::Cri => cri::peel(line),
             Self::Docker => docker::peel(line),
             Self::Journal => journal::peel(line),
+            Self::SplunkJson => splunk::peel(line),
             Self::Prefixed => prefix::peel(line),
             Self::Syslog => syslog::peel(line),
         }
@@ -100,6 +110,16 @@ fn is_stampless_record(text: &[u8]) -> bool {
     head(&line, 0).is_some_and(|head| (head.level.is_some() && head.logger.is_some()) || head.code.is_some())
 }
 
+/// The forms of single lines, in the order in which they are tried.
+const PEELED: [Container; 7] = [
+    Container::Json,
+    Container::Cri,
+    Container::Docker,
+    Container::Journal,
+    Container::SplunkJson,
+    Container::Prefixed,
+    Container::Syslog,
+];
 const ANY_STAMP: &[u8] = b"1970-01-01T00:00:00Z ";
 
 #[cfg(test)]
@@ -130,6 +150,8 @@ mod forms {
             ),
             ("Sep 15 09:34:47 gw01 kernel: eth0 up".into(), None),
             ("\tat a.b(C.java:1)".into(), None),
+            (format!(r#"{{"preview":false,"result":{{"_raw":"{record}"}}}}"#), Some(Container::SplunkJson)),
+            (r#""_time","_raw""#.into(), Some(Container::SplunkCsv(1))),
             (r#"{"a":1}"#.into(), None),
             (String::new(), None),
         ] {

@@ -128,6 +128,30 @@ fn json_records_written_twice() {
 }
 
 #[test]
+fn exports_with_the_newest_event_first() {
+    let lines = log();
+    let events = [&lines[..1], &lines[1..5], &lines[5..]].map(|lines| lines.join("\n"));
+    let json = |event: &String| {
+        format!(r#"{{"preview":false,"result":{{"_raw":"{}"}}}}"#, quoted(event).replace('\n', "\\n")) + "\n"
+    };
+    let row = |event: &String| format!("x,\"{}\"\n", event.replace('"', "\"\""));
+    let exports = [
+        events.iter().rev().map(json).collect::<String>(),
+        "\"_time\",\"_raw\"\n".to_owned() + &events.iter().rev().map(row).collect::<String>(),
+    ];
+    for (text, (first, last)) in exports.into_iter().zip([(2, 2), (3, 6)]) {
+        let found = scan(&text);
+        let call = call(&found);
+        assert_eq!(
+            (call.service.as_deref(), call.elapsed_ms, call.exceptions.len()),
+            (Some("Orders [/orders]"), Some(12), 2),
+            "{text}"
+        );
+        assert_eq!((call.entry.first_line, call.entry.last_line), (first, last), "{text}");
+    }
+}
+
+#[test]
 fn lines_without_the_wrapping_are_counted_and_read() {
     let text = wrapped(|line| format!("gateway-1  | {line}")) + &wrapped(str::to_owned);
     let LogCounts { unwrapped_lines, records, .. } = scan(&text).counts;

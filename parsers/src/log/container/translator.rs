@@ -6,7 +6,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use super::{Container, Peeled, is_stampless_record, json};
+use super::{Container, Peeled, is_stampless_record, json, newest::NewestFirst, splunk};
 use crate::log::{
     entry::Place,
     head::starts_record,
@@ -22,17 +22,30 @@ pub(in crate::log) struct Translator {
     /// The pieces of a payload that the runtime split, and the place of all of them.
     held: Vec<u8>,
     held_place: Option<Place>,
+    /// Whether a row of CSV goes on in the next line.
+    in_quotes: bool,
     /// Hashes of the last JSON records: two handlers on one stream write each record twice.
     recent: VecDeque<u64>,
+    newest_first: NewestFirst,
 }
 
 impl Translator {
     pub(in crate::log) fn new(container: Container) -> Self {
-        Self { container, held: Vec::new(), held_place: None, recent: VecDeque::new() }
+        Self {
+            container,
+            held: Vec::new(),
+            held_place: None,
+            in_quotes: false,
+            recent: VecDeque::new(),
+            newest_first: NewestFirst::default(),
+        }
     }
 
     /// Takes a line of the file. One that does not have the container's form is taken as it is.
     pub(in crate::log) fn line(&mut self, line: &[u8], place: Place, records: &mut Records) {
+        if let Container::SplunkCsv(column) = self.container {
+            return self.row(line, column, place, records);
+        }
         let Some(peeled) = self.container.peel(line) else {
             records.counts.unwrapped_lines += 1;
             return hand_on(line, place, records);
@@ -51,7 +64,35 @@ impl Translator {
 
     /// Ends the file; a payload whose last piece is missing is taken as far as it goes.
     pub(in crate::log) fn finish(&mut self, records: &mut Records) {
+        if let Container::SplunkCsv(_) = self.container {
+            records.counts.unwrapped_lines += u64::from(self.held_place.take().is_some());
+        }
         self.flush(None, records);
+        for (text, place) in std::mem::take(&mut self.newest_first).into_order() {
+            hand_on(&text, place, records);
+        }
+    }
+
+    /// Adds a line to a row of CSV, and takes the row where it is whole.
+    fn row(&mut self, line: &[u8], column: usize, place: Place, records: &mut Records) {
+        self.in_quotes ^= splunk::turns_quote(line);
+        let room = LONGEST_PAYLOAD.saturating_sub(self.held.len());
+        self.held.extend_from_slice(line.get(..room).unwrap_or(line));
+        let whole = self.held_place.map_or(place, |first| first.joined(place));
+        self.held_place = Some(whole);
+        if self.in_quotes && whole.last_line - whole.line < MOST_ROW_LINES {
+            return self.held.extend((self.held.len() < LONGEST_PAYLOAD).then_some(b'\n'));
+        }
+        self.in_quotes = false;
+        let row = std::mem::take(&mut self.held);
+        let Some(place) = self.held_place.take() else { return };
+        match splunk::event(&row, column) {
+            Some(event) if event != b"_raw" => {
+                self.payload(&Peeled { text: event.into(), stamp: None, partial: false }, place, records);
+            }
+            Some(_) => {}
+            None => records.counts.unwrapped_lines += 1,
+        }
     }
 
     fn flush(&mut self, stamp: Option<Cow<'_, str>>, records: &mut Records) {
@@ -68,6 +109,16 @@ impl Translator {
             if let Some(record) = record {
                 return self.json(&record, place, records);
             }
+        }
+        if matches!(self.container, Container::SplunkJson | Container::SplunkCsv(_)) && NewestFirst::wants(text) {
+            let text = match &peeled.stamp {
+                Some(stamp) if !starts_record(text) => [stamp.as_bytes(), b" ", text].concat(),
+                _ => text.to_vec(),
+            };
+            if let Some(text) = self.newest_first.hold(text, place) {
+                hand_on(&text, place, records);
+            }
+            return;
         }
         if starts_record(text) || !self.is_stampless(text) {
             return hand_on(text, place, records);
@@ -128,5 +179,7 @@ fn continues(text: &[u8]) -> bool {
 
 /// Two handlers write their copies within a few records of each other.
 const RECENT_RECORDS: usize = 16;
+/// Lines of one row of CSV; beyond that a quote was never closed.
+const MOST_ROW_LINES: u64 = 10_000;
 /// Bytes kept of a payload that comes in pieces; as much as of a line.
 const LONGEST_PAYLOAD: usize = crate::log::lines::LONGEST_LINE;

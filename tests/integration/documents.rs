@@ -25,7 +25,8 @@ fn readme_explains_every_cause() {
 #[test]
 fn readmes_first_command_shows_its_true_output() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let shown = readme.split("-- analyze samples/harbor-cut -o out\n").nth(1).and_then(|rest| rest.split("```").next());
+    let shown = readme.split_once("$ cargo run --release -- analyze samples/harbor-cut -o out\n");
+    let shown = shown.and_then(|(_, rest)| rest.split("```").next());
     let shown = shown.expect("README.md shows the first command with its output");
     let scratch = crate::harness::Scratch::new("documents-readme");
     let sample = root().join("samples/harbor-cut");

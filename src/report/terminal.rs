@@ -43,6 +43,15 @@ pub fn write(summary: &Summary<'_>, out: &mut impl Write) -> io::Result<()> {
     }
 }
 
+/// Names every input that is a fault, one per line: for jobs without a summary.
+pub fn write_faults(inputs: &[InputReport], out: &mut impl Write) -> io::Result<()> {
+    for input in inputs.iter().filter(|input| input.is_fault()) {
+        let fault = input.damage.as_deref().unwrap_or("neither log nor capture");
+        writeln!(out, "wirecause: {}: {}", printable(&input.path), printable(fault))?;
+    }
+    Ok(())
+}
+
 fn headline(summary: &Summary<'_>, out: &mut impl Write) -> io::Result<()> {
     let calls = counted(summary.counts.calls, "failed call");
     writeln!(out, "{calls}, {}", counted(summary.connections, "connection"))
@@ -209,6 +218,23 @@ mod tests {
         let text = text(&counts, &[finding], &[input]);
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
         assert!(text.contains("a�.pcap: cut�") && text.contains("host�[2J"), "{text}");
+    }
+
+    #[test]
+    fn faults_are_named_and_what_a_directory_holds_beside_is_none() {
+        let input = |path: &str, explicit, damage: Option<&str>| InputReport {
+            path: path.to_owned(),
+            kind: Kind::Other,
+            compression: Compression::None,
+            bytes: 0,
+            explicit,
+            damage: damage.map(str::to_owned),
+        };
+        let inputs = [input("beside", false, None), input("named", true, None), input("cut", false, Some("ends\u{7}"))];
+        let mut out = Vec::new();
+        write_faults(&inputs, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text, "wirecause: named: neither log nor capture\nwirecause: cut: ends\u{fffd}\n");
     }
 
     #[test]

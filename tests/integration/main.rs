@@ -5,5 +5,6 @@ mod documents;
 mod findings;
 mod harness;
 mod incidents;
+mod kinds;
 mod order;
 mod score;

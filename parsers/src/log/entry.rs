@@ -18,7 +18,7 @@ pub(super) struct Place {
 impl Place {
     /// This line and a later one in one.
     pub(super) const fn joined(self, later: Self) -> Self {
-        let length = later.offset + later.length - self.offset;
+        let length = (later.offset + later.length).saturating_sub(self.offset);
         Self { line: self.line, last_line: later.last_line, offset: self.offset, length }
     }
 
@@ -51,7 +51,7 @@ impl Entry {
             return true;
         }
         self.span.last_line = place.last_line;
-        self.span.length = place.offset + place.length - self.span.offset;
+        self.span.length = (place.offset + place.length).saturating_sub(self.span.offset);
         let room = self.lines < MOST_LINES;
         if room {
             self.lines += 1;

@@ -86,6 +86,12 @@ impl Records {
         }
     }
 
+    /// Ends the record for good: what follows stands elsewhere in the file and continues nothing.
+    pub(super) fn end_record(&mut self) {
+        self.close();
+        self.last_place = None;
+    }
+
     /// Ends the log.
     pub(super) fn finish(mut self) -> LogScan {
         self.close();

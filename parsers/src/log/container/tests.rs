@@ -152,6 +152,37 @@ fn exports_with_the_newest_event_first() {
 }
 
 #[test]
+fn json_in_other_wrappings() {
+    let record = format!(
+        r#"{{"package":"{ROUTING}","level":"INFO","log":"Problem routing to {URL}. Error msg: Broken pipe","time":"2026-05-26T11:21:32.873+0000"}}"#
+    );
+    for text in [
+        format!("2019-04-30T02:12:41Z stdout F {record}\n"),
+        format!("gateway-1  | {record}\n"),
+        format!(r#"{{"log":"{}\n","stream":"stdout","time":"2019-04-30T02:12:41Z"}}"#, quoted(&record)),
+        format!(r#"{{"result":{{"_raw":"{}"}}}}"#, quoted(&record)),
+    ] {
+        assert_eq!(call(&scan(&text)).time.to_string(), "2026-05-26T11:21:32.873000Z", "{text}");
+    }
+}
+
+#[test]
+fn wrappings_that_are_cut_anywhere_break_nothing() {
+    let samples = [
+        wrapped(|line| format!("2026-11-20T23:54:01Z stdout P {line}")),
+        wrapped(|line| format!(r#"{{"log":"{}","stream":"stdout","time":"x"}}"#, quoted(line))),
+        "_time,_raw\n".to_owned() + &wrapped(|line| format!("x,\"{line}\"")),
+        wrapped(|line| format!("<132>1 2026-11-20T23:54:01Z gw01 SSG 12 - - {line}")),
+    ];
+    for text in samples {
+        for end in 0..text.len() {
+            let cut = text.get(..end).unwrap_or_default();
+            assert_eq!(in_chunks(cut, usize::MAX).counts.bytes, end as u64);
+        }
+    }
+}
+
+#[test]
 fn lines_without_the_wrapping_are_counted_and_read() {
     let text = wrapped(|line| format!("gateway-1  | {line}")) + &wrapped(str::to_owned);
     let LogCounts { unwrapped_lines, records, .. } = scan(&text).counts;

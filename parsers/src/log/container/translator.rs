@@ -46,7 +46,11 @@ impl Translator {
         if let Container::SplunkCsv(column) = self.container {
             return self.row(line, column, place, records);
         }
-        let Some(peeled) = self.container.peel(line) else {
+        let peeled = match self.container {
+            Container::Json => Some(Peeled::whole(line, None)).filter(|_| line.starts_with(b"{")),
+            wrapped => wrapped.peel(line),
+        };
+        let Some(peeled) = peeled else {
             records.counts.unwrapped_lines += 1;
             return hand_on(line, place, records);
         };
@@ -69,6 +73,7 @@ impl Translator {
         }
         self.flush(None, records);
         for (text, place) in std::mem::take(&mut self.newest_first).into_order() {
+            records.end_record();
             hand_on(&text, place, records);
         }
     }
@@ -103,13 +108,12 @@ impl Translator {
 
     /// Takes what was inside: a record with its stamp, one that needs the container's, JSON, or a line that continues one.
     fn payload(&mut self, peeled: &Peeled<'_>, place: Place, records: &mut Records) {
-        let text = &*peeled.text;
-        if self.container == Container::Json || text.first() == Some(&b'{') {
-            let record = if self.container == Container::Json { Some(text.to_vec()) } else { json::plain(text) };
-            if let Some(record) = record {
-                return self.json(&record, place, records);
-            }
+        let record = json::plain(&peeled.text);
+        if record.is_some() && self.is_repeated(&peeled.text) {
+            records.counts.duplicates += 1;
+            return;
         }
+        let text = record.as_deref().unwrap_or(&peeled.text);
         if matches!(self.container, Container::SplunkJson | Container::SplunkCsv(_)) && NewestFirst::wants(text) {
             let text = match &peeled.stamp {
                 Some(stamp) if !starts_record(text) => [stamp.as_bytes(), b" ", text].concat(),
@@ -141,19 +145,19 @@ impl Translator {
         }
     }
 
-    fn json(&mut self, record: &[u8], place: Place, records: &mut Records) {
+    /// Whether a JSON record is a copy of one just before it.
+    fn is_repeated(&mut self, record: &[u8]) -> bool {
         let mut hasher = DefaultHasher::new();
         record.hash(&mut hasher);
         let hash = hasher.finish();
         if self.recent.contains(&hash) {
-            records.counts.duplicates += 1;
-            return;
+            return true;
         }
         if self.recent.len() == RECENT_RECORDS {
             self.recent.pop_front();
         }
         self.recent.push_back(hash);
-        hand_on(record, place, records);
+        false
     }
 }
 

@@ -169,7 +169,7 @@ fn one(d: &mut Draw, site: &Site, i: u8, v6: bool) -> Backend {
             place,
         }
     });
-    let idle = d.log_range(1e9, 2e10) as Ns;
+    let idle = if d.chance(0.2) { d.log_range(6e10, 3.6e12) } else { d.log_range(1e9, 2e10) } as Ns;
     let read = *d.pick(&[1500, 2000, 3000, 4000, 5000, 8000, 10_000]) * MS;
     Backend {
         alias: d.chance(0.25).then(|| format!("{}-{}.lb.{}", site.word, d.between(1, 9), site.domain)),

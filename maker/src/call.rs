@@ -124,6 +124,8 @@ pub struct Call {
     pub failure: Option<(Symptom, String)>,
     /// When it failed.
     pub failed: Ns,
+    /// When it succeeded.
+    pub done: Ns,
 }
 
 impl Call {
@@ -159,6 +161,7 @@ impl Call {
             notified: false,
             failure: None,
             failed: 0,
+            done: 0,
         }
     }
 }

@@ -377,6 +377,7 @@ impl World {
         self.calls[k].timer += 1;
         self.conns[c].call = None;
         self.conns[c].served += 1;
+        self.calls[k].done = self.now;
         self.log_done(k);
         let now = self.now;
         if self.backends[self.conns[c].backend].keep && !self.calls[k].last {

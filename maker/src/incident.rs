@@ -47,6 +47,7 @@ struct Plan {
     faults: usize,
     start: Ns,
     tail: bool,
+    clients: f64,
     form: Form,
     base: Ns,
 }
@@ -66,6 +67,7 @@ fn settings(d: &mut Draw, profile: Profile) -> Settings {
         v4: Ipv4Addr::new(10, d.between(1, 250) as u8, 1, 2).into(),
         v6: Ipv6Addr::new(0xfd77, 0xaa, 0, 0, 0, 0, 0, 2).into(),
         resolver: Ipv4Addr::new(10, 0, 0, 53).into(),
+        ports: if d.chance(0.3) { d.between(60, 300) as usize } else { 28_000 },
         end: 0,
         limit_shown: d.chance(0.8),
     }
@@ -106,6 +108,7 @@ pub fn draw(seed: u64, profile: Profile) -> Incident {
         faults: d.between(60, 220) as usize,
         start: if d.chance(0.35) { d.time(2 * SEC, 8 * SEC) } else { 0 },
         tail: d.chance(0.25),
+        clients: if d.chance(0.4) { d.range(0.1, 0.8) } else { 0.0 },
         form: Form::draw(&mut d, if profile == Profile::Cut96 { 96 } else { 0 }),
         base: (1_600_000_000 + d.between(0, 200_000_000)) * SEC + d.time(0, SEC),
     };
@@ -152,9 +155,16 @@ fn schedule(w: &mut World, plan: &Plan) -> Option<Ns> {
     let menus: Vec<Vec<Wish>> = (0..w.backends.len()).map(|b| menu(w, b)).collect();
     let latest = plan.duration.saturating_sub(4 * SEC).max(plan.start + 2 * SEC);
     let mut left = plan.faults as i64;
+    let mut restarts = vec![0; menus.len()];
     while left > 0 {
         let b = w.d.index(menus.len());
         let wish = *w.d.pick(&menus[b]);
+        if wish == Wish::Restart {
+            restarts[b] += 1;
+            if restarts[b] > 2 {
+                continue;
+            }
+        }
         let t = w.d.time(plan.start + 1500 * MS, latest);
         left -= play(w, b, wish, t);
     }
@@ -247,6 +257,9 @@ fn restart(w: &mut World, b: usize, backend: &Backend, t: Ns) -> i64 {
 fn write(w: &mut World, plan: &Plan, cut: Option<Ns>, seed: u64, profile: Profile) -> Incident {
     let failing: HashSet<usize> = w.calls.iter().filter(|c| c.failure.is_some()).filter_map(|c| c.conn).collect();
     let covers = |time: Ns| time >= plan.start && cut.is_none_or(|c| time < c);
+    if plan.clients > 0.0 {
+        w.add_clients(plan.clients);
+    }
     let mut frames = std::mem::take(&mut w.frames);
     frames.retain(|f| {
         covers(f.time) && f.conn.is_none_or(|c| w.backends[w.conns[c].backend].covered || f.bytes.is_empty())

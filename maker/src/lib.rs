@@ -12,6 +12,7 @@ pub mod draw;
 pub mod gateway;
 pub mod incident;
 pub mod log;
+pub mod north;
 pub mod pcap;
 pub mod scenario;
 pub mod server;

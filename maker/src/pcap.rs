@@ -1,6 +1,7 @@
 //! The capture: frames as the gateway's interface saw them, and the forms in which a capture tool may have left them.
 
 use crate::draw::Draw;
+use crate::wire::after_hop;
 use crate::{MS, Ns, US};
 
 /// One packet at the gateway's interface.
@@ -42,6 +43,8 @@ pub struct Form {
     pub reorder: f64,
     /// Whether each packet is seen on two interfaces (cooked captures only).
     pub doubled: bool,
+    /// Whether a router lies between the two interfaces.
+    pub hop: bool,
     /// Share of frames that the capture missed.
     pub missed: f64,
     /// Whether short frames from the wire are padded to 60 bytes.
@@ -59,6 +62,7 @@ impl Form {
             snaplen: if snaplen == 0 { drawn } else { snaplen },
             reorder: if d.chance(0.3) { d.range(0.0005, 0.004) } else { 0.0 },
             doubled: link == Link::Sll2 && d.chance(0.5),
+            hop: d.chance(0.4),
             missed: if d.chance(0.2) { d.range(0.0005, 0.004) } else { 0.0 },
             padded: d.chance(0.7),
         }
@@ -91,15 +95,15 @@ impl Form {
 
     /// The capture file. `base` is the epoch time of the world's beginning.
     pub fn write(&self, frames: &[Frame], base: Ns, d: &mut Draw) -> Vec<u8> {
-        let mut order: Vec<(usize, Ns, bool)> = Vec::with_capacity(frames.len());
+        let mut order: Vec<(usize, Ns, bool, bool)> = Vec::with_capacity(frames.len());
         let apart = d.between(1, 20) * US;
         for (i, frame) in frames.iter().enumerate() {
             if self.doubled {
                 // A bond and its member: the member sees an arriving packet first, a leaving one last.
-                order.push((i, frame.time, frame.inbound));
-                order.push((i, frame.time + apart, !frame.inbound));
+                order.push((i, frame.time, frame.inbound, false));
+                order.push((i, frame.time + apart, !frame.inbound, true));
             } else {
-                order.push((i, frame.time, false));
+                order.push((i, frame.time, false, false));
             }
         }
         order.sort_by_key(|o| (o.1, o.0));
@@ -119,10 +123,14 @@ impl Form {
             Link::Raw => 101,
         };
         out.extend(kind.to_le_bytes());
-        for (i, time, twin) in order {
+        for (i, time, twin, second) in order {
             let frame = &frames[i];
             let mut bytes = self.link_header(frame, twin);
-            bytes.extend(&frame.bytes);
+            if second && self.hop {
+                bytes.extend(after_hop(&frame.bytes));
+            } else {
+                bytes.extend(&frame.bytes);
+            }
             if self.padded && frame.inbound && self.link == Link::Ethernet && bytes.len() < 60 {
                 bytes.resize(60, 0);
             }

@@ -4,6 +4,7 @@ use crate::backend::IdleEnd;
 use crate::scenario::{Action, Fault, TlsFault};
 use crate::tcp::Msg;
 use crate::tls;
+use crate::wire::{Seg, flag};
 use crate::world::{Ending, Event, SRV, World};
 use crate::{MS, Ns};
 
@@ -24,10 +25,13 @@ impl World {
             Fault::RejectRst(after) => self.after(after, Event::Server(c, k, Action::Abort)),
             Fault::RejectOverflow => {
                 self.mark_end(c, Ending::Fault);
-                let trigger = crate::wire::Seg {
-                    ack: self.conns[c].ends[crate::world::GW].forged(16).ack,
-                    flags: 16,
-                    ..crate::wire::Seg::default()
+                let gateway = &self.conns[c].ends[crate::world::GW];
+                let trigger = Seg {
+                    seq: gateway.forged(flag::ACK).ack,
+                    ack: gateway.forged(flag::ACK).seq,
+                    flags: flag::ACK,
+                    window: 501,
+                    ..Seg::default()
                 };
                 self.conns[c].ends[SRV].die();
                 self.passive(c, SRV, &trigger);
@@ -153,6 +157,7 @@ impl World {
                 self.conns[c].lose_down = Some(self.conns[c].ends[SRV].written() + 1);
                 self.after(service, Event::Server(c, k, Action::Respond));
             }
+            Fault::RejectFin(_) | Fault::RejectRst(_) => {}
             Fault::PathLoss { end: Some((action, after)), .. } => self.after(after, Event::Server(c, k, action)),
             _ => self.after(service, Event::Server(c, k, Action::Respond)),
         }

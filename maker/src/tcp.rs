@@ -376,7 +376,12 @@ impl Endpoint {
 
     fn ack(&mut self, now: Ns, out: &mut Out) {
         let mut s = self.base(now, self.nxt, flag::ACK);
-        if let Some(&(from, to)) = self.ooo.last().filter(|_| self.sack) {
+        if let Some(&(mut from, mut to)) = self.ooo.last().filter(|_| self.sack) {
+            // The block around the latest arrival.
+            while let Some(o) = self.ooo.iter().find(|o| o.0 < from && o.1 >= from || o.1 > to && o.0 <= to) {
+                (from, to) = (from.min(o.0), to.max(o.1));
+            }
+            to += u64::from(self.ooo_fin == Some(to));
             let at = |p: u64| self.peer_iss.wrapping_add(p as u32);
             s.sack = Some((at(from), at(to)));
         }

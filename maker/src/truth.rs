@@ -115,9 +115,8 @@ fn in_exchange(w: &World, k: usize, conn: &Conn, symptom: &Symptom) -> String {
     let untouched = conn.ended.filter(|e| e.2 <= call.wrote_from && e.0 != Ending::Tail);
     if let (Some((why, at, _)), true) = (untouched, call.reused) {
         let forgotten_elsewhere = why == Ending::Forgot && backend.stack.rst_ttl != backend.stack.ttl;
-        if matches!(why, Ending::Idle | Ending::Restart | Ending::Forgot)
-            && !matches!(call.fault, Fault::SilentDrop { .. })
-        {
+        let before = at <= conn.exchange || why != Ending::Fault;
+        if before && !matches!(call.fault, Fault::SilentDrop { .. }) {
             let delayed = gateway.resent > 0 && at > conn.exchange;
             return if delayed {
                 "path-loss|stale-connection-reuse"

@@ -220,6 +220,20 @@ pub fn unreachable_packet(ip: &Ip, code: u8, quoted: &[u8]) -> Vec<u8> {
     with_ip(ip, if v6 { 58 } else { 1 }, &m)
 }
 
+/// The packet after one more router: TTL lower by one.
+pub fn after_hop(packet: &[u8]) -> Vec<u8> {
+    let mut p = packet.to_vec();
+    if p[0] >> 4 == 6 {
+        p[7] = p[7].saturating_sub(1);
+        return p;
+    }
+    p[8] = p[8].saturating_sub(1);
+    p[10..12].copy_from_slice(&[0, 0]);
+    let check = fold(sum(0, &p[..20])).to_be_bytes();
+    p[10..12].copy_from_slice(&check);
+    p
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

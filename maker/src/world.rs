@@ -184,6 +184,8 @@ pub struct World {
     threads: Vec<u32>,
     next_thread: u32,
     ports: Vec<u16>,
+    next_port: usize,
+    taken: HashMap<(IpAddr, u16), usize>,
 }
 
 /// The gateway's settings.
@@ -207,6 +209,8 @@ pub struct Settings {
     pub v6: IpAddr,
     /// Name server.
     pub resolver: IpAddr,
+    /// Local ports in use; few make tuples come again.
+    pub ports: usize,
     /// When play ends.
     pub end: Ns,
     /// Read timeouts carry the limit in their text.
@@ -220,6 +224,7 @@ impl World {
         let global_ids = (0..n).map(|_| d.word() as u16).collect();
         let mut ports: Vec<u16> = (32_768..=60_999).collect();
         d.shuffle(&mut ports);
+        ports.truncate(settings.ports);
         Self {
             now: 0,
             d,
@@ -240,6 +245,8 @@ impl World {
             threads: Vec::new(),
             next_thread: 75,
             ports,
+            next_port: 0,
+            taken: HashMap::new(),
         }
     }
 
@@ -314,9 +321,28 @@ impl World {
         if addr.is_ipv6() { self.settings.v6 } else { self.settings.v4 }
     }
 
+    /// The next port whose last connection to that address is over for a while.
+    fn free_port(&mut self, addr: IpAddr) -> u16 {
+        for _ in 0..self.ports.len() {
+            self.next_port = (self.next_port + 1) % self.ports.len();
+            let port = self.ports[self.next_port];
+            let over = |c: &usize| {
+                let conn = &self.conns[*c];
+                let quiet = conn.stamped + 3 * crate::SEC < self.now;
+                quiet && conn.ends.iter().all(|e| matches!(e.state, State::Dead | State::TimeWait))
+            };
+            if self.taken.get(&(addr, port)).is_none_or(over) {
+                return port;
+            }
+        }
+        // All are in use: one from outside the range.
+        20_000 + (self.conns.len() % 10_000) as u16
+    }
+
     /// A new connection to a backend's address, in state closed.
     pub fn new_conn(&mut self, backend: usize, addr: IpAddr) -> usize {
-        let port = self.ports[self.conns.len() % self.ports.len()];
+        let port = self.free_port(addr);
+        self.taken.insert((addr, port), self.conns.len());
         let own = crate::stack::Stack::gateway(&mut self.d, addr.is_ipv6());
         let own = crate::stack::Stack { scale: Some(7), ..own };
         let gateway = Endpoint::new(own, self.d.word(), self.d.word());

@@ -7,7 +7,6 @@
 pub mod causes;
 pub mod community_id;
 pub mod csv;
-pub mod error_id;
 pub mod filter;
 pub mod output;
 pub mod printable;
@@ -15,9 +14,12 @@ pub mod rows;
 pub mod run;
 pub mod schema;
 pub mod table;
+pub mod tables;
 pub mod terminal;
 
 use std::{io, path::PathBuf};
+
+pub use crate::input::error_id;
 
 use polars::error::PolarsError;
 

@@ -41,20 +41,17 @@ impl OutputDir {
         &self.path
     }
 
-    /// Starts the file `name`, one of [`FILE_NAMES`]. It gets that name when the run [commits](Self::commit).
-    pub fn create(&mut self, name: &'static str) -> Result<BufWriter<File>, Error> {
-        debug_assert!(FILE_NAMES.contains(&name), "a run's output is known by its names");
-        let path = self.temporary(name);
-        // A run that was killed may have left one; and it must be a file of ours, not what a link points to.
-        remove_if_there(&path)?;
-        let file = File::create_new(&path).map_err(|source| io_error(&path, source))?;
-        self.pending.push(name);
-        Ok(BufWriter::new(file))
-    }
-
-    /// Ends a file that [`create`](Self::create) started: what is buffered goes to the disk, and a full disk is told.
-    pub fn close(&self, name: &'static str, mut file: BufWriter<File>) -> Result<(), Error> {
-        file.flush().map_err(|source| io_error(&self.temporary(name), source))
+    /// Writes the file `name`, one of [`FILE_NAMES`]. It gets that name when the run [commits](Self::commit).
+    pub fn write<T>(
+        &mut self,
+        name: &'static str,
+        content: impl FnOnce(&mut BufWriter<File>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut file = self.create(name)?;
+        let result = content(&mut file)?;
+        // What is buffered goes to the disk here, where a full one is told.
+        file.flush().map_err(|source| io_error(&self.temporary(name), source))?;
+        Ok(result)
     }
 
     /// Gives every file its name. An earlier run's record goes first and the new one comes last, so that a directory
@@ -71,6 +68,16 @@ impl OutputDir {
             }
         }
         Ok(())
+    }
+
+    fn create(&mut self, name: &'static str) -> Result<BufWriter<File>, Error> {
+        debug_assert!(FILE_NAMES.contains(&name), "a run's output is known by its names");
+        let path = self.temporary(name);
+        // A run that was killed may have left one; and it must be a file of ours, not what a link points to.
+        remove_if_there(&path)?;
+        let file = File::create_new(&path).map_err(|source| io_error(&path, source))?;
+        self.pending.push(name);
+        Ok(BufWriter::new(file))
     }
 
     fn temporary(&self, name: &str) -> PathBuf {
@@ -126,9 +133,7 @@ mod tests {
     fn run(dir: &Path, force: bool, content: &str) -> Result<(), Error> {
         let mut output = OutputDir::open(dir, force)?;
         for name in ["errors.csv", RUN_RECORD] {
-            let mut file = output.create(name)?;
-            file.write_all(content.as_bytes()).unwrap();
-            output.close(name, file)?;
+            output.write(name, |file| file.write_all(content.as_bytes()).map_err(|source| io_error(dir, source)))?;
         }
         output.commit()
     }

@@ -8,8 +8,8 @@ use std::{
 use crate::harness::root;
 
 /// The stages in their order. `input` finds and opens files and knows no stage; `read` turns files into calls and
-/// segments. What is not listed is the edge: `main`, `cli`, `config`.
-const STAGES: [&str; 7] = ["input", "read", "track", "join", "attribute", "report", "pipeline"];
+/// tracked connections. What is not listed is the edge: `main`, `cli`, `config`.
+const STAGES: [&str; 7] = ["input", "track", "read", "join", "attribute", "report", "pipeline"];
 
 /// What the edge may name, beside itself.
 const EDGE: [(&str, &[&str]); 3] = [("cli", &[]), ("config", &["cli"]), ("lib", &[])];

@@ -19,9 +19,9 @@ pub mod terminal;
 
 use std::{io, path::PathBuf};
 
-pub use crate::input::error_id;
-
 use polars::error::PolarsError;
+
+pub use crate::input::error_id;
 
 /// Why a report could not be written.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,3 @@
+//! Attribution: from joined calls to verdicts and findings.
+
+pub mod verdict;

@@ -1,0 +1,279 @@
+//! The instant on the wire that a symptom points to.
+//!
+//! A symptom constrains the packets (reference/reset-causes.md, 1.3): a read `Connection reset` means a RST of the peer that met
+//! no earlier FIN; `failed to respond` means a FIN before any response byte; `Read timed out` needs no ending at all. A connection
+//! that cannot explain a symptom has no anchor for it.
+
+use wirecause_parsers::{log::Symptom, time::Timestamp};
+
+use crate::track::{Connection, Direction, Exchange, ResetShape};
+
+use super::timeouts::Timeouts;
+
+/// Where and how a connection would explain a call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Anchor {
+    /// The instant that the log line follows.
+    pub time: Timestamp,
+    /// What the instant is.
+    pub kind: AnchorKind,
+    /// When the call's first packet left: SYN of a fresh connection, first request byte of a reused one.
+    pub begin: Option<Timestamp>,
+    /// Index of the exchange among those kept whole; `None` where the request never reached the wire.
+    pub exchange: Option<usize>,
+    /// What is unusual about the pair, in nats to be added to its score (0 or negative).
+    pub penalty: f64,
+}
+
+/// Kinds of anchor, by how closely the log line follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnchorKind {
+    /// The gateway met it at once: the line follows by the logging delay.
+    Event,
+    /// The connection ended while idle and the gateway met it only at the next use: the line may follow much later.
+    Idle,
+    /// The gateway's own timeout ran out: known or learned duration after the last byte.
+    Timeout,
+    /// The gateway itself ended the connection: the line may lie slightly before.
+    Own,
+}
+
+/// The anchor of `symptom` on `connection`, if the connection can explain it. `limit` is the timeout that the log text names, in
+/// nanoseconds.
+pub fn anchor(symptom: Symptom, connection: &Connection, limit: Option<i64>, timeouts: &Timeouts) -> Option<Anchor> {
+    match symptom {
+        Symptom::ConnectionReset => by_reset(connection),
+        Symptom::BrokenPipe => by_reset(connection).or_else(|| by_fin(connection)),
+        Symptom::NoResponse => by_fin(connection),
+        Symptom::PrematureEnd => in_response(connection),
+        Symptom::ReadTimeout => by_read_timeout(connection, limit, timeouts),
+        Symptom::ConnectTimeout => by_connect_timeout(connection, limit, timeouts),
+        Symptom::ConnectionRefused => by_refusal(connection),
+        Symptom::NoRoute => by_icmp(connection),
+        Symptom::TlsHandshake => in_handshake(connection),
+        Symptom::TlsClosed => by_reset(connection).or_else(|| by_fin(connection)).or_else(|| in_handshake(connection)),
+        Symptom::SocketClosed => by_gateway(connection),
+        Symptom::Other => by_reset(connection)
+            .or_else(|| in_handshake(connection))
+            .or_else(|| by_fin(connection))
+            .or_else(|| by_refusal(connection))
+            .map(|anchor| Anchor { penalty: anchor.penalty - UNUSUAL, ..anchor }),
+        Symptom::UnknownHost | Symptom::PoolTimeout | Symptom::NoLocalPort => None,
+    }
+}
+
+/// The last exchange, if it stands open: sent, and not known to be answered in full.
+pub fn open_exchange(connection: &Connection) -> Option<(usize, &Exchange)> {
+    let index = connection.exchanges.last.len().checked_sub(1)?;
+    let exchange = &connection.exchanges.last[index];
+    (exchange.response_start.is_none() || exchange.complete() == Some(false)).then_some((index, exchange))
+}
+
+fn by_reset(connection: &Connection) -> Option<Anchor> {
+    let reset = connection
+        .resets
+        .iter()
+        .filter(|(by, reset)| *by == Direction::Responder && reset.shape != ResetShape::Refusal && reset.fit.obeyed())
+        .map(|(_, reset)| reset)
+        .next()?;
+    if closed_by_gateway(connection, reset.time) {
+        return None;
+    }
+    let (exchange, idle) = last_exchange_at(connection, reset.time, reset.request_open);
+    // A FIN that was there first is met first: the gateway would have logged that there was no response.
+    let after_fin = connection.resp.fin.is_some_and(|fin| fin.time < reset.time);
+    let penalty = if after_fin { -FIN_CAME_FIRST } else { 0.0 };
+    let kind = if idle { AnchorKind::Idle } else { AnchorKind::Event };
+    Some(Anchor {
+        time: reset.time,
+        kind,
+        begin: begin(connection, exchange, idle),
+        exchange: exchange.filter(|_| !idle),
+        penalty,
+    })
+}
+
+fn by_fin(connection: &Connection) -> Option<Anchor> {
+    let fin = connection.resp.fin?;
+    if let Some((index, exchange)) = open_exchange(connection)
+        && exchange.response_start.is_none()
+    {
+        if closed_by_gateway(connection, fin.time.max(exchange.request_start)) {
+            return None;
+        }
+        let time = fin.time.max(exchange.request_start);
+        let begin = begin(connection, Some(index), false);
+        return Some(Anchor { time, kind: AnchorKind::Event, begin, exchange: Some(index), penalty: 0.0 });
+    }
+    if connection.exchanges.count == 0
+        && connection.handshake.syn_ack.is_some()
+        && !closed_by_gateway(connection, fin.time)
+    {
+        // Closed before the request was sent or captured: on a fresh connection the gateway meets it with its first write.
+        let begin = connection.handshake.syn;
+        return Some(Anchor { time: fin.time, kind: AnchorKind::Event, begin, exchange: None, penalty: -1.0 });
+    }
+    if closed_by_gateway(connection, fin.time) || connection.exchanges.count == 0 {
+        return None;
+    }
+    let part = open_exchange(connection).is_some();
+    let penalty = if part { -UNUSUAL } else { 0.0 };
+    Some(Anchor { time: fin.time, kind: AnchorKind::Idle, begin: None, exchange: None, penalty: penalty - 1.0 })
+}
+
+fn in_response(connection: &Connection) -> Option<Anchor> {
+    let index = connection.exchanges.last.len().checked_sub(1)?;
+    let exchange = &connection.exchanges.last[index];
+    exchange.response_start?;
+    let ended = connection.resp.fin.map(|fin| fin.time).or_else(|| {
+        connection.reset_by(Direction::Responder).filter(|reset| reset.fit.obeyed()).map(|reset| reset.time)
+    })?;
+    let complete = exchange.complete() == Some(true);
+    if closed_by_gateway(connection, ended) || complete {
+        return None;
+    }
+    let begin = begin(connection, Some(index), false);
+    Some(Anchor { time: ended, kind: AnchorKind::Event, begin, exchange: Some(index), penalty: 0.0 })
+}
+
+fn by_read_timeout(connection: &Connection, limit: Option<i64>, timeouts: &Timeouts) -> Option<Anchor> {
+    let (last_byte, begin, exchange) = match open_or_unknown(connection) {
+        Some((index, exchange)) => {
+            (exchange.response_end.unwrap_or(exchange.request_end), begin(connection, Some(index), false), Some(index))
+        }
+        // A TLS handshake that stopped: the read of the handshake times out.
+        None if connection.exchanges.count == 0 && connection.orig.bytes > 0 => {
+            (connection.orig.last_data.max(connection.resp.last_data)?, connection.handshake.syn, None)
+        }
+        None => return None,
+    };
+    let own = own_ending(connection);
+    let limit = limit.or(timeouts.read);
+    if let Some(own) = own
+        && own >= last_byte
+        && limit.is_none_or(|limit| own.since(last_byte) >= limit - TIMER_SLACK)
+        && !ended_by_peer(connection, own)
+    {
+        // With the limit known, a FIN much later than the timeout is held back by unacknowledged data or a busy thread.
+        let time = limit.map_or(own, |limit| own.min(last_byte.plus(limit + TIMER_SLACK)));
+        return Some(Anchor { time, kind: AnchorKind::Own, begin, exchange, penalty: 0.0 });
+    }
+    let limit = limit?;
+    let time = last_byte.plus(limit);
+    if ended_by_peer(connection, time) || own.is_some_and(|own| own < time.plus(-TIMER_SLACK)) {
+        return None;
+    }
+    Some(Anchor { time, kind: AnchorKind::Timeout, begin, exchange, penalty: 0.0 })
+}
+
+fn by_connect_timeout(connection: &Connection, limit: Option<i64>, timeouts: &Timeouts) -> Option<Anchor> {
+    let syn = connection.handshake.syn?;
+    let limit = limit.or(timeouts.connect)?;
+    let time = syn.plus(limit);
+    let answered = connection.handshake.syn_ack.is_some_and(|answer| answer <= time);
+    if answered || !connection.icmp.is_empty() || connection.reset_by(Direction::Responder).is_some() {
+        return None;
+    }
+    Some(Anchor { time, kind: AnchorKind::Timeout, begin: Some(syn), exchange: None, penalty: 0.0 })
+}
+
+fn by_refusal(connection: &Connection) -> Option<Anchor> {
+    if connection.handshake.syn_ack.is_some() {
+        return None;
+    }
+    let refusal = connection.reset_by(Direction::Responder).map(|reset| reset.time);
+    let time = refusal.or_else(|| connection.icmp.first().map(|icmp| icmp.time))?;
+    Some(Anchor { time, kind: AnchorKind::Event, begin: connection.handshake.syn, exchange: None, penalty: 0.0 })
+}
+
+fn by_icmp(connection: &Connection) -> Option<Anchor> {
+    if connection.handshake.syn_ack.is_some() {
+        return None;
+    }
+    let time = connection.icmp.first()?.time;
+    Some(Anchor { time, kind: AnchorKind::Event, begin: connection.handshake.syn, exchange: None, penalty: 0.0 })
+}
+
+fn in_handshake(connection: &Connection) -> Option<Anchor> {
+    if connection.tls.server_data || connection.handshake.syn_ack.is_none() {
+        return None;
+    }
+    let alerted = connection.tls.alert.is_some();
+    let answered = open_exchange(connection).is_none() && connection.exchanges.count > 0;
+    if answered && !alerted {
+        return None;
+    }
+    let ending = connection.ending()?;
+    let penalty = if connection.tls.client_data { -1.0 } else { 0.0 };
+    let kind = if ending.by == Direction::Originator { AnchorKind::Own } else { AnchorKind::Event };
+    Some(Anchor { time: ending.time, kind, begin: connection.handshake.syn, exchange: None, penalty })
+}
+
+fn by_gateway(connection: &Connection) -> Option<Anchor> {
+    let time = own_ending(connection)?;
+    if ended_by_peer(connection, time) {
+        return None;
+    }
+    let (index, _) = open_or_unknown(connection)?;
+    let begin = begin(connection, Some(index), false);
+    Some(Anchor { time, kind: AnchorKind::Own, begin, exchange: Some(index), penalty: 0.0 })
+}
+
+/// The last exchange unless its response is known to be complete.
+fn open_or_unknown(connection: &Connection) -> Option<(usize, &Exchange)> {
+    let index = connection.exchanges.last.len().checked_sub(1)?;
+    let exchange = &connection.exchanges.last[index];
+    (exchange.complete() != Some(true)).then_some((index, exchange))
+}
+
+/// The exchange that an ending at `time` met, and whether it met none: all requests were answered, the connection lay idle.
+fn last_exchange_at(connection: &Connection, time: Timestamp, request_open: bool) -> (Option<usize>, bool) {
+    let exchanges = &connection.exchanges.last;
+    let index = exchanges.iter().rposition(|exchange| exchange.request_start <= time);
+    let Some(exchange) = index.and_then(|index| exchanges.get(index)) else { return (None, false) };
+    let open = request_open || exchange.response_start.is_none_or(|start| start > time);
+    if open {
+        return (index, false);
+    }
+    // The head does not say how long the response is, or it was not captured (TLS, snapped): whoever falls silent for long
+    // after a burst of response bytes has finished it.
+    let unknown = exchange.complete().is_none();
+    let quiet = exchange.response_end.map_or(0, |end| time.since(end));
+    (index, !(unknown && quiet < SETTLED))
+}
+
+fn begin(connection: &Connection, exchange: Option<usize>, idle: bool) -> Option<Timestamp> {
+    if idle {
+        return None;
+    }
+    match exchange.and_then(|index| connection.exchanges.last.get(index)) {
+        Some(exchange) if exchange.number > 1 => Some(exchange.request_start),
+        _ => connection.handshake.syn,
+    }
+}
+
+fn own_ending(connection: &Connection) -> Option<Timestamp> {
+    let fin = connection.orig.fin.map(|fin| fin.time);
+    let reset = connection.resets.iter().find(|(by, _)| *by == Direction::Originator).map(|(_, reset)| reset.time);
+    fin.into_iter().chain(reset).min()
+}
+
+fn ended_by_peer(connection: &Connection, before: Timestamp) -> bool {
+    connection.resp.fin.is_some_and(|fin| fin.time < before)
+        || connection.reset_by(Direction::Responder).is_some_and(|reset| reset.fit.obeyed() && reset.time < before)
+}
+
+/// Whether the gateway itself had ended the connection before `time`: what came then belongs to no error.
+fn closed_by_gateway(connection: &Connection, time: Timestamp) -> bool {
+    own_ending(connection).is_some_and(|own| own < time)
+}
+
+/// The gateway's timers and threads are late by some milliseconds; ns.
+const TIMER_SLACK: i64 = 20_000_000;
+/// Silence after response bytes that ends a response whose length is not known, ns: pauses within a response are a few round
+/// trips, idle times of pooled connections mostly longer.
+const SETTLED: i64 = 60_000_000;
+/// A symptom that the ending explains only in an unusual order of events, nats.
+const UNUSUAL: f64 = 3.0;
+/// A RST after a FIN that the gateway should have met first, nats.
+const FIN_CAME_FIRST: f64 = 3.0;

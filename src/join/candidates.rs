@@ -1,0 +1,104 @@
+//! Which connections come into question for a call at all: those to an address that its host name has, or that show the name
+//! themselves, on the URL's port.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::IpAddr,
+};
+
+use wirecause_parsers::log::{FailedCall, Target};
+
+use crate::track::Connection;
+
+use super::names::NameTable;
+
+/// Calls and connections of one endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Endpoint {
+    /// What the calls' URLs name.
+    pub target: Target,
+    /// Addresses that the name is known to have.
+    pub addresses: BTreeSet<IpAddr>,
+    /// Indices of the calls.
+    pub calls: Vec<usize>,
+    /// Indices of the connections, in order of their start.
+    pub connections: Vec<usize>,
+}
+
+/// Groups `calls` by endpoint and finds each one's connections.
+pub fn endpoints(calls: &[&FailedCall], connections: &[Connection], names: &NameTable) -> Vec<Endpoint> {
+    let mut by_target: BTreeMap<&Target, Vec<usize>> = BTreeMap::new();
+    for (index, call) in calls.iter().enumerate() {
+        by_target.entry(&call.target).or_default().push(index);
+    }
+    let index = Index::new(connections);
+    let hosts: BTreeSet<&str> = by_target.keys().map(|target| target.host.as_str()).collect();
+    by_target
+        .into_iter()
+        .map(|(target, of_target)| {
+            let mut addresses = names.addresses(&target.host);
+            addresses.extend(of_target.iter().filter_map(|call| calls[*call].remote));
+            let mut found = index.of(target, &addresses);
+            found.retain(|candidate| !names_another(&connections[*candidate], target, &hosts));
+            for candidate in &found {
+                addresses.insert(connections[*candidate].responder.address);
+            }
+            Endpoint { target: target.clone(), addresses, calls: of_target, connections: found }
+        })
+        .collect()
+}
+
+/// Connections by address and by the names they show.
+struct Index<'a> {
+    by_address: HashMap<(IpAddr, u16), Vec<usize>>,
+    by_name: HashMap<&'a str, Vec<usize>>,
+    connections: &'a [Connection],
+}
+
+impl<'a> Index<'a> {
+    fn new(connections: &'a [Connection]) -> Self {
+        let mut index = Self { by_address: HashMap::new(), by_name: HashMap::new(), connections };
+        for (position, connection) in connections.iter().enumerate() {
+            let end = connection.responder;
+            index.by_address.entry((end.address, end.port)).or_default().push(position);
+            for name in own_names(connection) {
+                index.by_name.entry(name).or_default().push(position);
+            }
+        }
+        index
+    }
+
+    fn of(&self, target: &Target, addresses: &BTreeSet<IpAddr>) -> Vec<usize> {
+        let mut found = BTreeSet::new();
+        for address in addresses {
+            found.extend(self.by_address.get(&(*address, target.port)).into_iter().flatten());
+        }
+        for position in self.by_name.get(target.host.as_str()).into_iter().flatten() {
+            let connection = &self.connections[*position];
+            let tunnelled = connection.names.connect.as_ref().is_some_and(|(_, port)| *port == target.port);
+            if connection.responder.port == target.port || tunnelled {
+                found.insert(*position);
+            }
+        }
+        found.into_iter().collect()
+    }
+}
+
+fn own_names(connection: &Connection) -> impl Iterator<Item = &str> {
+    let names = &connection.names;
+    let tunnel = names.connect.as_ref().map(|(host, _)| host);
+    [names.sni.as_ref(), names.host.as_ref(), tunnel].into_iter().flatten().map(|name| &**name)
+}
+
+/// Whether a connection shows only names that belong to other endpoints of the log: several names on one address. A name that no
+/// call uses is no objection, since a gateway may pass its own client's Host header on.
+fn names_another(connection: &Connection, target: &Target, hosts: &BTreeSet<&str>) -> bool {
+    let mut any = false;
+    for name in own_names(connection) {
+        if name == target.host || !hosts.contains(name) {
+            return false;
+        }
+        any = true;
+    }
+    any
+}

@@ -1,0 +1,181 @@
+//! The offset between the log's clock and the capture's.
+//!
+//! Every pair of a call and a connection that could explain it votes for one offset: the log's stamp less the anchor's. Wrong pairs
+//! vote all over; right ones agree, whatever the offset is: none, a clock that is wrong by seconds, a zone that was misread by
+//! hours. A line never lies before its packet event, so that the offset is the lower edge of what agrees, not its middle.
+
+use wirecause_parsers::time::Timestamp;
+
+/// Log clock less capture clock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Clock {
+    /// The offset in nanoseconds: positive where the log's clock is ahead.
+    pub offset: i64,
+    /// Half width of the interval that holds it, in nanoseconds.
+    pub uncertainty: i64,
+    /// Calls that carry the estimate.
+    pub pairs: usize,
+    /// Where it comes from.
+    pub source: ClockSource,
+}
+
+/// Where an offset comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockSource {
+    /// The user gave it.
+    Given,
+    /// Estimated from calls and connections.
+    Estimated,
+    /// Too little evidence: taken as 0.
+    Assumed,
+}
+
+impl Clock {
+    /// A given offset in nanoseconds.
+    pub const fn given(offset: i64) -> Self {
+        Self { offset, uncertainty: 0, pairs: 0, source: ClockSource::Given }
+    }
+
+    /// A stamp of the log on the capture's clock.
+    #[must_use]
+    pub const fn to_capture(&self, log: Timestamp) -> Timestamp {
+        log.plus(-self.offset)
+    }
+
+    /// Estimates the offset from votes: call and difference in nanoseconds. `calls` is how many calls voted.
+    pub fn estimate(votes: &[(usize, i64)], calls: usize) -> Self {
+        let assumed = Self { offset: 0, uncertainty: UNKNOWN, pairs: 0, source: ClockSource::Assumed };
+        let eligible: Vec<(usize, i64)> = votes.iter().copied().filter(|(_, vote)| vote.abs() <= WIDEST).collect();
+        let Some(spread) = mode(&eligible, WITHIN) else { return assumed };
+        if spread.pairs < ENOUGH.min(calls) || spread.pairs <= 2 * chance(&eligible, spread.low) {
+            return assumed;
+        }
+        Self {
+            offset: spread.low,
+            uncertainty: spread.width.max(1_000_000),
+            pairs: spread.pairs,
+            source: ClockSource::Estimated,
+        }
+    }
+
+    /// Moves the offset to the lower edge of the lags of joined pairs (in nanoseconds, under the present offset), leaving out the
+    /// lowest fiftieth as strays. `resolution` is the step of the log's clock: a stamp is cut off, so that the true instant lies up
+    /// to one step later.
+    #[must_use]
+    pub fn refined(self, lags: &[i64], resolution: i64) -> Self {
+        if self.source != ClockSource::Estimated || lags.len() < ENOUGH {
+            return self;
+        }
+        let mut lags = lags.to_vec();
+        lags.sort_unstable();
+        let edge = lags[lags.len() / 50] + resolution;
+        // What the fastest tenth spans is how well the edge is known.
+        let tenth = lags[lags.len() / 10] + resolution;
+        Self { offset: self.offset + edge, uncertainty: (tenth - edge).max(resolution), pairs: lags.len(), ..self }
+    }
+}
+
+/// Values that agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spread {
+    /// The smallest of them.
+    pub low: i64,
+    /// From the smallest to the largest.
+    pub width: i64,
+    /// How many calls they come from.
+    pub pairs: usize,
+}
+
+/// The window of width `within` that holds votes of the most calls; of equal ones the narrowest, then the first. Each call counts
+/// once in a window, however many connections it could belong to.
+pub fn mode(votes: &[(usize, i64)], within: i64) -> Option<Spread> {
+    let mut sorted: Vec<(i64, usize)> = votes.iter().map(|(call, vote)| (*vote, *call)).collect();
+    sorted.sort_unstable();
+    let calls = sorted.iter().map(|(_, call)| *call + 1).max()?;
+    let mut inside = vec![0_u32; calls];
+    let mut distinct = 0;
+    let mut best: Option<Spread> = None;
+    let mut left = 0;
+    for right in 0..sorted.len() {
+        let (vote, call) = sorted[right];
+        inside[call] += 1;
+        distinct += usize::from(inside[call] == 1);
+        while vote - sorted[left].0 > within {
+            let leaving = sorted[left].1;
+            inside[leaving] -= 1;
+            distinct -= usize::from(inside[leaving] == 0);
+            left += 1;
+        }
+        let spread = Spread { low: sorted[left].0, width: vote - sorted[left].0, pairs: distinct };
+        let better = best
+            .is_none_or(|best| spread.pairs > best.pairs || spread.pairs == best.pairs && spread.width < best.width);
+        if better {
+            best = Some(spread);
+        }
+    }
+    best
+}
+
+/// How many calls agree by chance: the best window far from the chosen one.
+fn chance(votes: &[(usize, i64)], low: i64) -> usize {
+    let far: Vec<(usize, i64)> = votes.iter().copied().filter(|(_, vote)| (vote - low).abs() > FAR).collect();
+    mode(&far, WITHIN).map_or(0, |spread| spread.pairs)
+}
+
+/// Largest offset looked for: zones reach from −12 to +14 h, a misread sign doubles it, ns.
+const WIDEST: i64 = 28 * 3_600 * 1_000_000_000;
+/// Width of a window of agreeing votes: the usual logging delay, ns.
+const WITHIN: i64 = 30_000_000;
+/// Votes this far from the chosen offset are wrong pairs, ns. Nearer ones may be right pairs of late lines.
+const FAR: i64 = 10_000_000_000;
+/// Calls that must agree, unless there are fewer.
+const ENOUGH: usize = 3;
+/// Uncertainty of an offset that is only assumed, ns.
+const UNKNOWN: i64 = 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: i64 = 1_000_000;
+
+    /// Calls one second apart, each with its own connection `lag` before its line, and every other connection as a candidate too.
+    fn votes(offset: i64, lags: &[i64]) -> Vec<(usize, i64)> {
+        let times: Vec<i64> = (0..lags.len() as i64).map(|n| n * 1_237 * MS + (n * n % 7) * 91 * MS).collect();
+        let mut votes = Vec::new();
+        for (call, lag) in lags.iter().enumerate() {
+            for time in &times {
+                votes.push((call, times[call] + lag + offset - time));
+            }
+        }
+        votes
+    }
+
+    #[test]
+    fn a_misread_zone_is_found_with_an_offset_of_seconds_on_top() {
+        let lags: Vec<i64> = [1, 3, 2, 8, 15, 1, 4, 2, 900, 3_000].map(|ms| ms * MS).into();
+        let offset = -5 * 3_600_000 * MS - 1_800_000 * MS + 1_700 * MS;
+        let clock = Clock::estimate(&votes(offset, &lags), lags.len());
+        assert_eq!(clock.source, ClockSource::Estimated);
+        assert!((clock.offset - offset - MS).abs() <= 2 * MS, "{clock:?}");
+    }
+
+    #[test]
+    fn votes_that_do_not_agree_are_no_evidence() {
+        let votes = [(0, 5_000 * MS), (1, 900 * MS), (2, -40_000 * MS), (3, 77_000 * MS)];
+        assert_eq!(Clock::estimate(&votes, 4).source, ClockSource::Assumed);
+    }
+
+    #[test]
+    fn the_refined_offset_is_the_lower_edge() {
+        let clock = Clock { offset: 100 * MS, uncertainty: 0, pairs: 5, source: ClockSource::Estimated };
+        let lags: Vec<i64> = (0..100).map(|n| (3 + n) * MS).collect();
+        assert_eq!(clock.refined(&lags, MS).offset, (100 + 3 + 2 + 1) * MS);
+    }
+
+    #[test]
+    fn a_given_offset_is_never_moved() {
+        let clock = Clock::given(5);
+        assert_eq!(clock.refined(&[1; 100], 1), clock);
+    }
+}

@@ -1,0 +1,450 @@
+//! The join as a whole: passes over all calls, each with what the one before taught.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rayon::prelude::*;
+use wirecause_parsers::{
+    log::{FailedCall, Symptom},
+    time::Timestamp,
+};
+
+use crate::track::{Connection, Direction};
+
+use super::{
+    anchor::{Anchor, AnchorKind, anchor, open_exchange},
+    assign::{Assigned, Row, assign},
+    candidates::{Endpoint, endpoints},
+    clock::{Clock, ClockSource},
+    names::NameTable,
+    score::{LagModel, Model, lag_ms, score},
+    timeouts::{self, Timeouts},
+};
+
+/// What the user fixed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JoinConfig {
+    /// Log clock less capture clock in nanoseconds, if given.
+    pub clock_offset: Option<i64>,
+}
+
+/// The outcome for all calls.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    /// One per call, in their order.
+    pub matches: Vec<Match>,
+    /// The endpoints with their connections.
+    pub endpoints: Vec<Endpoint>,
+    /// Log clock against capture clock.
+    pub clock: Clock,
+    /// The gateway's timeouts, as far as learned.
+    pub timeouts: Timeouts,
+    /// From the stamp that the thread began to the first packet, in ms: median and spread, where it is one.
+    pub begin: Option<(f64, f64)>,
+}
+
+/// What a call was joined to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Match {
+    /// Index of its endpoint.
+    pub endpoint: usize,
+    /// Index of the connection.
+    pub connection: Option<usize>,
+    /// Where on the connection.
+    pub anchor: Option<Anchor>,
+    /// How sure.
+    pub certainty: Certainty,
+    /// Connections that could explain the call, best first, with scores; the chosen one among them.
+    pub candidates: Vec<(usize, f64)>,
+    /// By how much the best assignment without this pair is worse, in nats; `None` where there was no alternative.
+    pub margin: Option<f64>,
+    /// Log time less anchor, on the capture's clock, in ms.
+    pub lag_ms: Option<f64>,
+    /// Connections of the call's earlier attempts.
+    pub earlier: Vec<usize>,
+}
+
+/// How sure a join is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certainty {
+    /// No other assignment comes near.
+    Certain,
+    /// Others are possible, and less likely.
+    Likely,
+    /// Others are about as likely.
+    Ambiguous,
+    /// No connection.
+    None,
+}
+
+impl Certainty {
+    /// The word of the `match` column.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Certain => "certain",
+            Self::Likely => "likely",
+            Self::Ambiguous => "ambiguous",
+            Self::None => "none",
+        }
+    }
+}
+
+/// Joins `calls` to `connections`.
+pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable, config: JoinConfig) -> Joined {
+    let endpoints = endpoints(calls, connections, names);
+    let endpoint_of = endpoint_of(calls.len(), &endpoints);
+    let pass = Pass { calls, connections, endpoints: &endpoints };
+
+    let clock = config.clock_offset.map_or_else(|| pass.estimate_clock(), Clock::given);
+    let mut model = Model { clock, lags: LagModel::prior(), begin: None };
+    let mut timeouts = pass.learn_timeouts(&model.clock);
+    let mut outcome = pass.run(&model, &timeouts);
+    for _ in 0..PASSES {
+        model.clock = pass.refine_clock(&outcome, model.clock);
+        timeouts = pass.learn_timeouts(&model.clock);
+        model.lags = pass.learn_lags(&outcome, &model.clock);
+        model.begin = pass.learn_begin(&outcome, &model.clock);
+        outcome = pass.run(&model, &timeouts);
+    }
+    let mut matches: Vec<Match> = outcome
+        .into_iter()
+        .enumerate()
+        .map(|(call, chosen)| chosen.into_match(calls[call], endpoint_of[call], &model.clock))
+        .collect();
+    earlier_attempts(&pass, &mut matches, &model.clock, &timeouts);
+    Joined { matches, clock: model.clock, timeouts, begin: model.begin, endpoints }
+}
+
+fn endpoint_of(calls: usize, endpoints: &[Endpoint]) -> Vec<usize> {
+    let mut endpoint_of = vec![0; calls];
+    for (index, endpoint) in endpoints.iter().enumerate() {
+        for call in &endpoint.calls {
+            endpoint_of[*call] = index;
+        }
+    }
+    endpoint_of
+}
+
+/// What a pass works on.
+struct Pass<'a> {
+    calls: &'a [&'a FailedCall],
+    connections: &'a [Connection],
+    endpoints: &'a [Endpoint],
+}
+
+/// A pass's choice for one call.
+#[derive(Clone, Debug, Default)]
+struct Choice {
+    /// Possible connections with anchor and score, best first.
+    possible: Vec<(usize, Anchor, f64)>,
+    chosen: Option<usize>,
+    margin: f64,
+}
+
+impl Pass<'_> {
+    /// Votes of all calls whose line follows an event of the wire at once.
+    fn estimate_clock(&self) -> Clock {
+        let votes: Vec<(usize, i64)> = self
+            .pairs(&Timeouts::default())
+            .filter(|(_, _, anchor)| anchor.kind == AnchorKind::Event && anchor.penalty == 0.0)
+            .map(|(call, _, anchor)| (call, self.calls[call].time.since(anchor.time)))
+            .collect();
+        let mut voting: Vec<usize> = votes.iter().map(|(call, _)| *call).collect();
+        voting.dedup();
+        Clock::estimate(&votes, voting.len())
+    }
+
+    fn pairs<'b>(&'b self, timeouts: &'b Timeouts) -> impl Iterator<Item = (usize, usize, Anchor)> + 'b {
+        self.endpoints.iter().flat_map(move |endpoint| {
+            endpoint.calls.iter().flat_map(move |call| {
+                endpoint.connections.iter().filter_map(move |connection| {
+                    let anchor = self.anchor(*call, *connection, timeouts)?;
+                    Some((*call, *connection, anchor))
+                })
+            })
+        })
+    }
+
+    fn anchor(&self, call: usize, connection: usize, timeouts: &Timeouts) -> Option<Anchor> {
+        let call = self.calls[call];
+        let limit = call.timeout_ms.map(|ms| ms as i64 * 1_000_000);
+        anchor(call.symptom, &self.connections[connection], limit, timeouts)
+    }
+
+    /// Distances from last bytes and first SYNs to the lines of timeouts that name no limit.
+    fn learn_timeouts(&self, clock: &Clock) -> Timeouts {
+        let distances = |symptom: Symptom, from: &dyn Fn(&Connection) -> Option<Timestamp>| {
+            let mut found = Vec::new();
+            let mut calls = 0;
+            for endpoint in self.endpoints {
+                for call in endpoint.calls.iter().filter(|call| self.calls[**call].symptom == symptom) {
+                    calls += usize::from(self.calls[*call].timeout_ms.is_none());
+                    if self.calls[*call].timeout_ms.is_some() {
+                        continue;
+                    }
+                    let line = clock.to_capture(self.calls[*call].time);
+                    found.extend(
+                        endpoint
+                            .connections
+                            .iter()
+                            .filter_map(|connection| from(&self.connections[*connection]))
+                            .map(|start| (*call, line.since(start))),
+                    );
+                }
+            }
+            timeouts::learn(&found, calls)
+        };
+        let unanswered = |connection: &Connection| {
+            let (_, exchange) = open_exchange(connection)?;
+            (exchange.response_start.is_none()).then_some(exchange.request_end)
+        };
+        let unopened = |connection: &Connection| {
+            connection.handshake.syn.filter(|_| connection.resp.packets == 0 || connection.handshake.syns > 1)
+        };
+        Timeouts {
+            read: distances(Symptom::ReadTimeout, &unanswered),
+            connect: distances(Symptom::ConnectTimeout, &unopened),
+        }
+    }
+
+    fn run(&self, model: &Model, timeouts: &Timeouts) -> Vec<Choice> {
+        let mut choices: Vec<Choice> = vec![Choice::default(); self.calls.len()];
+        let scored: Vec<(usize, Vec<(usize, Anchor, f64)>)> = self
+            .endpoints
+            .par_iter()
+            .flat_map_iter(|endpoint| {
+                let targets = self.targets(endpoint);
+                endpoint
+                    .calls
+                    .iter()
+                    .map(|call| (*call, self.possible(*call, endpoint, model, timeouts, &targets)))
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        for (call, possible) in scored {
+            choices[call].possible = possible;
+        }
+        let solved: Vec<(Vec<usize>, Vec<Assigned>, Vec<usize>)> =
+            components(&choices).into_par_iter().map(|component| self.solve(&choices, component)).collect();
+        for (calls, assigned, columns) in solved {
+            for (call, assigned) in calls.into_iter().zip(assigned) {
+                choices[call].chosen = assigned.column.map(|column| columns[column]);
+                choices[call].margin = assigned.margin;
+            }
+        }
+        choices
+    }
+
+    /// How often each request target was seen among the endpoint's last exchanges.
+    fn targets(&self, endpoint: &Endpoint) -> HashMap<&str, usize> {
+        let mut targets = HashMap::new();
+        for connection in &endpoint.connections {
+            for exchange in &self.connections[*connection].exchanges.last {
+                if let Some(target) = exchange.target.as_deref() {
+                    *targets.entry(target).or_default() += 1;
+                }
+            }
+        }
+        targets
+    }
+
+    fn possible(
+        &self,
+        call: usize,
+        endpoint: &Endpoint,
+        model: &Model,
+        timeouts: &Timeouts,
+        targets: &HashMap<&str, usize>,
+    ) -> Vec<(usize, Anchor, f64)> {
+        let mut possible: Vec<(usize, Anchor, f64)> = endpoint
+            .connections
+            .iter()
+            .filter_map(|connection| {
+                let anchor = self.anchor(call, *connection, timeouts)?;
+                let score = score(self.calls[call], &self.connections[*connection], &anchor, model, targets)?;
+                Some((*connection, anchor, score))
+            })
+            .collect();
+        possible.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.0.cmp(&b.0)));
+        possible.truncate(MAX_CANDIDATES);
+        possible
+    }
+
+    /// Solves one component; columns are its connections.
+    fn solve(&self, choices: &[Choice], calls: Vec<usize>) -> (Vec<usize>, Vec<Assigned>, Vec<usize>) {
+        let mut index: BTreeMap<usize, usize> = BTreeMap::new();
+        for call in &calls {
+            for (connection, ..) in &choices[*call].possible {
+                let next = index.len();
+                index.entry(*connection).or_insert(next);
+            }
+        }
+        let mut columns = vec![0; index.len()];
+        let mut shared = vec![false; index.len()];
+        for (connection, column) in &index {
+            columns[*column] = *connection;
+            shared[*column] = self.connections[*connection].is_http2();
+        }
+        let rows: Vec<Row> = calls
+            .iter()
+            .map(|call| {
+                choices[*call].possible.iter().map(|(connection, _, score)| (index[connection], *score)).collect()
+            })
+            .collect();
+        let assigned = assign(&rows, columns.len(), &shared, NONE);
+        (calls, assigned, columns)
+    }
+
+    /// Lags in nanoseconds of pairs that are sure and follow an event at once.
+    fn sure_lags<'b>(&'b self, outcome: &'b [Choice], clock: &'b Clock) -> impl Iterator<Item = (usize, i64)> + 'b {
+        outcome.iter().enumerate().filter_map(move |(call, choice)| {
+            let anchor = choice.anchor().filter(|anchor| anchor.kind == AnchorKind::Event)?;
+            (choice.margin >= SURE).then(|| (call, clock.to_capture(self.calls[call].time).since(anchor.time)))
+        })
+    }
+
+    fn refine_clock(&self, outcome: &[Choice], clock: Clock) -> Clock {
+        let lags: Vec<i64> = self.sure_lags(outcome, &clock).map(|(_, lag)| lag).collect();
+        let resolution = self.calls.iter().map(|call| call.resolution).max().unwrap_or(0);
+        clock.refined(&lags, resolution)
+    }
+
+    fn learn_lags(&self, outcome: &[Choice], clock: &Clock) -> LagModel {
+        let lags: Vec<f64> = self.sure_lags(outcome, clock).map(|(_, lag)| (lag as f64 / 1e6).max(0.0)).collect();
+        LagModel::learned(&lags)
+    }
+
+    /// Whether the "Processing request" stamps precede the first packets, and by how much.
+    fn learn_begin(&self, outcome: &[Choice], clock: &Clock) -> Option<(f64, f64)> {
+        let mut distances: Vec<f64> = outcome
+            .iter()
+            .enumerate()
+            .filter(|(_, choice)| choice.margin >= SURE)
+            .filter_map(|(call, choice)| {
+                let processing = clock.to_capture(self.calls[call].processing?);
+                Some(choice.anchor()?.begin?.since(processing) as f64 / 1e6)
+            })
+            .collect();
+        if distances.len() < BEGIN_PAIRS {
+            return None;
+        }
+        distances.sort_by(f64::total_cmp);
+        let before = distances.iter().filter(|distance| **distance >= -BEGIN_SLACK).count();
+        if before * 10 < distances.len() * 9 {
+            return None;
+        }
+        let median = distances[distances.len() / 2];
+        let quartile = distances[distances.len() * 3 / 4] - median;
+        Some((median, quartile.max(2.0)))
+    }
+}
+
+impl Choice {
+    fn anchor(&self) -> Option<&Anchor> {
+        let chosen = self.chosen?;
+        self.possible.iter().find(|(connection, ..)| *connection == chosen).map(|(_, anchor, _)| anchor)
+    }
+
+    fn into_match(self, call: &FailedCall, endpoint: usize, clock: &Clock) -> Match {
+        let anchor = self.anchor().copied();
+        let certainty = match self.chosen {
+            None => Certainty::None,
+            Some(_) if self.margin >= CERTAIN => Certainty::Certain,
+            Some(_) if self.margin >= LIKELY => Certainty::Likely,
+            Some(_) => Certainty::Ambiguous,
+        };
+        Match {
+            endpoint,
+            connection: self.chosen,
+            anchor,
+            certainty,
+            margin: (self.chosen.is_some() && self.margin.is_finite()).then_some(self.margin),
+            lag_ms: anchor.map(|anchor| lag_ms(call, &anchor, clock)),
+            candidates: self.possible.iter().map(|(connection, _, score)| (*connection, *score)).collect(),
+            earlier: Vec::new(),
+        }
+    }
+}
+
+/// Groups calls that share candidates; calls without any form no component.
+fn components(choices: &[Choice]) -> Vec<Vec<usize>> {
+    let mut parent: Vec<usize> = (0..choices.len()).collect();
+    let mut first: HashMap<usize, usize> = HashMap::new();
+    for (call, choice) in choices.iter().enumerate() {
+        for (connection, ..) in &choice.possible {
+            let other = *first.entry(*connection).or_insert(call);
+            let (a, b) = (root(&mut parent, call), root(&mut parent, other));
+            parent[a.max(b)] = a.min(b);
+        }
+    }
+    let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (call, choice) in choices.iter().enumerate() {
+        if !choice.possible.is_empty() {
+            groups.entry(root(&mut parent, call)).or_default().push(call);
+        }
+    }
+    groups.into_values().collect()
+}
+
+fn root(parent: &mut [usize], mut node: usize) -> usize {
+    while parent[node] != node {
+        parent[node] = parent[parent[node]];
+        node = parent[node];
+    }
+    node
+}
+
+/// Finds the connections of attempts that `HttpClient` repeated by itself: each retry line follows its own event.
+fn earlier_attempts(pass: &Pass<'_>, matches: &mut [Match], clock: &Clock, timeouts: &Timeouts) {
+    let mut taken: Vec<usize> = matches.iter().filter_map(|found| found.connection).collect();
+    for (index, found) in matches.iter_mut().enumerate() {
+        for retry in &pass.calls[index].retries {
+            let line = clock.to_capture(retry.time);
+            let nearest = pass.endpoints[found.endpoint]
+                .connections
+                .iter()
+                .filter(|connection| !taken.contains(connection))
+                .filter_map(|connection| {
+                    let anchor = anchor(retry.symptom, &pass.connections[*connection], None, timeouts)?;
+                    let lag = line.since(anchor.time);
+                    (-RETRY_EARLY..=RETRY_LATE).contains(&lag).then_some((lag.abs(), *connection))
+                })
+                .min();
+            if let Some((_, connection)) = nearest {
+                taken.push(connection);
+                found.earlier.push(connection);
+            }
+        }
+    }
+}
+
+/// Whether the gateway is this end of a connection to a called endpoint.
+pub fn gateway_side(_connection: &Connection) -> Direction {
+    Direction::Originator
+}
+
+/// Whether the offset was estimated or given, not only assumed.
+pub fn clock_known(clock: &Clock) -> bool {
+    clock.source != ClockSource::Assumed
+}
+
+/// Passes after the first; the model changes little after the second.
+const PASSES: usize = 3;
+/// Candidates kept per call: what is fortieth in score is never chosen, since each of the others would have to be taken by a call
+/// that it fits better.
+const MAX_CANDIDATES: usize = 40;
+/// Score of giving a call no connection, in nats: captures rarely miss one connection and hold its neighbours.
+const NONE: f64 = -3.5;
+/// Margin of pairs from which the model is learned, nats.
+const SURE: f64 = 3.0;
+/// Margin from which a join is certain (odds of about 50 to 1), nats.
+const CERTAIN: f64 = 4.0;
+/// Margin below which a join is ambiguous (odds of less than 2 to 1), nats.
+const LIKELY: f64 = 0.7;
+/// Pairs needed to learn that the stamps of "Processing request" are begin times.
+const BEGIN_PAIRS: usize = 8;
+/// A stamp may lie this much after the first packet and still be a begin time (clock, rounding), ms.
+const BEGIN_SLACK: f64 = 3.0;
+/// How early and how late a retry line may be against its event, ns.
+const RETRY_EARLY: i64 = 10_000_000;
+/// As above.
+const RETRY_LATE: i64 = 500_000_000;

@@ -1,0 +1,18 @@
+//! The join: which connection carried a failed call.
+//!
+//! Names become addresses ([`names`]), every symptom has its anchor on the wire ([`anchor`]), the offset between the log's clock
+//! and the capture's and the gateway's own timeouts are learned from all calls together ([`clock`], [`timeouts`]), each pair of
+//! call and connection gets a score ([`score`]), and all calls of an endpoint are assigned jointly ([`assign`]). No cause is
+//! decided here.
+
+pub mod anchor;
+pub mod assign;
+pub mod candidates;
+pub mod clock;
+pub mod engine;
+pub mod names;
+pub mod score;
+pub mod timeouts;
+
+pub use engine::{Certainty, JoinConfig, Joined, Match, join};
+pub use names::NameTable;

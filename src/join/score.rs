@@ -1,0 +1,239 @@
+//! How well a connection explains a call: log-likelihood ratios, in nats, against a connection that has nothing to do with it.
+//!
+//! Each kind of evidence has its own function; what the run itself teaches (the lag of lines, how long before the request the thread
+//! began) is in [`Model`].
+
+use std::collections::HashMap;
+
+use wirecause_parsers::log::{FailedCall, Phase};
+
+use crate::track::{Connection, Exchange};
+
+use super::{
+    anchor::{Anchor, AnchorKind},
+    clock::Clock,
+};
+
+/// What all calls together taught.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// Log clock against capture clock.
+    pub clock: Clock,
+    /// How far lines lie behind their events.
+    pub lags: LagModel,
+    /// From the thread's "Processing request" stamp to the first packet: median and spread in ms, where the population shows that the
+    /// stamp precedes the request.
+    pub begin: Option<(f64, f64)>,
+}
+
+/// The distribution of lags, as a histogram over powers of two of a millisecond.
+#[derive(Clone, Debug)]
+pub struct LagModel {
+    weights: [f64; LAG_BINS],
+}
+
+impl LagModel {
+    /// Before anything was learned: most lines within some milliseconds, some late by seconds (batched auditing).
+    pub fn prior() -> Self {
+        let mut weights = [0.0; LAG_BINS];
+        for (bin, weight) in weights.iter_mut().enumerate() {
+            *weight = 0.5_f64.powf(bin as f64 * 0.45);
+        }
+        Self::normalised(weights)
+    }
+
+    /// From the lags of joined pairs in ms, the prior weighing as much as a few of them.
+    pub fn learned(lags: &[f64]) -> Self {
+        let mut weights = Self::prior().weights.map(|weight| weight * PRIOR_PAIRS);
+        for lag in lags {
+            weights[lag_bin(*lag)] += 1.0;
+        }
+        // A neighbour's share, so that a bin without a pair is not impossible.
+        let raw = weights;
+        for bin in 0..LAG_BINS {
+            let around = [bin.checked_sub(1), Some(bin + 1)].into_iter().flatten().filter_map(|near| raw.get(near));
+            weights[bin] = 0.8 * raw[bin] + 0.1 * around.sum::<f64>();
+        }
+        Self::normalised(weights)
+    }
+
+    /// Probability density of a lag, per ms.
+    pub fn density(&self, lag: f64) -> f64 {
+        let bin = lag_bin(lag);
+        // Whatever the pairs taught: a thread that was held up, or an audit written with the request's end, can make any line late.
+        let late = LATE_SHARE / (LAG_BINS as f64 * lag_width(bin));
+        (1.0 - LATE_SHARE) * self.weights[bin] / lag_width(bin) + late
+    }
+
+    fn normalised(mut weights: [f64; LAG_BINS]) -> Self {
+        let sum: f64 = weights.iter().sum();
+        for weight in &mut weights {
+            *weight /= sum;
+        }
+        Self { weights }
+    }
+}
+
+/// The score of a pair, or `None` where it is impossible. `targets` counts the request targets seen on the endpoint.
+pub fn score(
+    call: &FailedCall,
+    connection: &Connection,
+    anchor: &Anchor,
+    model: &Model,
+    targets: &HashMap<&str, usize>,
+) -> Option<f64> {
+    let exchange = anchor.exchange.and_then(|index| connection.exchanges.last.get(index));
+    let lag = lag_ms(call, anchor, &model.clock);
+    let mut total = anchor.penalty + lag_score(call, anchor.kind, lag, model)?;
+    total += target_score(call, exchange, targets)?;
+    total += duration_score(call, anchor);
+    total += begin_score(call, anchor, model);
+    total += premature_score(call, exchange);
+    total += phase_score(call, exchange, connection);
+    total += remote_score(call, connection)?;
+    Some(total)
+}
+
+/// Log time less anchor, on the capture's clock, in ms.
+pub fn lag_ms(call: &FailedCall, anchor: &Anchor, clock: &Clock) -> f64 {
+    clock.to_capture(call.time).since(anchor.time) as f64 / 1e6
+}
+
+fn lag_score(call: &FailedCall, kind: AnchorKind, lag: f64, model: &Model) -> Option<f64> {
+    // A stamp is cut off to its resolution; clocks agree as far as the estimate goes; timers are late or early by some ms; a FIN
+    // of the gateway itself may follow its line.
+    let early = call.resolution as f64 / 1e6 + (model.clock.uncertainty as f64 / 1e6).min(MOST_UNCERTAIN);
+    let tolerance = early
+        + match kind {
+            AnchorKind::Event | AnchorKind::Idle => EARLY_EVENT,
+            AnchorKind::Timeout => EARLY_TIMER,
+            AnchorKind::Own => EARLY_OWN,
+        };
+    if lag < -tolerance || lag > LONGEST_LAG {
+        return None;
+    }
+    let lag = lag.max(0.0);
+    let density = match kind {
+        AnchorKind::Event | AnchorKind::Timeout | AnchorKind::Own => model.lags.density(lag),
+        // The next use of the connection comes at any time: each order of magnitude is as likely as the other.
+        AnchorKind::Idle => 1.0 / ((lag + 20.0) * (LONGEST_LAG / 20.0).ln()),
+    };
+    Some((density * CHANCE_WINDOW).ln())
+}
+
+/// In plain HTTP the request line names the call, as much as its target is rare on the endpoint.
+fn target_score(call: &FailedCall, exchange: Option<&Exchange>, targets: &HashMap<&str, usize>) -> Option<f64> {
+    let Some(target) = exchange.and_then(|exchange| exchange.target.as_deref()) else { return Some(0.0) };
+    let path = path_of(&call.url);
+    if path != target && !same_beginning(path, target) {
+        // A proxy gets the whole URL as its target.
+        return (target == call.url).then_some(0.0);
+    }
+    let all: usize = targets.values().sum();
+    let same = targets.get(target).copied().unwrap_or(1);
+    Some((all as f64 / same as f64).ln())
+}
+
+/// The path and query of a URL as a request line has them.
+pub fn path_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let path = rest.find(['/', '?']).map_or("/", |at| &rest[at..]);
+    path.split('#').next().unwrap_or(path)
+}
+
+/// A target that the snap length cut short still tells apart what differs before the cut.
+fn same_beginning(path: &str, target: &str) -> bool {
+    target.len() >= CUT_TARGET && path.len() > target.len() && path.starts_with(target)
+}
+
+/// Where the log says how long the call took: from its first packet to the anchor.
+fn duration_score(call: &FailedCall, anchor: &Anchor) -> f64 {
+    let Some(elapsed) = call.elapsed_ms.map(|ms| ms as f64) else { return 0.0 };
+    let predicted = match (anchor.begin, anchor.kind) {
+        (Some(begin), _) => anchor.time.since(begin) as f64 / 1e6,
+        (None, AnchorKind::Idle) => 0.0,
+        (None, _) => return 0.0,
+    };
+    let near = laplace(elapsed - predicted, 2.0 + 0.01 * elapsed);
+    (CHANCE_DURATION * (0.8 * near + 0.2 / CHANCE_DURATION)).ln()
+}
+
+/// Where the thread's "Processing request" stamp precedes the request: the first packet follows it closely.
+fn begin_score(call: &FailedCall, anchor: &Anchor, model: &Model) -> f64 {
+    let (Some((median, spread)), Some(processing)) = (model.begin, call.processing) else { return 0.0 };
+    let began = model.clock.to_capture(processing);
+    let Some(begin) = anchor.begin else {
+        // The connection must have ended before the call began, or it would have met the ending at another place.
+        let before = began.since(anchor.time) as f64 / 1e6;
+        return if before < -5.0 { -4.0 } else { 0.0 };
+    };
+    let distance = begin.since(began) as f64 / 1e6;
+    let near = laplace(distance - median, spread);
+    (CHANCE_DURATION * (0.85 * near + 0.15 / CHANCE_DURATION)).ln()
+}
+
+/// The body bytes that a premature end counts are the capture's.
+fn premature_score(call: &FailedCall, exchange: Option<&Exchange>) -> f64 {
+    let counted = call.premature_end.and_then(|end| end.received);
+    match (counted, exchange.and_then(Exchange::body_received)) {
+        (Some(counted), Some(received)) if counted == received => 4.0,
+        (Some(_), Some(_)) => -4.0,
+        _ => 0.0,
+    }
+}
+
+/// What the gateway was doing by its stack frames, against how far the exchange had come.
+fn phase_score(call: &FailedCall, exchange: Option<&Exchange>, connection: &Connection) -> f64 {
+    let Some(phase) = call.phase else { return 0.0 };
+    let answered = exchange.is_some_and(|exchange| exchange.response_bytes > 0);
+    let established = connection.handshake.syn_ack.is_some() || connection.handshake.syn.is_none();
+    match phase {
+        Phase::Connect if established => -4.0,
+        Phase::TlsHandshake if connection.tls.client_data => -3.0,
+        Phase::SendRequest | Phase::AwaitResponse if answered => -3.0,
+        Phase::ReadBody if !answered => -4.0,
+        _ => 0.0,
+    }
+}
+
+fn remote_score(call: &FailedCall, connection: &Connection) -> Option<f64> {
+    match call.remote {
+        Some(remote) if remote != connection.responder.address => None,
+        Some(_) | None => Some(0.0),
+    }
+}
+
+fn laplace(distance: f64, scale: f64) -> f64 {
+    (-distance.abs() / scale).exp() / (2.0 * scale)
+}
+
+fn lag_bin(lag: f64) -> usize {
+    if lag < 1.0 { 0 } else { ((lag.log2().floor() as usize) + 1).min(LAG_BINS - 1) }
+}
+
+fn lag_width(bin: usize) -> f64 {
+    if bin == 0 { 1.0 } else { 2_f64.powi(bin as i32 - 1) }
+}
+
+/// Bins of the lag histogram: below 1 ms, then doubling up to the longest lag.
+const LAG_BINS: usize = 19;
+/// Longest lag of a line that is still looked for, ms. A pooled connection may end minutes before its next use.
+const LONGEST_LAG: f64 = 240_000.0;
+/// Share of lines that may be late by any order of magnitude.
+const LATE_SHARE: f64 = 0.2;
+/// Pairs that the prior lag distribution weighs as much as.
+const PRIOR_PAIRS: f64 = 4.0;
+/// Span within which an unrelated connection's event may fall, ms: what "by chance" means for a lag.
+const CHANCE_WINDOW: f64 = 60_000.0;
+/// The same for durations of calls, ms.
+const CHANCE_DURATION: f64 = 4_000.0;
+/// An event's line may seem early by the jitter between capture and log, ms.
+const EARLY_EVENT: f64 = 3.0;
+/// A timer may run out early by its granularity, ms.
+const EARLY_TIMER: f64 = 30.0;
+/// A FIN of the gateway may follow its line by this much, ms: the thread closes the connection after it logged.
+const EARLY_OWN: f64 = 250.0;
+/// Uncertainty of the clocks that widens the tolerance at most, ms.
+const MOST_UNCERTAIN: f64 = 50.0;
+/// Shortest target that is taken as cut short by the snap length.
+const CUT_TARGET: usize = 12;

@@ -1,0 +1,61 @@
+//! Logs: each file as a stream through the scanner, files in parallel.
+
+use std::io::{self, Read};
+
+use rayon::prelude::*;
+use wirecause_parsers::log::{LogOptions, LogScan, LogScanner};
+
+use crate::{
+    input::{Input, InputReport, open},
+    report::error_id::{LogDigest, LogHasher},
+};
+
+/// One log file, read.
+#[derive(Debug)]
+pub struct LogFile {
+    /// Its name in the output.
+    pub name: String,
+    /// Digest of its content, for error ids.
+    pub digest: LogDigest,
+    /// What it holds.
+    pub scan: LogScan,
+    /// What became of the input.
+    pub report: InputReport,
+}
+
+/// Reads `inputs`, which are logs, in parallel; the result is in their order.
+pub fn read_logs(inputs: &[Input], options: LogOptions) -> Vec<Result<LogFile, InputReport>> {
+    inputs.par_iter().map(|input| read_log(input, options)).collect()
+}
+
+fn read_log(input: &Input, options: LogOptions) -> Result<LogFile, InputReport> {
+    let mut opened = open(input).map_err(|error| InputReport::unreadable(input, error.to_string()))?;
+    let mut report = InputReport::of(input, &opened);
+    let mut scanner = LogScanner::new(options);
+    let mut hasher = LogHasher::default();
+    let mut buffer = vec![0; CHUNK];
+    let mut total = 0_u64;
+    loop {
+        match opened.stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => {
+                let chunk = buffer.get(..length).unwrap_or_default();
+                scanner.feed(chunk);
+                hasher.update(chunk);
+                total += length as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                report.damage = Some(format!("after byte {total} of its content: {error}"));
+                break;
+            }
+        }
+    }
+    if opened.bytes.is_none() {
+        report.bytes = total;
+    }
+    Ok(LogFile { name: input.name.clone(), digest: hasher.finish(), scan: scanner.finish(), report })
+}
+
+/// Bytes read at once.
+const CHUNK: usize = 1 << 20;

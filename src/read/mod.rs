@@ -1,0 +1,10 @@
+//! Reading: from opened inputs to failed calls and tracked connections.
+//!
+//! Thin around the parsers and the tracker: it cuts captures into batches, decodes frames in parallel into shards by flow, and
+//! tracks each shard in order. Knows nothing of calls and connections together.
+
+pub mod capture;
+pub mod log;
+
+pub use capture::{CaptureFile, Captures, read_captures};
+pub use log::{LogFile, read_logs};

@@ -1,0 +1,198 @@
+//! The record of one TCP connection.
+
+use wirecause_parsers::{
+    packet::{Endpoint, IcmpKind},
+    time::Timestamp,
+};
+
+use super::{
+    exchange::Exchanges,
+    note::{Direction, FrameId, Note},
+    reset::Reset,
+    side::{Closing, Side},
+    state::{ConnState, state},
+    stream::{Protocol, TlsState},
+};
+
+/// Everything that is kept of a connection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Connection {
+    /// The end that opened it.
+    pub originator: Endpoint,
+    /// The end that was called.
+    pub responder: Endpoint,
+    /// How originator and responder were told apart.
+    pub roles: Roles,
+    /// First segment.
+    pub start: Timestamp,
+    /// Last segment.
+    pub end: Timestamp,
+    /// Frame of the first segment.
+    pub first_frame: FrameId,
+    /// Frame of the last segment.
+    pub last_frame: FrameId,
+    /// How it was opened.
+    pub handshake: Handshake,
+    /// The originator's side.
+    pub orig: Side,
+    /// The responder's side.
+    pub resp: Side,
+    /// Requests and responses.
+    pub exchanges: Exchanges,
+    /// The first resets of either side in order of arrival, at most [`MAX_RESETS`] a side.
+    pub resets: Vec<(Direction, Reset)>,
+    /// Resets in all, by the originator and the responder.
+    pub reset_count: [u32; 2],
+    /// ICMP errors about its segments, at most [`MAX_ICMP`].
+    pub icmp: Vec<IcmpNote>,
+    /// What its payload is.
+    pub protocol: Protocol,
+    /// TLS facts.
+    pub tls: TlsState,
+    /// Names that the connection itself shows.
+    pub names: Names,
+    /// The longest time without any segment in nanoseconds, keep-alive probes and answers to them not counted as segments.
+    pub longest_idle: i64,
+    /// The smallest time from a segment of the originator's to its acknowledgement, in nanoseconds, handshake included.
+    pub smallest_rtt: Option<i64>,
+    /// Zeek's history letters.
+    pub history: String,
+    /// The first segments (handshake) and the last ones, at most [`MAX_HEAD`] and [`MAX_TAIL`].
+    pub notes: Vec<Note>,
+}
+
+/// How the ends' roles are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Roles {
+    /// The SYN was seen.
+    Syn,
+    /// The SYN-ACK was seen.
+    SynAck,
+    /// Mid-stream: the end with the lower port is taken as the responder.
+    Ports,
+}
+
+/// The opening of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Handshake {
+    /// First SYN.
+    pub syn: Option<Timestamp>,
+    /// Last SYN.
+    pub last_syn: Option<Timestamp>,
+    /// SYNs seen.
+    pub syns: u32,
+    /// First SYN-ACK.
+    pub syn_ack: Option<Timestamp>,
+    /// SYN-ACKs seen.
+    pub syn_acks: u32,
+    /// The originator's first acknowledgement after the SYN-ACK.
+    pub established: Option<Timestamp>,
+    /// SYN to SYN-ACK in nanoseconds; `None` if either was not seen or the SYN was sent more than once (Karn's rule).
+    pub rtt: Option<i64>,
+}
+
+/// Names that a connection carries itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Names {
+    /// Server name of the TLS `ClientHello`.
+    pub sni: Option<Box<str>>,
+    /// Host of the first HTTP request, without port.
+    pub host: Option<Box<str>>,
+    /// Host and port that a CONNECT request asked a proxy for.
+    pub connect: Option<(Box<str>, u16)>,
+}
+
+/// An ICMP error about a segment of a connection.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct IcmpNote {
+    /// When.
+    pub time: Timestamp,
+    /// Where.
+    pub frame: FrameId,
+    /// Kind of error.
+    pub kind: IcmpKind,
+    /// Who sent it.
+    pub sender: std::net::IpAddr,
+}
+
+/// How a connection ended, if it did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ending {
+    /// Who ended it.
+    pub by: Direction,
+    /// By what.
+    pub kind: EndingKind,
+    /// When.
+    pub time: Timestamp,
+    /// Where.
+    pub frame: FrameId,
+}
+
+/// By what a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndingKind {
+    /// A FIN came first.
+    Fin,
+    /// A RST came first.
+    Rst,
+}
+
+impl Connection {
+    /// The side of one direction.
+    pub const fn side(&self, direction: Direction) -> &Side {
+        match direction {
+            Direction::Originator => &self.orig,
+            Direction::Responder => &self.resp,
+        }
+    }
+
+    /// The first FIN or RST of either side that its receiver would obey.
+    pub fn ending(&self) -> Option<Ending> {
+        let fins =
+            [(Direction::Originator, self.orig.fin), (Direction::Responder, self.resp.fin)].into_iter().filter_map(
+                |(by, fin)| fin.map(|fin| Ending { by, kind: EndingKind::Fin, time: fin.time, frame: fin.frame }),
+            );
+        let resets = self.resets.iter().filter(|(_, reset)| reset.fit.obeyed()).map(|(by, reset)| Ending {
+            by: *by,
+            kind: EndingKind::Rst,
+            time: reset.time,
+            frame: reset.frame,
+        });
+        fins.chain(resets).min_by_key(|ending| (ending.time, ending.frame))
+    }
+
+    /// The first reset of one side that its receiver would obey; else the first of any.
+    pub fn reset_by(&self, direction: Direction) -> Option<&Reset> {
+        let mut of_side = self.resets.iter().filter(|(by, _)| *by == direction).map(|(_, reset)| reset);
+        of_side.clone().find(|reset| reset.fit.obeyed()).or_else(|| of_side.next())
+    }
+
+    /// The FIN of one side.
+    pub const fn fin_by(&self, direction: Direction) -> Option<Closing> {
+        self.side(direction).fin
+    }
+
+    /// Zeek's word for how it went.
+    pub fn state(&self) -> ConnState {
+        state(self)
+    }
+
+    /// Whether one connection may carry many calls at a time.
+    pub fn is_http2(&self) -> bool {
+        self.protocol == Protocol::Http2 || self.tls.http2
+    }
+
+    /// The best estimate of the round-trip time in nanoseconds.
+    pub fn rtt(&self) -> Option<i64> {
+        self.handshake.rtt.or(self.smallest_rtt)
+    }
+}
+
+/// Resets kept per side. A live peer answers every late segment with one; the first few tell what there is to tell.
+pub const MAX_RESETS: usize = 4;
+/// ICMP errors kept per connection.
+pub const MAX_ICMP: usize = 4;
+/// Segments kept from the beginning: the handshake and the first request.
+pub const MAX_HEAD: usize = 8;
+/// Segments kept from the end: the last exchanges and the ending.
+pub const MAX_TAIL: usize = 40;

@@ -1,0 +1,25 @@
+//! Tracking: from segments in order to connections.
+//!
+//! A [`Tracker`] holds the live connections of one shard of a capture and turns each into a [`Connection`] record: two
+//! endpoint states, a list of exchanges and the ending as separate facts. Capture time is the only clock; no flow is ever
+//! cut by an idle timer. What an ending *means* is the business of [`crate::attribute`].
+
+pub mod connection;
+pub mod exchange;
+pub mod flow;
+pub mod note;
+mod payload;
+pub mod reset;
+pub mod sequence;
+pub mod side;
+pub mod state;
+pub mod stream;
+pub mod tracker;
+
+pub use connection::{Connection, Handshake, Names, Roles};
+pub use exchange::{Exchange, Exchanges};
+pub use flow::FlowKey;
+pub use note::{Direction, FrameId, Note, NoteKind};
+pub use reset::{Reset, ResetShape, SequenceFit};
+pub use side::Side;
+pub use tracker::{Arrival, TrackCounts, Tracker};

@@ -1,0 +1,216 @@
+//! What a segment's payload means for the exchanges of its connection.
+
+use wirecause_parsers::{
+    payload::{http, tls},
+    time::Timestamp,
+};
+
+use super::{
+    connection::Connection,
+    exchange::Exchange,
+    note::{Direction, NoteKind},
+    stream::{self, Protocol},
+    tracker::Arrival,
+};
+
+/// Follows the payload of one connection.
+#[derive(Debug, Default)]
+pub struct Content {
+    /// The `ClientHello` so far, while it is incomplete.
+    hello: Vec<u8>,
+}
+
+/// What the sequence numbers say of a segment's payload.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken {
+    /// Who sent it.
+    pub from: Direction,
+    /// Offset of its first payload byte.
+    pub start: i64,
+    /// What it brought.
+    pub kind: NoteKind,
+    /// How many bytes came for the first time.
+    pub fresh: u64,
+    /// What it acknowledges.
+    pub ack: Option<i64>,
+    /// Offset after the highest byte of its sender before it.
+    pub high_before: i64,
+    /// Last new payload byte of either side before it.
+    pub last_data: Option<Timestamp>,
+}
+
+impl Content {
+    /// Takes a segment's payload.
+    pub fn take(&mut self, connection: &mut Connection, arrival: &Arrival<'_>, taken: &Taken) {
+        match taken.kind {
+            NoteKind::Control | NoteKind::KeepAlive => {}
+            NoteKind::Retransmission if taken.fresh == 0 => retransmitted(connection, taken),
+            NoteKind::New | NoteKind::OutOfOrder | NoteKind::Retransmission => {
+                if taken.kind == NoteKind::Retransmission {
+                    retransmitted(connection, taken);
+                }
+                let meaning = self.meaning(connection, arrival, taken);
+                match (meaning, taken.from) {
+                    (stream::Content::Overhead, _) => {}
+                    (stream::Content::SecondTicket, _) => forget_response(connection),
+                    (stream::Content::Application, Direction::Originator) => request(connection, arrival, taken),
+                    (stream::Content::Application, Direction::Responder) => response(connection, arrival, taken),
+                }
+            }
+        }
+    }
+
+    fn meaning(&mut self, connection: &mut Connection, arrival: &Arrival<'_>, taken: &Taken) -> stream::Content {
+        if connection.protocol == Protocol::Unknown {
+            connection.protocol = stream::protocol(arrival.payload);
+        }
+        if connection.protocol != Protocol::Tls {
+            return stream::Content::Application;
+        }
+        if taken.from == Direction::Originator && !connection.tls.server_hello {
+            self.client_hello(connection, arrival.payload);
+        }
+        let request_from = connection.exchanges.current().map(|exchange| exchange.request_from);
+        let acknowledges = match (request_from, taken.ack) {
+            (Some(from), Some(ack)) => ack > from,
+            (None, _) => false,
+            (Some(_), None) => true,
+        };
+        connection.tls.take(taken.from, taken.start, arrival.payload, arrival.segment.payload, acknowledges)
+    }
+
+    /// Reads the server name from the hello, which may come in several segments.
+    fn client_hello(&mut self, connection: &mut Connection, bytes: &[u8]) {
+        if connection.names.sni.is_some() || self.hello.len() >= MAX_HELLO {
+            return;
+        }
+        self.hello.extend_from_slice(bytes);
+        let Some(hello) = tls::records(&self.hello).next().and_then(|record| tls::client_hello(record.body)) else {
+            return;
+        };
+        connection.names.sni = hello.sni.map(String::into_boxed_str);
+        connection.tls.http2 |= !hello.alpn.is_empty() && hello.alpn.iter().all(|offer| offer == "h2");
+        if connection.names.sni.is_some() {
+            self.hello = Vec::new();
+        }
+    }
+}
+
+/// Takes note of what the responder has acknowledged of the request under way.
+pub fn acknowledged(connection: &mut Connection, time: Timestamp) {
+    let acked = connection.orig.acked;
+    let Some(exchange) = connection.exchanges.current_mut() else { return };
+    exchange.acked_bytes = (acked.min(exchange.request_to) - exchange.request_from).max(0) as u64;
+    if exchange.request_acked.is_none() && acked >= exchange.request_to {
+        exchange.request_acked = Some(time);
+    }
+}
+
+fn request(connection: &mut Connection, arrival: &Arrival<'_>, taken: &Taken) {
+    let end = taken.start + i64::from(arrival.segment.payload);
+    let head = (connection.protocol == Protocol::Http).then(|| http::request_head(arrival.payload)).flatten();
+    let starts = head.is_some();
+    let plain = connection.protocol == Protocol::Http && !arrival.payload.is_empty();
+    let next = connection.exchanges.current().is_none_or(|current| {
+        let answered = current.response_start.is_some();
+        let sent = current.request_expected.is_some_and(|expected| current.request_bytes() >= expected);
+        if plain { starts && (answered || sent) } else { answered }
+    });
+    if next {
+        let from = taken.start.max(taken.high_before);
+        let after_peer_close = connection.resp.fin.is_some() || connection.reset_by(Direction::Responder).is_some();
+        connection.exchanges.begin(Exchange {
+            number: connection.exchanges.count + 1,
+            idle_before: taken.last_data.map(|last| arrival.time.since(last)),
+            request_start: arrival.time,
+            request_frame: arrival.frame,
+            request_end: arrival.time,
+            request_from: from,
+            request_to: end,
+            request_acked: None,
+            acked_bytes: 0,
+            response_start: None,
+            response_end: None,
+            response_bytes: 0,
+            request_retransmissions: 0,
+            response_retransmissions: 0,
+            target: None,
+            request_expected: None,
+            response_expected: None,
+            response_head: None,
+            status: None,
+            response_closes: false,
+            after_peer_close,
+        });
+    } else if let Some(exchange) = connection.exchanges.current_mut() {
+        exchange.request_end = arrival.time;
+        exchange.request_to = exchange.request_to.max(end);
+        exchange.request_acked = None;
+    }
+    if let (true, Some(head)) = (next, head) {
+        describe_request(connection, &head);
+    }
+}
+
+fn describe_request(connection: &mut Connection, head: &http::RequestHead) {
+    if let Some(exchange) = connection.exchanges.current_mut() {
+        exchange.target = Some(head.target.as_str().into());
+        exchange.request_expected = head
+            .head_length
+            .filter(|_| !head.chunked)
+            .map(|length| u64::from(length) + head.content_length.unwrap_or(0));
+    }
+    if let Some(host) = &head.host {
+        connection.names.host.get_or_insert_with(|| host.as_str().into());
+    }
+    if head.connect
+        && let Some((host, port)) = head.target.rsplit_once(':')
+        && let Ok(port) = port.parse()
+    {
+        connection.names.connect = Some((host.to_ascii_lowercase().into(), port));
+    }
+}
+
+fn response(connection: &mut Connection, arrival: &Arrival<'_>, taken: &Taken) {
+    let head = (connection.protocol == Protocol::Http).then(|| http::response_head(arrival.payload)).flatten();
+    let Some(exchange) = connection.exchanges.current_mut() else { return };
+    if exchange.response_start.is_none() {
+        if let Some(head) = &head {
+            if (100..200).contains(&head.status) {
+                return;
+            }
+            exchange.status = Some(head.status);
+            exchange.response_closes = head.close;
+            exchange.response_head = head.head_length.map(u64::from);
+            exchange.response_expected = head
+                .head_length
+                .zip(head.content_length)
+                .filter(|_| !head.chunked)
+                .map(|(length, body)| u64::from(length) + body);
+        }
+        exchange.response_start = Some(arrival.time);
+    }
+    exchange.response_end = Some(arrival.time);
+    exchange.response_bytes += taken.fresh;
+}
+
+/// What was taken for a response was a session ticket.
+fn forget_response(connection: &mut Connection) {
+    if let Some(exchange) = connection.exchanges.current_mut() {
+        exchange.response_start = None;
+        exchange.response_end = None;
+        exchange.response_bytes = 0;
+    }
+}
+
+fn retransmitted(connection: &mut Connection, taken: &Taken) {
+    let Some(exchange) = connection.exchanges.current_mut() else { return };
+    match taken.from {
+        Direction::Originator if taken.start >= exchange.request_from => exchange.request_retransmissions += 1,
+        Direction::Originator => {}
+        Direction::Responder => exchange.response_retransmissions += 1,
+    }
+}
+
+/// Bytes of a `ClientHello` that are kept until the server name is found; a hello with post-quantum keys has some 1.8 kB.
+const MAX_HELLO: usize = 8192;

@@ -1,0 +1,282 @@
+//! What the payload of a connection's streams is, as far as exchanges need it: plain HTTP or TLS, and where application data
+//! begins.
+//!
+//! TLS 1.3 sends handshake messages, session tickets and alerts as record type 23; they are told from requests and responses by
+//! position and length (RFC 8446, sections 4.4 and 5.2). Record boundaries are followed through segments that arrive in order;
+//! where the capture cut a boundary away the position is lost and said so.
+
+use wirecause_parsers::payload::{http, tls};
+
+use super::note::Direction;
+
+/// What a connection carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// No payload yet, or its first bytes were not captured.
+    #[default]
+    Unknown,
+    /// Plain HTTP/1.
+    Http,
+    /// TLS.
+    Tls,
+    /// Plain HTTP/2 (preface).
+    Http2,
+    /// Something else.
+    Other,
+}
+
+/// TLS facts of a connection.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TlsState {
+    /// The client's hello was seen.
+    pub client_hello: bool,
+    /// The server's hello was seen.
+    pub server_hello: bool,
+    /// TLS 1.3 was selected.
+    pub tls13: bool,
+    /// HTTP/2 was selected in the clear (TLS 1.2 only), or was the client's only offer.
+    pub http2: bool,
+    /// A record of the client's that carries its Finished message was seen: application data may follow.
+    pub client_finished: bool,
+    /// An alert: who sent it, level and description; the latter two are `None` when it was encrypted.
+    pub alert: Option<Alert>,
+    /// Application data of the client was seen.
+    pub client_data: bool,
+    /// Application data of the server was seen.
+    pub server_data: bool,
+    second_ticket: bool,
+    originator: Records,
+    responder: Records,
+}
+
+/// A TLS alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// Who sent it.
+    pub from: Direction,
+    /// Level and description as the alert protocol numbers them; `None` when encrypted.
+    pub code: Option<(u8, u8)>,
+}
+
+/// Where one direction stands in its records.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Records {
+    /// Offset at which the next record header stands; `None` when lost.
+    next: Option<i64>,
+    /// Type of the record that the stream stands in.
+    open_kind: Option<u8>,
+    /// After ChangeCipherSpec (TLS 1.2: records are encrypted from here on).
+    changed: bool,
+    /// Records of type 23 seen after the client's Finished, before application data.
+    early: u32,
+    /// Length of the last of them.
+    early_length: u16,
+    /// Whether the first of them was taken for a response.
+    early_counted: bool,
+}
+
+/// What a payload segment means for exchanges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Request or response bytes.
+    Application,
+    /// Handshake, tickets, alerts: neither request nor response.
+    Overhead,
+    /// The second of a pair of session tickets: what came before it as a response was the first of them.
+    SecondTicket,
+}
+
+impl TlsState {
+    /// Takes a segment's new payload that begins at stream offset `start`; `bytes` is what was captured of its `length`.
+    /// `acknowledges_request` says whether a segment of the responder acknowledges any byte of the open request.
+    pub fn take(
+        &mut self,
+        from: Direction,
+        start: i64,
+        bytes: &[u8],
+        length: u32,
+        acknowledges_request: bool,
+    ) -> Content {
+        let end = start + i64::from(length);
+        let mut records = std::mem::take(self.records(from));
+        let mut application = records.open_kind == Some(APPLICATION) && records.next.is_some_and(|next| next > start);
+        let mut position = records.next.unwrap_or(start).max(start);
+        if records.next.is_none_or(|next| next < start) {
+            // The position was lost: application data if the handshake is over, else unknown and taken as overhead.
+            records.next = None;
+            if !tls::starts_record(bytes) {
+                *self.records(from) = records;
+                return if self.client_finished { Content::Application } else { Content::Overhead };
+            }
+            position = start;
+        }
+        while position < end {
+            let Some(rest) = bytes.get((position - start) as usize..).filter(|rest| rest.len() >= HEADER) else {
+                // The header lies in the next segment, or was cut away.
+                records.next = if (bytes.len() as u32) < length { None } else { Some(position) };
+                break;
+            };
+            let Some(record) = tls::records(rest).next() else {
+                records.next = None;
+                break;
+            };
+            application |= self.record(from, &mut records, &record, acknowledges_request);
+            position += HEADER as i64 + i64::from(record.length);
+            records.next = Some(position);
+        }
+        *self.records(from) = records;
+        if self.second_ticket {
+            self.second_ticket = false;
+            Content::SecondTicket
+        } else if application {
+            Content::Application
+        } else {
+            Content::Overhead
+        }
+    }
+
+    /// Whether application data may flow: the client's Finished was seen.
+    pub const fn established(&self) -> bool {
+        self.client_finished
+    }
+
+    fn records(&mut self, from: Direction) -> &mut Records {
+        match from {
+            Direction::Originator => &mut self.originator,
+            Direction::Responder => &mut self.responder,
+        }
+    }
+
+    /// Takes one record; true if it is application data.
+    fn record(
+        &mut self,
+        from: Direction,
+        records: &mut Records,
+        record: &tls::Record<'_>,
+        acknowledges_request: bool,
+    ) -> bool {
+        let application = match record.kind {
+            tls::RecordKind::Handshake => {
+                self.handshake(from, records, record);
+                false
+            }
+            tls::RecordKind::ChangeCipherSpec => {
+                records.changed = true;
+                false
+            }
+            tls::RecordKind::Alert => {
+                self.note_alert(from, if records.changed { None } else { tls::alert(record.body) });
+                false
+            }
+            tls::RecordKind::ApplicationData => self.sealed(from, records, record, acknowledges_request),
+            tls::RecordKind::Other(_) => false,
+        };
+        records.open_kind = Some(if application { APPLICATION } else { 0 });
+        match (application, from) {
+            (true, Direction::Originator) => self.client_data = true,
+            (true, Direction::Responder) => self.server_data = true,
+            (false, _) => {}
+        }
+        application
+    }
+
+    fn handshake(&mut self, from: Direction, records: &mut Records, record: &tls::Record<'_>) {
+        if from == Direction::Originator && records.changed {
+            // TLS 1.2: the first encrypted handshake record after ChangeCipherSpec is Finished.
+            self.client_finished = true;
+        } else if from == Direction::Originator && !self.client_hello {
+            self.client_hello = true;
+        } else if from == Direction::Responder && !self.server_hello {
+            self.server_hello = true;
+            if let Some(hello) = tls::server_hello(record.body) {
+                self.tls13 = hello.version >= TLS13;
+                self.http2 |= hello.alpn.as_deref() == Some("h2");
+            }
+        }
+    }
+
+    /// A record of type 23: what it carries is known by position and length.
+    fn sealed(
+        &mut self,
+        from: Direction,
+        records: &mut Records,
+        record: &tls::Record<'_>,
+        acknowledges_request: bool,
+    ) -> bool {
+        if !self.tls13 && self.server_hello {
+            return true;
+        }
+        if is_sealed_alert(record.length) {
+            self.note_alert(from, None);
+            return false;
+        }
+        match from {
+            Direction::Originator if !self.client_finished => {
+                // Certificate and CertificateVerify may come first; Finished is the short one.
+                self.client_finished = record.length <= LONGEST_FINISHED || !self.server_hello;
+                !self.server_hello
+            }
+            Direction::Originator => true,
+            Direction::Responder if !self.client_finished => false,
+            Direction::Responder => self.first_answers(records, record.length, acknowledges_request),
+        }
+    }
+
+    /// The server's first records after the handshake: session tickets or a response. A segment that acknowledges no byte of
+    /// the request cannot answer it; and servers that send several tickets send them with equal lengths (OpenSSL: two).
+    fn first_answers(&mut self, records: &mut Records, length: u16, acknowledges_request: bool) -> bool {
+        records.early += 1;
+        let twin = records.early_length == length && length <= LONGEST_TICKET;
+        records.early_length = length;
+        if records.early > MAX_TICKETS {
+            return true;
+        }
+        if records.early == 2 && twin && records.early_counted {
+            self.second_ticket = true;
+            self.server_data = false;
+            return false;
+        }
+        let application = self.server_data || (acknowledges_request && !(records.early > 1 && twin));
+        records.early_counted = application;
+        application
+    }
+
+    fn note_alert(&mut self, from: Direction, alert: Option<tls::Alert>) {
+        if self.alert.is_none() {
+            self.alert = Some(Alert { from, code: alert.map(|alert| (alert.level, alert.description)) });
+        }
+    }
+}
+
+/// What the first payload of a connection says of its protocol.
+pub fn protocol(bytes: &[u8]) -> Protocol {
+    if bytes.is_empty() {
+        Protocol::Unknown
+    } else if bytes.starts_with(b"PRI * HTTP/2") {
+        Protocol::Http2
+    } else if http::starts_request(bytes) || http::starts_response(bytes) {
+        Protocol::Http
+    } else if tls::starts_record(bytes) {
+        Protocol::Tls
+    } else {
+        Protocol::Other
+    }
+}
+
+/// Encrypted alerts of TLS 1.3: two bytes of alert, one of type, sixteen of tag, and padding in JDK 11+ (16 bytes).
+const fn is_sealed_alert(length: u16) -> bool {
+    length == 19 || length == 35
+}
+
+/// Bytes of a record header.
+const HEADER: usize = 5;
+/// `application_data`.
+const APPLICATION: u8 = 23;
+/// TLS 1.3's version number.
+const TLS13: u16 = 0x0304;
+/// The longest record that holds only Finished: 4 + 48 bytes (SHA-384), type, tag, and up to 32 bytes of padding (the JDK pads).
+const LONGEST_FINISHED: u16 = 4 + 48 + 1 + 16 + 32;
+/// Longest record taken for a session ticket; the JDK's stateless tickets with a certificate reach some 1.5 kB.
+const LONGEST_TICKET: u16 = 2048;
+/// Tickets that a server sends unasked after the handshake; OpenSSL two, others one, with room for double.
+const MAX_TICKETS: u32 = 4;

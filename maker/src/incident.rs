@@ -154,10 +154,12 @@ fn schedule(w: &mut World, plan: &Plan) -> Option<Ns> {
     }
     let menus: Vec<Vec<Wish>> = (0..w.backends.len()).map(|b| menu(w, b)).collect();
     let latest = plan.duration.saturating_sub(4 * SEC).max(plan.start + 2 * SEC);
+    let bad: Vec<usize> = (0..w.d.between(2, 6)).map(|_| w.d.index(menus.len())).collect();
     let mut left = plan.faults as i64;
     let mut restarts = vec![0; menus.len()];
     while left > 0 {
-        let b = w.d.index(menus.len());
+        // Most failures are a few backends', as in the field.
+        let b = if w.d.chance(0.85) { *w.d.pick(&bad) } else { w.d.index(menus.len()) };
         let wish = *w.d.pick(&menus[b]);
         if wish == Wish::Restart {
             restarts[b] += 1;
@@ -183,14 +185,66 @@ fn schedule(w: &mut World, plan: &Plan) -> Option<Ns> {
     Some(cut)
 }
 
-/// The three to eight ways in which a backend fails.
+/// Ways to fail that the log tells in the same words.
+const ALIKE: [&[Wish]; 4] = [
+    // Connection reset.
+    &[
+        Wish::AbortAwait,
+        Wish::AbortAwait,
+        Wish::AbortMid,
+        Wish::Injected,
+        Wish::Injected,
+        Wish::Device,
+        Wish::HostForgets,
+        Wish::AbortUpload,
+        Wish::Reject,
+        Wish::PathLoss,
+        Wish::Tls,
+    ],
+    // Failed to respond.
+    &[
+        Wish::CloseAwait,
+        Wish::CloseAwait,
+        Wish::Stale,
+        Wish::Stale,
+        Wish::Reject,
+        Wish::SilentDrop,
+        Wish::AbortUpload,
+        Wish::Restart,
+        Wish::PathLoss,
+    ],
+    // Read timed out.
+    &[
+        Wish::Slow,
+        Wish::Slow,
+        Wish::SlowMid,
+        Wish::SilentDrop,
+        Wish::Hole,
+        Wish::Overflow,
+        Wish::PathLoss,
+        Wish::Stalled,
+        Wish::Device,
+        Wish::PoolEmpty,
+    ],
+    // Reset by peer, broken pipe.
+    &[Wish::ResetWhileIdle, Wish::ResetWhileIdle, Wish::AbortUpload, Wish::Stalled, Wish::Stale],
+];
+
+/// The ways in which a backend fails: several of one or two families that look alike in the log, and one or two others.
 fn menu(w: &mut World, b: usize) -> Vec<Wish> {
-    let fitting: Vec<(Wish, u32)> = WISHES.into_iter().filter(|(x, _)| x.fits(&w.backends[b])).collect();
-    let total: u32 = fitting.iter().map(|x| x.1).sum();
     let mut menu = Vec::new();
-    for _ in 0..w.d.between(3, 8) {
+    for _ in 0..w.d.between(1, 2) {
+        let family = *w.d.pick(&[0, 0, 1, 1, 2, 3]);
+        let fitting: Vec<Wish> = ALIKE[family].iter().copied().filter(|x| x.fits(&w.backends[b])).collect();
+        for _ in 0..w.d.between(3, 6) {
+            menu.push(*w.d.pick(&fitting));
+        }
+    }
+    let others: Vec<(Wish, u32)> = WISHES.into_iter().filter(|(x, _)| x.fits(&w.backends[b])).collect();
+    let total: u32 = others.iter().map(|x| x.1).sum();
+    for _ in 0..w.d.between(1, 4) {
         let mut roll = w.d.between(0, u64::from(total) - 1) as u32;
-        for (wish, weight) in &fitting {
+        for (wish, weight) in &others {
             if roll < *weight {
                 menu.push(*wish);
                 break;

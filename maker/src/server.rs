@@ -308,7 +308,7 @@ impl World {
     /// All processes of a backend restart: idle connections end, running calls are cut, connects are refused for a while.
     pub fn restart(&mut self, backend: usize, hard: bool) {
         let began = self.now;
-        self.down[backend] = self.now + self.d.time(80 * MS, 1200 * MS);
+        self.down[backend] = self.now + self.d.time(20 * MS, 600 * MS);
         for c in 0..self.conns.len() {
             if self.conns[c].backend != backend || !self.alive(c, SRV) || self.conns[c].ends[SRV].orphan {
                 continue;

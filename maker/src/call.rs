@@ -35,6 +35,8 @@ pub enum Symptom {
     NoResponse,
     /// FIN inside the body.
     PrematureEnd(usize, usize),
+    /// FIN inside a chunked body.
+    PrematureChunk,
     /// Read timer.
     ReadTimeout,
     /// Connect timer.
@@ -84,6 +86,8 @@ pub struct Call {
     pub answer: usize,
     /// Time the server takes.
     pub service: Ns,
+    /// The response is sent in chunks without a length.
+    pub chunked: bool,
     /// Server announces the close.
     pub last: bool,
     /// URL.
@@ -141,6 +145,7 @@ impl Call {
             chunk_pause: 0,
             answer: 300,
             service: 1_000_000,
+            chunked: false,
             last: false,
             url: String::new(),
             thread: 0,

@@ -279,8 +279,7 @@ impl World {
                 Phase::Handshake => self.fail(k, Symptom::HandshakeEnd),
                 Phase::Waiting => self.fail(k, Symptom::NoResponse),
                 Phase::Reading => {
-                    let (expected, received) = (self.calls[k].answer, self.received(c, k));
-                    self.fail(k, Symptom::PrematureEnd(expected, received));
+                    self.cut_short(c, k);
                 }
                 _ => {}
             },
@@ -322,8 +321,7 @@ impl World {
                 match self.calls[k].phase {
                     Phase::Waiting => self.fail(k, Symptom::NoResponse),
                     Phase::Reading => {
-                        let (expected, received) = (self.calls[k].answer, self.received(c, k));
-                        self.fail(k, Symptom::PrematureEnd(expected, received));
+                        self.cut_short(c, k);
                     }
                     _ => {}
                 }
@@ -331,6 +329,16 @@ impl World {
             Msg::Response(of) if of == k => self.complete(c, k),
             _ => {}
         }
+    }
+
+    /// The response ended too soon.
+    fn cut_short(&mut self, c: usize, k: usize) {
+        let symptom = if self.calls[k].chunked {
+            Symptom::PrematureChunk
+        } else {
+            Symptom::PrematureEnd(self.calls[k].answer, self.received(c, k))
+        };
+        self.fail(k, symptom);
     }
 
     /// Whether the thread has read of the response: any byte of a plain one, a whole record of a sealed one.

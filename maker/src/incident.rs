@@ -68,6 +68,8 @@ fn settings(d: &mut Draw, profile: Profile) -> Settings {
         v6: Ipv6Addr::new(0xfd77, 0xaa, 0, 0, 0, 0, 0, 2).into(),
         resolver: Ipv4Addr::new(10, 0, 0, 53).into(),
         ports: if d.chance(0.3) { d.between(60, 300) as usize } else { 28_000 },
+        keepalive: d.chance(0.2).then(|| d.log_range(8e8, 1.5e10) as Ns),
+        offload: d.chance(0.35),
         end: 0,
         limit_shown: d.chance(0.8),
     }
@@ -293,7 +295,7 @@ fn restart(w: &mut World, b: usize, backend: &Backend, t: Ns) -> i64 {
     let wait = backend.rtt * 4 + 60 * MS;
     for _ in 0..count {
         let mut call = w.healthy(b);
-        call.service = wait * 3 + SEC;
+        call.service = (wait * 3 + SEC).min(backend.read_timeout * 9 / 10).max(wait + 200 * MS);
         call.body = 0;
         let jitter = w.d.time(0, 20 * MS);
         w.add_call(t + jitter, call);

@@ -59,6 +59,10 @@ pub fn words(w: &World, k: usize, symptom: &Symptom) -> (String, &'static str, S
                 thousands(*got)
             ),
         ),
+        Symptom::PrematureChunk => (
+            "org.apache.http.ConnectionClosedException",
+            "Premature end of chunk coded message body: closing chunk expected".to_owned(),
+        ),
         Symptom::ReadTimeout => {
             let text = "Read timed out".to_owned();
             let told = if w.settings.limit_shown {

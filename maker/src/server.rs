@@ -167,20 +167,29 @@ impl World {
     fn response(&mut self, k: usize) -> Vec<(usize, Vec<u8>)> {
         let call = &self.calls[k];
         let version = self.backends[call.backend].tls;
-        let mut head = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nServer: Apache\r\n",
-            call.answer
-        );
+        let length =
+            if call.chunked { "Transfer-Encoding: chunked".into() } else { format!("Content-Length: {}", call.answer) };
+        let mut head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{length}\r\nServer: Apache\r\n");
         head += if call.last { "Connection: close\r\n\r\n" } else { "\r\n" };
         let body: Vec<u8> = b"[{\"ok\":true,\"n\":42}]".iter().copied().cycle().take(call.answer).collect();
         let step = if call.fault.cuts_response() { (call.answer / 5).clamp(64, 4000) } else { 16_000 };
         let mut pieces = vec![(0, head.into_bytes())];
+        let chunked = call.chunked;
+        let count = body.len().div_ceil(step);
         for (i, part) in body.chunks(step).enumerate() {
+            let framed = if chunked {
+                let mut f = format!("{:x}\r\n", part.len()).into_bytes();
+                f.extend(part);
+                f.extend(if i + 1 == count { &b"\r\n0\r\n\r\n"[..] } else { &b"\r\n"[..] });
+                f
+            } else {
+                part.to_vec()
+            };
             if i == 0 {
-                pieces[0].1.extend(part);
+                pieces[0].1.extend(framed);
                 pieces[0].0 = part.len();
             } else {
-                pieces.push((part.len(), part.to_vec()));
+                pieces.push((part.len(), framed));
             }
         }
         if let Some(v) = version {

@@ -55,6 +55,8 @@ pub struct Stack {
     pub delack: Ns,
     /// Smallest retransmission timeout.
     pub min_rto: Ns,
+    /// Segments of several MSS in one packet, as offloading cards show them.
+    pub offload: bool,
     /// Windows: a passive reset without ACK that leaves the number in the field.
     pub quirk: bool,
 }
@@ -74,6 +76,7 @@ impl Stack {
             rcvbuf: 65_535,
             delack: 0,
             min_rto: 200 * crate::MS,
+            offload: false,
             quirk: false,
         }
     }
@@ -126,6 +129,7 @@ impl Stack {
                 _ => 100 * crate::MS,
             },
             min_rto: if kind == Kind::Linux { 200 * crate::MS } else { 300 * crate::MS },
+            offload: false,
             quirk: d.chance(0.3),
         }
     }

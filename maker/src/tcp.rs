@@ -269,7 +269,11 @@ impl Endpoint {
             if left == 0 || room == 0 || (room < left && room < per_segment as u64 && self.nxt > self.una) {
                 break;
             }
-            let n = left.min(room).min(per_segment as u64);
+            let most = if self.stack.offload { 12 * per_segment } else { per_segment } as u64;
+            let mut n = left.min(room).min(most);
+            if n > per_segment as u64 {
+                n -= n % per_segment as u64;
+            }
             self.emit(now, self.nxt, n as usize, out);
             self.nxt += n;
         }
@@ -689,6 +693,13 @@ impl Endpoint {
     /// Position in this end's stream at which one of its own segments starts.
     pub fn position_of(&self, s: &Seg) -> u64 {
         u64::from(s.seq.wrapping_sub(self.iss))
+    }
+
+    /// A keep-alive probe: an empty segment one below the next number.
+    pub fn probe(&mut self, now: Ns, out: &mut Out) {
+        if self.state == State::Open {
+            out.segs.push(self.base(now, self.una - 1, flag::ACK));
+        }
     }
 
     /// A bare segment that this end's peer would take as in sequence, made by somebody else.

@@ -73,6 +73,7 @@ pub fn judge(w: &World, k: usize, symptom: &Symptom) -> String {
         Symptom::UnknownHost(_) => "name-resolution",
         Symptom::PoolTimeout => "pool-exhausted",
         Symptom::NoLocalPort | Symptom::TooManyFiles => "gateway-resources",
+        Symptom::ConnectTimeout if conn.is_some_and(|c| !c.syn_lost) => "connect-timeout|path-loss",
         Symptom::ConnectTimeout => "connect-timeout",
         Symptom::Refused if conn.is_some_and(|c| c.icmp.is_some()) => "unreachable",
         Symptom::Refused => "connection-refused",
@@ -108,15 +109,24 @@ fn in_exchange(w: &World, k: usize, conn: &Conn, symptom: &Symptom) -> String {
         let plain = backend.middle.as_ref().is_some_and(|m| m.ttl == backend.stack.ttl) && backend.rtt < MS / 2;
         return if plain { "idle-expiry-in-path|stale-connection-reuse" } else { "idle-expiry-in-path" }.into();
     }
-    if conn.forgotten {
-        return "silent-drop".into();
+    if conn.forgotten && !gateway.peer_fin && !reset {
+        // Forgotten while the server was at work: the gateway sees its request acknowledged and then nothing.
+        let acked = gateway.all_acked();
+        return match call.fault {
+            Fault::Slow(_) | Fault::SlowMid(_) if acked => "slow-response|silent-drop",
+            _ if acked => "silent-drop|slow-response",
+            _ => "silent-drop",
+        }
+        .into();
     }
     // Ended before any byte of this request had come.
     let untouched = conn.ended.filter(|e| e.2 <= call.wrote_from && e.0 != Ending::Tail);
     if let (Some((why, at, _)), true) = (untouched, call.reused) {
         let forgotten_elsewhere = why == Ending::Forgot && backend.stack.rst_ttl != backend.stack.ttl;
         let before = at <= conn.exchange || why != Ending::Fault;
-        if before && !matches!(call.fault, Fault::SilentDrop { .. }) {
+        let dropped = matches!(call.fault, Fault::SilentDrop { .. });
+        let told = at <= conn.exchange && *symptom != Symptom::ReadTimeout;
+        if if dropped { told } else { before } {
             let delayed = gateway.resent > 0 && at > conn.exchange;
             return if delayed {
                 "path-loss|stale-connection-reuse"
@@ -184,11 +194,9 @@ fn by_fault(w: &World, k: usize, conn: &Conn, symptom: &Symptom) -> String {
 fn as_it_looks(w: &World, k: usize, conn: &Conn, symptom: &Symptom) -> String {
     let call = &w.calls[k];
     let gateway = &conn.ends[GW];
-    if std::env::var_os("MAKER_DEBUG").is_some() {
-        eprintln!("looks {k} {symptom:?} {:?} port {} {:?}", call.fault, conn.port, conn.ended);
-    }
     let abort = matches!(symptom, Symptom::Reset | Symptom::ResetByPeer | Symptom::BrokenPipe);
     match symptom {
+        Symptom::ReadTimeout if call.service >= w.backends[call.backend].read_timeout => "slow-response",
         Symptom::ReadTimeout if gateway.resent > 0 => "path-loss|silent-drop|slow-response",
         Symptom::ReadTimeout => "slow-response|path-loss",
         _ if conn.ended.is_none() => "path-loss|silent-drop",

@@ -52,6 +52,8 @@ pub enum Event {
     Packet(Box<Frame>),
     /// A call fails without a connection.
     Local(usize),
+    /// A keep-alive probe on a connection that has idled since a time.
+    Probe(usize, Ns),
     /// The server answers a `ClientHello`.
     Hello(usize),
     /// The gateway's second handshake flight.
@@ -209,6 +211,10 @@ pub struct Settings {
     pub v6: IpAddr,
     /// Name server.
     pub resolver: IpAddr,
+    /// TCP keep-alive probes on idle connections, this far apart.
+    pub keepalive: Option<Ns>,
+    /// Large segments stand in the capture as the card takes and gives them.
+    pub offload: bool,
     /// Local ports in use; few make tuples come again.
     pub ports: usize,
     /// When play ends.
@@ -292,6 +298,7 @@ impl World {
             Event::Forget(c, since, reset) => self.forget(c, since, reset),
             Event::Packet(frame) => self.frames.push(*frame),
             Event::Local(k) => self.fail_locally(k),
+            Event::Probe(c, since) => self.probe(c, since),
             Event::Hello(c) => self.hello(c),
             Event::Finish(c, k) => self.finish_handshake(c, k),
             Event::HangUp(c, rude) => self.drop_socket(c, rude),
@@ -344,9 +351,13 @@ impl World {
         let port = self.free_port(addr);
         self.taken.insert((addr, port), self.conns.len());
         let own = crate::stack::Stack::gateway(&mut self.d, addr.is_ipv6());
-        let own = crate::stack::Stack { scale: Some(7), ..own };
+        let own = crate::stack::Stack { scale: Some(7), offload: self.settings.offload, ..own };
         let gateway = Endpoint::new(own, self.d.word(), self.d.word());
-        let mut server = Endpoint::new(self.backends[backend].stack.clone(), self.d.word(), self.d.word());
+        let mut server = Endpoint::new(
+            crate::stack::Stack { offload: self.settings.offload, ..self.backends[backend].stack.clone() },
+            self.d.word(),
+            self.d.word(),
+        );
         server.listen();
         self.conns.push(Conn {
             backend,

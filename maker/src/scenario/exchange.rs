@@ -207,6 +207,7 @@ impl World {
             call.chunk_pause = d.time(0, 800_000);
         }
         call.last = d.chance(0.04);
+        call.chunked = d.chance(0.15);
         call
     }
 
@@ -217,8 +218,10 @@ impl World {
         if fault.uploads() {
             let rcvbuf = f64::from(self.backends[backend].stack.rcvbuf);
             call.body = match fault {
-                Fault::Stalled { end: None } => self.d.range(1.1 * rcvbuf, rcvbuf + 0.9 * self.settings.sndbuf as f64),
-                Fault::Stalled { .. } => self.d.range(1.3 * rcvbuf, 4.0 * rcvbuf),
+                Fault::Stalled { end: None } => {
+                    self.d.range(rcvbuf + 27_000.0, rcvbuf + 0.9 * self.settings.sndbuf as f64)
+                }
+                Fault::Stalled { .. } => self.d.range(rcvbuf + 27_000.0, 4.0 * rcvbuf + 27_000.0),
                 Fault::Hole(_) => self.d.log_range(4000.0, 40_000.0),
                 _ => self.d.log_range(20_000.0, 160_000.0),
             } as usize;

@@ -1,6 +1,7 @@
 //! What befalls connections that lie idle: servers that end them, devices and hosts that forget them.
 
 use super::IdlePlan;
+use crate::tcp::Endpoint;
 use crate::wire::{Seg, flag};
 use crate::world::{Ending, Event, GW, SRV, World};
 use crate::{MS, Ns};
@@ -9,6 +10,9 @@ impl World {
     /// A connection returned to the pool: its plan's next steps.
     pub fn plan_idle(&mut self, c: usize) {
         let since = self.now;
+        if let Some(every) = self.settings.keepalive {
+            self.after(every, Event::Probe(c, since));
+        }
         let b = &self.backends[self.conns[c].backend];
         let at = |base: Ns, offset: i64| base.saturating_add_signed(offset * 1000);
         match self.conns[c].plan {
@@ -34,6 +38,15 @@ impl World {
                 self.after(early + late, Event::Dig(c, since));
             }
             None => {}
+        }
+    }
+
+    /// A keep-alive probe of the gateway's kernel.
+    pub fn probe(&mut self, c: usize, since: Ns) {
+        let Some(every) = self.settings.keepalive else { return };
+        if self.still_idle(c, since) && self.alive(c, GW) && !self.conns[c].ends[GW].peer_fin {
+            self.with(c, GW, Endpoint::probe);
+            self.after(every, Event::Probe(c, since));
         }
     }
 

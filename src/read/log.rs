@@ -5,9 +5,10 @@ use std::io::{self, Read};
 use rayon::prelude::*;
 use wirecause_parsers::log::{LogOptions, LogScan, LogScanner};
 
-use crate::{
-    input::{Input, InputReport, open},
-    report::error_id::{LogDigest, LogHasher},
+use crate::input::{
+    Input, InputReport,
+    error_id::{LogDigest, LogHasher},
+    open,
 };
 
 /// One log file, read.

@@ -15,33 +15,33 @@ use super::{
 
 /// Follows the payload of one connection.
 #[derive(Debug, Default)]
-pub struct Content {
+pub(super) struct Content {
     /// The `ClientHello` so far, while it is incomplete.
     hello: Vec<u8>,
 }
 
 /// What the sequence numbers say of a segment's payload.
 #[derive(Clone, Copy, Debug)]
-pub struct Taken {
+pub(super) struct Taken {
     /// Who sent it.
-    pub from: Direction,
+    pub(super) from: Direction,
     /// Offset of its first payload byte.
-    pub start: i64,
+    pub(super) start: i64,
     /// What it brought.
-    pub kind: NoteKind,
+    pub(super) kind: NoteKind,
     /// How many bytes came for the first time.
-    pub fresh: u64,
+    pub(super) fresh: u64,
     /// What it acknowledges.
-    pub ack: Option<i64>,
+    pub(super) ack: Option<i64>,
     /// Offset after the highest byte of its sender before it.
-    pub high_before: i64,
+    pub(super) high_before: i64,
     /// Last new payload byte of either side before it.
-    pub last_data: Option<Timestamp>,
+    pub(super) last_data: Option<Timestamp>,
 }
 
 impl Content {
     /// Takes a segment's payload.
-    pub fn take(&mut self, connection: &mut Connection, arrival: &Arrival<'_>, taken: &Taken) {
+    pub(super) fn take(&mut self, connection: &mut Connection, arrival: &Arrival<'_>, taken: &Taken) {
         match taken.kind {
             NoteKind::Control | NoteKind::KeepAlive => {}
             NoteKind::Retransmission if taken.fresh == 0 => retransmitted(connection, taken),
@@ -97,7 +97,7 @@ impl Content {
 }
 
 /// Takes note of what the responder has acknowledged of the request under way.
-pub fn acknowledged(connection: &mut Connection, time: Timestamp) {
+pub(super) fn acknowledged(connection: &mut Connection, time: Timestamp) {
     let acked = connection.orig.acked;
     let Some(exchange) = connection.exchanges.current_mut() else { return };
     exchange.acked_bytes = (acked.min(exchange.request_to) - exchange.request_from).max(0) as u64;

@@ -1,0 +1,163 @@
+//! From matches to verdicts: one case per call, or several where the candidates cannot be told apart.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use wirecause_parsers::log::FailedCall;
+
+use crate::{
+    join::{Certainty, Joined, Match, NameTable, anchor::anchor, clock::ClockSource},
+    track::Connection,
+};
+
+use super::{
+    case::{Case, Coverage, Wire},
+    evidence::Evidence,
+    population::Population,
+    rules::{Ruling, judge},
+    verdict::{Cause, Responsible},
+};
+
+/// The verdict on one call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attribution {
+    /// What ended the call.
+    pub cause: Cause,
+    /// What else the capture cannot exclude.
+    pub also_possible: Vec<Cause>,
+    /// Whose side it is.
+    pub responsible: Option<Responsible>,
+    /// Probability that `cause` is right.
+    pub confidence: f64,
+    /// What was seen.
+    pub explanation: String,
+    /// The facts beside it.
+    pub evidence: Evidence,
+}
+
+/// What all verdicts share.
+#[derive(Clone, Copy, Debug)]
+pub struct Background<'a> {
+    /// The calls.
+    pub calls: &'a [&'a FailedCall],
+    /// The connections.
+    pub connections: &'a [Connection],
+    /// What the join found.
+    pub joined: &'a Joined,
+    /// Names and resolver's answers.
+    pub names: &'a NameTable,
+    /// All connections by peer.
+    pub population: &'a Population,
+}
+
+/// One verdict per call, in their order.
+pub fn attribute(background: &Background<'_>) -> Vec<Attribution> {
+    (0..background.calls.len()).into_par_iter().map(|call| background.attribute(call)).collect()
+}
+
+impl<'a> Background<'a> {
+    fn attribute(&self, call: usize) -> Attribution {
+        let found = &self.joined.matches[call];
+        let case = self.case(call, found, found.connection);
+        let ruling = judge(&case);
+        let mut attribution = Attribution {
+            evidence: Evidence::new(&case, ruling.cause),
+            cause: ruling.cause,
+            responsible: ruling.responsible.or(ruling.cause.default_responsible()),
+            also_possible: ruling.also.clone(),
+            confidence: ruling.confidence,
+            explanation: ruling.because.clone(),
+        };
+        match found.certainty {
+            Certainty::Certain | Certainty::None => {}
+            Certainty::Likely | Certainty::Ambiguous => self.weigh(call, found, &ruling, &mut attribution),
+        }
+        if case.connection.as_ref().is_some_and(|wire| wire.connection.orig.gaps + wire.connection.resp.gaps > 0) {
+            attribution.confidence *= GAPS;
+        }
+        attribution.also_possible.retain(|cause| *cause != attribution.cause);
+        attribution.also_possible.sort_unstable();
+        attribution.also_possible.dedup();
+        attribution
+    }
+
+    fn case(&self, call: usize, found: &Match, connection: Option<usize>) -> Case<'a> {
+        let failed = self.calls[call];
+        let endpoint = &self.joined.endpoints[found.endpoint];
+        let line = self.joined.clock.to_capture(failed.time);
+        let wire = connection.and_then(|index| {
+            let connection = &self.connections[index];
+            let limit = failed.timeout_ms.map(|ms| ms as i64 * 1_000_000);
+            let anchor = anchor(failed.symptom, connection, limit, &self.joined.timeouts)?;
+            Some(Wire::new(connection, anchor, self.population.peer(connection.responder)))
+        });
+        let coverage = match self.population.span {
+            _ if self.joined.clock.source == ClockSource::Assumed && self.calls.len() < FEW_CALLS => Coverage::Unknown,
+            None => Coverage::OtherTime,
+            Some((first, last)) if line.since(last) > EDGE || first.since(line) > EDGE => Coverage::OtherTime,
+            Some(_) if endpoint.connections.is_empty() => Coverage::OtherHost,
+            Some(_) => Coverage::Full,
+        };
+        Case {
+            call: failed,
+            line,
+            endpoint,
+            queries: self.names.queries(&failed.target.host),
+            coverage,
+            connection: wire,
+        }
+    }
+
+    /// Weighs the verdicts of all candidates that come near, by how well each explains the call. Where all have the same cause,
+    /// the cause is certain though the connection is not.
+    fn weigh(&self, call: usize, found: &Match, ruling: &Ruling, attribution: &mut Attribution) {
+        let best = found.candidates.first().map_or(0.0, |(_, score)| *score);
+        let near = found.candidates.iter().filter(|(_, score)| best - score <= NEAR).take(MOST_WEIGHED);
+        let mut shares: BTreeMap<Cause, f64> = BTreeMap::new();
+        let mut total = 0.0;
+        let mut seen = false;
+        for (connection, score) in near {
+            let chosen = Some(*connection) == found.connection;
+            seen |= chosen;
+            // What the joint assignment chose counts for as much as the best.
+            let weight = if chosen { found.margin.unwrap_or(0.0).exp().max(1.0) } else { (score - best).exp() };
+            let other = if chosen { ruling.clone() } else { judge(&self.case(call, found, Some(*connection))) };
+            *shares.entry(other.cause).or_default() += weight;
+            total += weight;
+        }
+        if !seen {
+            *shares.entry(ruling.cause).or_default() += 1.0;
+            total += 1.0;
+        }
+        let mut ranked: Vec<(Cause, f64)> = shares.into_iter().map(|(cause, share)| (cause, share / total)).collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let own = ranked.iter().find(|(cause, _)| *cause == ruling.cause).map_or(0.0, |(_, share)| *share);
+        attribution.confidence *= own;
+        attribution.also_possible.extend(
+            ranked
+                .iter()
+                .filter(|(cause, share)| {
+                    *cause != ruling.cause && *cause != Cause::Undetermined && *share >= WORTH_NAMING
+                })
+                .take(2)
+                .map(|(cause, _)| *cause),
+        );
+        if found.certainty == Certainty::Ambiguous {
+            let others = found.candidates.iter().filter(|(_, score)| best - score <= NEAR).count();
+            attribution.explanation.push_str(&format!(" {others} connections explain the line about equally well."));
+        }
+    }
+}
+
+/// Candidates within so many nats of the best are weighed.
+const NEAR: f64 = 4.0;
+/// And at most so many.
+const MOST_WEIGHED: usize = 8;
+/// A cause with less than this share of the weight is not named.
+const WORTH_NAMING: f64 = 0.15;
+/// Lines this far outside the captured time cannot have been captured, ns: batched auditing writes up to ten seconds late.
+const EDGE: i64 = 2_000_000_000;
+/// With fewer calls an offset cannot be estimated, and times say nothing.
+const FEW_CALLS: usize = 3;
+/// What packets that the capture missed take of the confidence.
+const GAPS: f64 = 0.9;

@@ -1,0 +1,192 @@
+//! Whose a reset was: the peer's, or a device's between.
+//!
+//! Each test is independent of the others and named in the output; their weights add up. The false friends of
+//! reference/reset-causes.md, 7.2, are kept out: a jump of the IP-ID to 0 and a header without options are normal for the bare RST
+//! of a Linux host, and some stacks send all resets with a TTL of their own.
+
+use crate::track::{Connection, Direction, NoteKind, Reset, ResetShape};
+
+use super::population::Peer;
+
+/// What the tests say of one reset.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Origin {
+    /// The tests that speak against the peer, strongest first.
+    pub against: Vec<Test>,
+}
+
+/// A test that speaks against the peer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Test {
+    /// Its name.
+    pub name: &'static str,
+    /// How much it weighs; [`FOREIGN`] in sum make a reset foreign.
+    pub weight: f64,
+    /// What was measured.
+    pub measured: String,
+}
+
+impl Origin {
+    /// Runs all tests on a reset of the responder.
+    pub fn of(connection: &Connection, reset: &Reset, peer: Option<&Peer>) -> Self {
+        let tests = [ttl, sooner_than_rtt, ip_id, timestamps, window, goes_on, sequence];
+        let mut against: Vec<Test> = tests.iter().filter_map(|test| test(connection, reset, peer)).collect();
+        against.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        Self { against }
+    }
+
+    /// Sum of the weights.
+    pub fn weight(&self) -> f64 {
+        self.against.iter().map(|test| test.weight).sum()
+    }
+
+    /// Whether the reset does not fit the peer.
+    pub fn is_foreign(&self) -> bool {
+        self.weight() >= FOREIGN
+    }
+
+    /// The measurements as one phrase.
+    pub fn phrase(&self) -> String {
+        self.against.iter().map(|test| test.measured.as_str()).collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// The TTL is another than that of the peer's segments. Routes change it by one or two; a stack may give all its resets another
+/// (Linux before 2.4: 255), which the peer's undoubted resets show.
+fn ttl(connection: &Connection, reset: &Reset, peer: Option<&Peer>) -> Option<Test> {
+    let usual = connection.resp.usual_ttl().or_else(|| peer.and_then(Peer::usual_ttl))?;
+    let distance = reset.ttl.abs_diff(usual);
+    if distance == 0 || connection.resp.ttls.iter().any(|(ttl, _)| *ttl == reset.ttl) {
+        return None;
+    }
+    let own = peer.map(|peer| &peer.own_reset_ttls);
+    if own.is_some_and(|own| own.contains_key(&reset.ttl)) {
+        return None;
+    }
+    let known = own.is_some_and(|own| own.contains_key(&usual));
+    let weight = if distance > ROUTE_CHANGE || known { 3.0 } else { 1.5 };
+    Some(Test { name: "ttl", weight, measured: format!("TTL {} where the peer's segments have {usual}", reset.ttl) })
+}
+
+/// The reset answers sooner than the peer can: less than half the smallest round-trip time after what it answers.
+fn sooner_than_rtt(connection: &Connection, reset: &Reset, peer: Option<&Peer>) -> Option<Test> {
+    let rtt = [connection.handshake.rtt, connection.smallest_rtt, peer.and_then(|peer| peer.smallest_rtt)];
+    let smallest = rtt.into_iter().flatten().min()?;
+    let delay = reset.delay?;
+    // A live socket's reset answers nothing: only what it acknowledges must have reached the peer before.
+    let bound = match reset.shape {
+        ResetShape::Passive => smallest / 2,
+        ResetShape::Active => smallest / 2,
+        ResetShape::Refusal => return None,
+    };
+    if smallest < MEASURABLE_RTT || delay >= bound {
+        return None;
+    }
+    let measured = format!("{} ms after what it answers, where the peer takes at least {} ms", ms(delay), ms(smallest));
+    Some(Test { name: "rtt", weight: 3.0, measured })
+}
+
+/// The identification does not continue the peer's counter, where it has one. A bare RST has 0 on Linux: no evidence.
+fn ip_id(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Option<Test> {
+    let (id, before) = (reset.ip_id?, reset.ip_id_before?);
+    if id == 0 || before == 0 || !counts_up(connection, reset) {
+        return None;
+    }
+    let step = id.wrapping_sub(before);
+    if step <= ID_STEP {
+        return None;
+    }
+    let weight = if reset.shape == ResetShape::Active { 1.5 } else { 1.0 };
+    Some(Test { name: "ip-id", weight, measured: format!("IP-ID {id} after the peer's {before}") })
+}
+
+/// Whether the identifications of the peer's segments before the reset form a counter.
+fn counts_up(connection: &Connection, reset: &Reset) -> bool {
+    let ids: Vec<u16> = connection
+        .notes
+        .iter()
+        .filter(|note| {
+            note.from == Direction::Responder && !note.flags.rst() && !note.flags.syn() && note.time <= reset.time
+        })
+        .filter_map(|note| note.ip_id)
+        .collect();
+    let steps = ids.windows(2).filter(|pair| (1..=ID_STEP).contains(&pair[1].wrapping_sub(pair[0]))).count();
+    ids.len() >= 2 && steps + 1 >= ids.len()
+}
+
+/// A live Linux socket puts the timestamps option on its reset if it was negotiated; whether this peer does is seen on its others.
+fn timestamps(connection: &Connection, reset: &Reset, peer: Option<&Peer>) -> Option<Test> {
+    if reset.shape != ResetShape::Active || reset.timestamps || !connection.resp.timestamps {
+        return None;
+    }
+    let [with, without] = peer.map_or([0, 0], |peer| peer.active_with_timestamps);
+    // This reset is one of those without.
+    let weight = if with > 0 && without * 2 <= with { 1.5 } else { 1.0 };
+    Some(Test { name: "options", weight, measured: "no timestamps option, though it was negotiated".to_owned() })
+}
+
+/// A live socket's reset carries its receive window.
+fn window(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Option<Test> {
+    let before = connection
+        .notes
+        .iter()
+        .rev()
+        .find(|note| note.from == Direction::Responder && !note.flags.rst() && note.time <= reset.time)?
+        .window;
+    (reset.shape == ResetShape::Active && reset.window == 0 && before > 0).then(|| Test {
+        name: "window",
+        weight: 0.5,
+        measured: format!("window 0 where the peer's segments announce {before}"),
+    })
+}
+
+/// The peer goes on talking after "its" reset (Weaver, Sommer and Paxson's `RST_SEQ_DATA`): a kernel that reset a connection
+/// sends nothing more on it but resets.
+fn goes_on(_connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Option<Test> {
+    if reset.data_after > 0 {
+        let measured = format!("the peer sent {} more data segments after it", reset.data_after);
+        Some(Test { name: "data-after", weight: 3.0, measured })
+    } else if reset.segments_after > 0 {
+        let measured = format!("the peer sent {} more segments after it", reset.segments_after);
+        Some(Test { name: "segments-after", weight: 2.0, measured })
+    } else {
+        None
+    }
+}
+
+/// The number lies below what the peer had sent already (`DATA_SEQ_RST`: the injector was late), or beyond it.
+fn sequence(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Option<Test> {
+    let sent = connection
+        .notes
+        .iter()
+        .filter(|note| {
+            note.from == Direction::Responder
+                && note.time < reset.time
+                && !note.flags.rst()
+                && note.kind != NoteKind::KeepAlive
+        })
+        .map(|note| note.seq + i64::from(note.payload))
+        .max()?;
+    // A bare RST takes its number from what it answers, which may have been sent before the data arrived.
+    let off = reset.seq - sent;
+    (reset.shape == ResetShape::Active && !(0..=1).contains(&off) && connection.resp.gaps == 0 && !reset.fit.obeyed())
+        .then(|| Test {
+            name: "sequence",
+            weight: 2.0,
+            measured: format!("its number is {off} bytes off the peer's last"),
+        })
+}
+
+fn ms(nanos: i64) -> String {
+    format!("{:.3}", nanos as f64 / 1e6)
+}
+
+/// Weight from which a reset does not fit the peer.
+pub const FOREIGN: f64 = 3.0;
+/// Route changes move the TTL by this much at most.
+const ROUTE_CHANGE: u8 = 2;
+/// Below this round-trip time a device and the peer cannot be told apart by delay, ns.
+const MEASURABLE_RTT: i64 = 300_000;
+/// Largest step of an IP-ID counter between two segments of one connection; a host's global counter moves on for other
+/// connections in between.
+const ID_STEP: u16 = 256;

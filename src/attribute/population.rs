@@ -1,0 +1,155 @@
+//! What all connections to a peer show together: the background against which one of them is judged.
+
+use std::collections::BTreeMap;
+
+use wirecause_parsers::{packet::Endpoint, time::Timestamp};
+
+use crate::track::{Connection, Direction, ResetShape};
+
+/// Everything learned from the connections of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Population {
+    peers: BTreeMap<Endpoint, Peer>,
+    /// First and last instant that the captures cover.
+    pub span: Option<(Timestamp, Timestamp)>,
+}
+
+/// One peer: an address and port that the gateway calls.
+#[derive(Clone, Debug, Default)]
+pub struct Peer {
+    /// Connections to it.
+    pub connections: usize,
+    /// Connections whose handshake was completed.
+    pub established: usize,
+    /// Times at which it sent anything, as first and last.
+    pub alive: Option<(Timestamp, Timestamp)>,
+    /// The longest idle time before a request that was answered, ns.
+    pub longest_idle_survived: Option<i64>,
+    /// The longest wait for a response that came, ns.
+    pub longest_wait_survived: Option<i64>,
+    /// Idle times after which the peer itself ended a connection with nothing outstanding, ns, sorted.
+    pub idle_endings: Vec<i64>,
+    /// The smallest round-trip time, ns.
+    pub smallest_rtt: Option<i64>,
+    /// How many segments other than RSTs came with which TTL.
+    pub ttls: BTreeMap<u8, u64>,
+    /// How many resets that fit the peer's own stack came with which TTL: those that answer late segments after its own FIN or
+    /// reset, and refusals.
+    pub own_reset_ttls: BTreeMap<u8, u64>,
+    /// Resets of a live socket that carried the timestamps option, and those that did not though it was negotiated.
+    pub active_with_timestamps: [u64; 2],
+    /// Connections on which a segment of the gateway was sent again and then acknowledged.
+    pub recovered: usize,
+    /// Connections on which anything had to be sent again, in either direction.
+    pub with_loss: usize,
+    /// Connections on which the peer repeated its SYN-ACK.
+    pub repeated_syn_acks: usize,
+}
+
+impl Population {
+    /// Gathers `connections`.
+    pub fn new(connections: &[Connection], span: Option<(Timestamp, Timestamp)>) -> Self {
+        let mut peers: BTreeMap<Endpoint, Peer> = BTreeMap::new();
+        for connection in connections {
+            peers.entry(connection.responder).or_default().add(connection);
+        }
+        for peer in peers.values_mut() {
+            peer.idle_endings.sort_unstable();
+        }
+        Self { peers, span }
+    }
+
+    /// A peer, if any connection to it was seen.
+    pub fn peer(&self, endpoint: Endpoint) -> Option<&Peer> {
+        self.peers.get(&endpoint)
+    }
+
+    /// All peers in order of address.
+    pub fn peers(&self) -> impl Iterator<Item = (&Endpoint, &Peer)> {
+        self.peers.iter()
+    }
+}
+
+impl Peer {
+    fn add(&mut self, connection: &Connection) {
+        self.connections += 1;
+        self.established += usize::from(connection.handshake.syn_ack.is_some());
+        let exchanges = &connection.exchanges;
+        self.longest_idle_survived = self.longest_idle_survived.max(exchanges.longest_idle_survived);
+        self.longest_wait_survived = self.longest_wait_survived.max(exchanges.longest_wait_survived);
+        if let Some(rtt) = connection.handshake.rtt.into_iter().chain(connection.smallest_rtt).min() {
+            self.smallest_rtt = Some(self.smallest_rtt.map_or(rtt, |old| old.min(rtt)));
+        }
+        for (ttl, count) in &connection.resp.ttls {
+            *self.ttls.entry(*ttl).or_default() += u64::from(*count);
+        }
+        if let Some(last) = connection.resp.last {
+            let (first, latest) = self.alive.unwrap_or((connection.start, last));
+            self.alive = Some((first.min(connection.start), latest.max(last)));
+        }
+        self.idle_endings.extend(idle_ending(connection));
+        let loss = connection.orig.retransmissions + connection.resp.retransmissions;
+        self.with_loss += usize::from(loss > 0 || connection.handshake.syns > 1);
+        let recovered = connection.orig.retransmissions > 0
+            && connection
+                .exchanges
+                .last
+                .iter()
+                .any(|exchange| exchange.request_retransmissions > 0 && exchange.request_acked.is_some());
+        self.recovered +=
+            usize::from(recovered || connection.handshake.syns > 1 && connection.handshake.syn_ack.is_some());
+        self.repeated_syn_acks += usize::from(connection.handshake.syn_acks > 1);
+        self.add_resets(connection);
+    }
+
+    fn add_resets(&mut self, connection: &Connection) {
+        let mut ended = connection.resp.fin.is_some();
+        for (_, reset) in connection.resets.iter().filter(|(by, _)| *by == Direction::Responder) {
+            let late = ended && reset.shape == ResetShape::Passive;
+            if late || reset.shape == ResetShape::Refusal {
+                *self.own_reset_ttls.entry(reset.ttl).or_default() += 1;
+            }
+            if reset.shape == ResetShape::Active && connection.resp.timestamps {
+                self.active_with_timestamps[usize::from(!reset.timestamps)] += 1;
+            }
+            ended = true;
+        }
+    }
+
+    /// The TTL that most of the peer's segments had.
+    pub fn usual_ttl(&self) -> Option<u8> {
+        self.ttls.iter().max_by_key(|(ttl, count)| (**count, std::cmp::Reverse(**ttl))).map(|(ttl, _)| *ttl)
+    }
+
+    /// Whether the path to this peer loses segments as a rule: on a good part of its connections something had to be sent again and
+    /// then got through.
+    pub const fn is_lossy(&self) -> bool {
+        self.recovered >= LOSSY_LEAST && self.recovered * LOSSY_SHARE >= self.connections
+    }
+
+    /// The idle time after which the peer closes, if it does so regularly: the middle one of those that agree.
+    pub fn idle_timeout(&self) -> Option<i64> {
+        let endings = &self.idle_endings;
+        let middle = *endings.get(endings.len() / 2)?;
+        let near = endings.iter().filter(|idle| (**idle - middle).abs() <= middle / 20 + 20_000_000).count();
+        (near >= 3 && near * 2 >= endings.len()).then_some(middle)
+    }
+}
+
+/// How long a connection had lain idle when the peer ended it with nothing outstanding.
+pub fn idle_ending(connection: &Connection) -> Option<i64> {
+    let ending = connection.ending().filter(|ending| ending.by == Direction::Responder)?;
+    let exchange = connection.exchanges.last.iter().rev().find(|exchange| exchange.request_start <= ending.time)?;
+    let end = exchange.response_end.filter(|end| *end <= ending.time)?;
+    let idle = ending.time.since(end);
+    let complete = exchange.complete().unwrap_or(idle > UNKNOWN_END);
+    (complete && !exchange.response_closes && idle > AT_ONCE).then_some(idle)
+}
+
+/// A FIN this soon after a response belongs to the response (`Connection: close`), ns.
+const AT_ONCE: i64 = 50_000_000;
+/// Silence that ends a response of unknown length, ns.
+const UNKNOWN_END: i64 = 500_000_000;
+/// Connections with recovered losses that make a path lossy, and the least share of them (one in so many).
+const LOSSY_LEAST: usize = 3;
+const LOSSY_SHARE: usize = 8;

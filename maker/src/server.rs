@@ -237,11 +237,11 @@ impl World {
                 self.mark_end(c, Ending::Fault);
                 let clean = matches!(self.calls[k].fault, Fault::CloseAwait(_)) && self.d.chance(0.4);
                 self.say_goodbye(c, clean);
-                self.with(c, SRV, super::tcp::Endpoint::close);
+                self.with(c, SRV, crate::tcp::Endpoint::close);
             }
             Action::Abort => {
                 self.mark_end(c, Ending::Fault);
-                self.with(c, SRV, super::tcp::Endpoint::abort);
+                self.with(c, SRV, crate::tcp::Endpoint::abort);
             }
         }
     }
@@ -262,7 +262,7 @@ impl World {
         if self.calls[k].last || !b.keep {
             if self.d.chance(0.6) {
                 self.mark_end(c, Ending::Tail);
-                self.with(c, SRV, super::tcp::Endpoint::close);
+                self.with(c, SRV, crate::tcp::Endpoint::close);
             }
             return;
         }
@@ -287,11 +287,11 @@ impl World {
         let b = &self.backends[self.conns[c].backend];
         let (tls, style) = (b.tls.is_some(), b.idle_end);
         match style {
-            IdleEnd::Rst => self.with(c, SRV, super::tcp::Endpoint::abort),
+            IdleEnd::Rst => self.with(c, SRV, crate::tcp::Endpoint::abort),
             IdleEnd::Notify if tls => self.say_goodbye(c, true),
             _ => {
                 self.say_goodbye(c, tls && self.conns[c].served % 3 != 2);
-                self.with(c, SRV, super::tcp::Endpoint::close);
+                self.with(c, SRV, crate::tcp::Endpoint::close);
             }
         }
     }
@@ -308,9 +308,9 @@ impl World {
         }
         self.mark_end(c, Ending::Tail);
         if self.d.chance(0.12) {
-            self.with(c, SRV, super::tcp::Endpoint::abort);
+            self.with(c, SRV, crate::tcp::Endpoint::abort);
         } else {
-            self.with(c, SRV, super::tcp::Endpoint::close);
+            self.with(c, SRV, crate::tcp::Endpoint::close);
         }
     }
 
@@ -327,9 +327,9 @@ impl World {
             let spread: Ns = self.d.time(0, 40_000);
             self.now += spread / 8;
             if hard {
-                self.with(c, SRV, super::tcp::Endpoint::abort);
+                self.with(c, SRV, crate::tcp::Endpoint::abort);
             } else {
-                self.with(c, SRV, super::tcp::Endpoint::close);
+                self.with(c, SRV, crate::tcp::Endpoint::close);
             }
         }
         self.now = began;

@@ -1,14 +1,15 @@
 //! The virtual world: a clock, a queue of events, connections and the ways between their ends.
 
+mod parts;
+mod way;
+
+pub use self::parts::{Conn, Ending, Event, Settings};
 use crate::backend::Backend;
 use crate::call::Call;
 use crate::draw::Draw;
 use crate::log::{Line, Style};
 use crate::pcap::Frame;
-use crate::scenario::{Action, IdlePlan, Reset};
-use crate::stack::{IdPolicy, Kind};
 use crate::tcp::{Endpoint, News, Out, State};
-use crate::wire::{Ip, Seg, flag, tcp_packet};
 use crate::{MS, Ns, US};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -18,139 +19,6 @@ use std::net::IpAddr;
 pub const GW: usize = 0;
 /// Index of the server's end.
 pub const SRV: usize = 1;
-
-/// Something that will happen.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// A segment reaches an end.
-    Arrive(usize, usize, Box<Seg>),
-    /// A timer of an end may be due.
-    Timer(usize, usize),
-    /// A call begins.
-    Begin(usize),
-    /// A call's name is resolved.
-    Resolved(usize),
-    /// The next part of a request is written.
-    Chunk(usize),
-    /// The read timer of a call, by its generation.
-    ReadTimeout(usize, u32),
-    /// The connect timer of a call on a connection.
-    ConnectTimeout(usize, usize),
-    /// An action of the server on a connection, for a call.
-    Server(usize, usize, Action),
-    /// The server's idle timer, by its generation.
-    Idle(usize, u32),
-    /// The gateway kills a call.
-    GatewayAbort(usize),
-    /// A device injects a reset.
-    Inject(usize, Reset),
-    /// Dig down the pool to a connection that has idled since a time.
-    Dig(usize, Ns),
-    /// The server's host forgets a connection that has idled since a time.
-    Forget(usize, Ns, bool),
-    /// A packet that is no TCP crosses the interface.
-    Packet(Box<Frame>),
-    /// A call fails without a connection.
-    Local(usize),
-    /// A keep-alive probe on a connection that has idled since a time.
-    Probe(usize, Ns),
-    /// The server answers a `ClientHello`.
-    Hello(usize),
-    /// The gateway's second handshake flight.
-    Finish(usize, usize),
-    /// The gateway drops the socket of a failed call, rudely or not.
-    HangUp(usize, bool),
-    /// A thread is free again.
-    Free(u32),
-    /// A retry of a call.
-    Again(usize),
-    /// A backend's processes restart.
-    Restart(usize, bool),
-    /// The gateway sweeps its pool; whether it empties it.
-    Sweep(bool),
-    /// An ICMP error reaches the gateway for the connection of a call.
-    Icmp(usize, usize),
-}
-
-/// Why the server ended a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// Its idle timer.
-    Idle,
-    /// It forgot the connection without a packet.
-    Forgot,
-    /// A restart.
-    Restart,
-    /// What a call's fault plans.
-    Fault,
-    /// After the gateway's own end, or an announced close.
-    Tail,
-}
-
-/// One connection with both its ends.
-#[derive(Debug)]
-pub struct Conn {
-    /// Backend.
-    pub backend: usize,
-    /// Address connected to.
-    pub addr: IpAddr,
-    /// Gateway's port.
-    pub port: u16,
-    /// The two ends.
-    pub ends: [Endpoint; 2],
-    armed: [Option<Ns>; 2],
-    last: [Ns; 2],
-    ids: [u16; 2],
-    /// The way to the server is cut.
-    pub drop_up: bool,
-    /// The way to the gateway is cut.
-    pub drop_down: bool,
-    /// Data segments upward that will still be lost.
-    pub lose_up: u32,
-    /// Data segments downward that hold this position are lost.
-    pub lose_down: Option<u64>,
-    /// Longest payload that passes upward.
-    pub hole: Option<usize>,
-    /// When the device between last saw it.
-    pub seen: Ns,
-    /// The device has forgotten it.
-    pub forgotten: bool,
-    /// SYN is lost.
-    pub syn_lost: bool,
-    /// SYN is answered by an ICMP error of this code.
-    pub icmp: Option<u8>,
-    /// Refused on connecting.
-    pub refused: bool,
-    /// The call it serves.
-    pub call: Option<usize>,
-    /// When it returned to the pool.
-    pub returned: Ns,
-    /// It lies in the pool.
-    pub pooled: bool,
-    /// Requests carried.
-    pub served: u32,
-    /// Server's idle timer generation.
-    pub idle_gen: u32,
-    /// The server's end: why, when, and what it had received by then.
-    pub ended: Option<(Ending, Ns, u64)>,
-    /// Handshake is done.
-    pub secure: bool,
-    /// What shall come of the next idle time.
-    pub plan: Option<IdlePlan>,
-    /// Reset by the device between.
-    pub device_reset: bool,
-    /// Reset by an injector.
-    pub injected: bool,
-    /// The server works at a request.
-    pub busy: bool,
-    /// Times SYN-ACK was sent.
-    pub syn_acks: u32,
-    /// TLS session of the client's hello.
-    pub session: Vec<u8>,
-    stamped: Ns,
-    /// Since when the exchange of the present call runs.
-    pub exchange: Ns,
-}
 
 /// The world.
 #[derive(Debug)]
@@ -188,39 +56,6 @@ pub struct World {
     ports: Vec<u16>,
     next_port: usize,
     taken: HashMap<(IpAddr, u16), usize>,
-}
-
-/// The gateway's settings.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Idle time beyond which a pooled connection is tested before use.
-    pub validate_after: Option<Ns>,
-    /// Idle time after which the gateway closes a pooled connection.
-    pub evict_after: Option<Ns>,
-    /// Retries of `HttpClient`; 0 is no retry handler.
-    pub retries: u32,
-    /// JDK 8 wording.
-    pub old_jdk: bool,
-    /// Send buffer.
-    pub sndbuf: u64,
-    /// Unique URL for each call.
-    pub unique: bool,
-    /// Gateway's addresses.
-    pub v4: IpAddr,
-    /// Gateway's IPv6 address.
-    pub v6: IpAddr,
-    /// Name server.
-    pub resolver: IpAddr,
-    /// TCP keep-alive probes on idle connections, this far apart.
-    pub keepalive: Option<Ns>,
-    /// Large segments stand in the capture as the card takes and gives them.
-    pub offload: bool,
-    /// Local ports in use; few make tuples come again.
-    pub ports: usize,
-    /// When play ends.
-    pub end: Ns,
-    /// Read timeouts carry the limit in their text.
-    pub limit_shown: bool,
 }
 
 impl World {
@@ -446,145 +281,6 @@ impl World {
                 e.on_rto(now, out);
             }
         });
-    }
-
-    fn number(&mut self, c: usize, side: usize, seg: &Seg) -> u16 {
-        let backend = self.conns[c].backend;
-        let stack = &self.conns[c].ends[side].stack;
-        if stack.kind == Kind::Linux && seg.has(flag::SYN | flag::ACK) {
-            return 0;
-        }
-        match stack.ids {
-            IdPolicy::Zero => 0,
-            IdPolicy::Random => self.d.word() as u16,
-            IdPolicy::PerSocket => {
-                self.conns[c].ids[side] = self.conns[c].ids[side].wrapping_add(1);
-                self.conns[c].ids[side]
-            }
-            IdPolicy::Global => {
-                let step = self.d.between(1, 9) as u16;
-                self.global_ids[backend] = self.global_ids[backend].wrapping_add(step);
-                self.global_ids[backend]
-            }
-        }
-    }
-
-    /// Records a segment at the gateway's interface.
-    pub fn capture(&mut self, c: usize, seg: &Seg, inbound: bool) {
-        let conn = &self.conns[c];
-        let backend = &self.backends[conn.backend];
-        let own = self.own_addr(conn.addr);
-        let (src, dst) = if inbound { (conn.addr, own) } else { (own, conn.addr) };
-        let (sport, dport) = if inbound { (backend.port, conn.port) } else { (conn.port, backend.port) };
-        let ip = Ip { src, dst, ttl: seg.ttl, id: seg.id, df: seg.df };
-        let bytes = tcp_packet(&ip, sport, dport, seg);
-        let mac = backend.mac;
-        let mut time = self.now.max(self.conns[c].stamped + 200);
-        if !inbound {
-            time += self.d.time(1500, 14_000);
-        }
-        self.conns[c].stamped = time;
-        self.frames.push(Frame { time, bytes, inbound, conn: Some(c), mac });
-    }
-
-    /// Sends a segment on its way. `made` segments keep their identification.
-    pub fn transmit(&mut self, c: usize, side: usize, mut seg: Seg, made: bool) {
-        if !made {
-            seg.id = self.number(c, side, &seg);
-        }
-        if side == GW {
-            self.capture(c, &seg, false);
-        } else if seg.has(flag::SYN | flag::ACK) {
-            self.conns[c].syn_acks += 1;
-        }
-        let lost = if side == GW { self.lost_up(c, &seg) } else { self.lost_down(c, &seg) };
-        if lost {
-            return;
-        }
-        let (rtt, jitter) = (self.backends[self.conns[c].backend].rtt, self.backends[self.conns[c].backend].jitter);
-        let way = rtt / 2 + self.d.time(0, jitter);
-        let arrival = (self.now + way).max(self.conns[c].last[1 - side] + self.d.time(200, 9000));
-        self.conns[c].last[1 - side] = arrival;
-        self.at(arrival, Event::Arrive(c, 1 - side, Box::new(seg)));
-    }
-
-    fn lost_up(&mut self, c: usize, seg: &Seg) -> bool {
-        let loss = self.backends[self.conns[c].backend].loss;
-        if self.d.chance(loss) || self.conns[c].drop_up {
-            return true;
-        }
-        let conn = &mut self.conns[c];
-        if seg.has(flag::SYN) {
-            if conn.syn_lost {
-                return true;
-            }
-            if conn.icmp.is_some() {
-                self.icmp_back(c, seg);
-                return true;
-            }
-        }
-        if !seg.payload.is_empty() {
-            if conn.lose_up > 0 {
-                conn.lose_up -= 1;
-                return true;
-            }
-            if conn.hole.is_some_and(|h| seg.payload.len() > h) {
-                return true;
-            }
-        }
-        self.device_up(c, seg)
-    }
-
-    fn lost_down(&mut self, c: usize, seg: &Seg) -> bool {
-        let loss = self.backends[self.conns[c].backend].loss;
-        if self.d.chance(loss) || self.conns[c].drop_down {
-            return true;
-        }
-        let now = self.now;
-        let middle = self.backends[self.conns[c].backend].middle.clone();
-        let conn = &mut self.conns[c];
-        if let Some(at) = conn.lose_down.filter(|_| !seg.payload.is_empty()) {
-            let start = conn.ends[SRV].position_of(seg);
-            if start <= at && at < start + seg.payload.len() as u64 {
-                return true;
-            }
-        }
-        if let Some(m) = middle {
-            conn.forgotten |= now - conn.seen > m.idle;
-            if conn.forgotten {
-                return true;
-            }
-            conn.seen = now;
-        }
-        false
-    }
-
-    fn arrive(&mut self, c: usize, side: usize, seg: &Seg) {
-        if side == GW {
-            self.capture(c, seg, true);
-        }
-        if side == SRV && seg.has(flag::SYN) && self.conns[c].refused {
-            self.passive(c, SRV, seg);
-            return;
-        }
-        let mut out = Out::default();
-        let (left, right) = self.conns[c].ends.split_at_mut(1);
-        let (end, writer) = if side == GW { (&mut left[0], &right[0]) } else { (&mut right[0], &left[0]) };
-        let taken = end.on_segment(self.now, seg, writer, &mut out);
-        self.settle(c, side, out);
-        if !taken && !seg.has(flag::RST) {
-            self.passive(c, side, seg);
-        }
-    }
-
-    /// A host without a socket answers a segment.
-    pub fn passive(&mut self, c: usize, side: usize, trigger: &Seg) {
-        let id = match self.conns[c].ends[side].stack.ids {
-            IdPolicy::Zero => 0,
-            _ => self.number(c, side, &Seg::default()),
-        };
-        let reset = self.conns[c].ends[side].stack.passive_reset(trigger, id);
-        self.transmit(c, side, reset, true);
     }
 
     /// Whether an end still has a socket.

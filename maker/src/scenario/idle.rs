@@ -78,7 +78,7 @@ impl World {
         self.conns[c].idle_gen += 1;
         if reset {
             self.mark_end(c, Ending::Idle);
-            self.with(c, SRV, super::super::tcp::Endpoint::abort);
+            self.with(c, SRV, crate::tcp::Endpoint::abort);
         } else {
             self.mark_end(c, Ending::Forgot);
             self.conns[c].ends[SRV].die();

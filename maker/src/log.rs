@@ -1,7 +1,6 @@
 //! The gateway's log: entries of healthy, retried and failed calls in the vendor's text forms.
 
 use crate::call::Symptom;
-use crate::draw::Draw;
 use crate::world::World;
 use crate::{MS, Ns, US};
 use std::fmt::Write as _;
@@ -135,34 +134,79 @@ fn flattened(logger: &str, told: &str, class: &str, text: &str) -> String {
     format!("{logger}: Error occurred. {WRAPPER}: {told} at {FRAME}\n\n{class}: {text}")
 }
 
-fn trace(d: &mut Draw, told: &str, class: &str, text: &str, writing: bool) -> String {
-    let mut t = format!("{WRAPPER}: {told}\n\tat {FRAME}\n");
-    t += "\tat com.l7tech.server.policy.assertion.ServerHttpRoutingAssertion.a(Unknown Source)\n";
-    t += "\tat com.l7tech.server.policy.assertion.ServerHttpRoutingAssertion.checkRequest(Unknown Source)\n";
-    t += "\tat com.l7tech.server.policy.assertion.composite.ServerAllAssertion.checkRequest(Unknown Source)\n";
-    t += "\tat java.base/java.lang.Thread.run(Thread.java:840)\n";
-    let _ = writeln!(t, "Caused by: {class}: {text}");
-    let frames: &[&str] = if writing {
-        &[
-            "java.base/sun.nio.ch.NioSocketImpl.implWrite(NioSocketImpl.java:425)",
-            "java.base/java.net.Socket$SocketOutputStream.write(Socket.java:1035)",
-            "org.apache.http.impl.io.SessionOutputBufferImpl.streamWrite(SessionOutputBufferImpl.java:124)",
-            "org.apache.http.impl.io.ContentLengthOutputStream.write(ContentLengthOutputStream.java:113)",
-        ]
-    } else {
-        &[
+const READING: [&str; 4] = [
+    "java.base/sun.nio.ch.NioSocketImpl.read(NioSocketImpl.java:355)",
+    "java.base/java.net.Socket$SocketInputStream.read(Socket.java:966)",
+    "org.apache.http.impl.io.SessionInputBufferImpl.fillBuffer(SessionInputBufferImpl.java:153)",
+    "org.apache.http.impl.conn.DefaultHttpResponseParser.parseHead(DefaultHttpResponseParser.java:138)",
+];
+
+const WRITING: [&str; 4] = [
+    "java.base/sun.nio.ch.NioSocketImpl.implWrite(NioSocketImpl.java:425)",
+    "java.base/java.net.Socket$SocketOutputStream.write(Socket.java:1035)",
+    "org.apache.http.impl.io.SessionOutputBufferImpl.streamWrite(SessionOutputBufferImpl.java:124)",
+    "org.apache.http.impl.io.ContentLengthOutputStream.write(ContentLengthOutputStream.java:113)",
+];
+
+const CONNECTING: [&str; 3] = [
+    "org.apache.http.impl.conn.DefaultHttpClientConnectionOperator.connect(DefaultHttpClientConnectionOperator.java:156)",
+    "org.apache.http.impl.conn.PoolingHttpClientConnectionManager.connect(PoolingHttpClientConnectionManager.java:376)",
+    "org.apache.http.impl.execchain.MainClientExec.establishRoute(MainClientExec.java:393)",
+];
+
+/// Frames of JDK 8 where JDK 17's stand.
+fn older(frame: &str) -> String {
+    frame
+        .replace(
             "java.base/sun.nio.ch.NioSocketImpl.read(NioSocketImpl.java:355)",
+            "java.net.SocketInputStream.socketRead0(Native Method)",
+        )
+        .replace(
             "java.base/java.net.Socket$SocketInputStream.read(Socket.java:966)",
-            "org.apache.http.impl.io.SessionInputBufferImpl.fillBuffer(SessionInputBufferImpl.java:153)",
-            "org.apache.http.impl.conn.DefaultHttpResponseParser.parseHead(DefaultHttpResponseParser.java:138)",
-        ]
+            "java.net.SocketInputStream.read(SocketInputStream.java:171)",
+        )
+        .replace(
+            "java.base/sun.nio.ch.NioSocketImpl.implWrite(NioSocketImpl.java:425)",
+            "java.net.SocketOutputStream.socketWrite0(Native Method)",
+        )
+        .replace(
+            "java.base/java.net.Socket$SocketOutputStream.write(Socket.java:1035)",
+            "java.net.SocketOutputStream.write(SocketOutputStream.java:155)",
+        )
+        .replace("java.base/java.lang.Thread.run(Thread.java:840)", "java.lang.Thread.run(Thread.java:750)")
+}
+
+fn trace(w: &mut World, symptom: &Symptom, told: &str, class: &str, text: &str) -> String {
+    let old = w.settings.old_jdk;
+    let frame = |f: &str| if old { older(f) } else { f.to_owned() };
+    let policy = "com.l7tech.server.policy.assertion";
+    let mut t = format!("{WRAPPER}: {told}\n\tat {FRAME}\n");
+    let _ = writeln!(t, "\tat {policy}.ServerHttpRoutingAssertion.a(Unknown Source)");
+    let _ = writeln!(t, "\tat {policy}.ServerHttpRoutingAssertion.checkRequest(Unknown Source)");
+    let _ = writeln!(t, "\tat {policy}.composite.ServerAllAssertion.checkRequest(Unknown Source)");
+    let _ = writeln!(t, "\tat {}", frame("java.base/java.lang.Thread.run(Thread.java:840)"));
+    let _ = writeln!(t, "Caused by: {class}: {text}");
+    let (frames, deeper): (&[&str], Option<&str>) = match symptom {
+        Symptom::ResetByPeer | Symptom::BrokenPipe => (&WRITING, None),
+        Symptom::ConnectTimeout => (&CONNECTING, Some("java.net.SocketTimeoutException")),
+        Symptom::Refused => (&CONNECTING, Some("java.net.ConnectException")),
+        Symptom::NoRoute
+        | Symptom::NetUnreachable
+        | Symptom::UnknownHost(_)
+        | Symptom::NoLocalPort
+        | Symptom::TooManyFiles
+        | Symptom::PoolTimeout => (&CONNECTING, None),
+        _ => (&READING, None),
     };
-    for frame in frames {
-        let _ = writeln!(t, "\tat {frame}");
+    for f in frames {
+        let _ = writeln!(t, "\tat {}", frame(f));
     }
     t += "\tat org.apache.http.impl.execchain.MainClientExec.execute(MainClientExec.java:272)\n";
     t += "\tat org.apache.http.impl.client.CloseableHttpClient.execute(CloseableHttpClient.java:83)\n";
-    let _ = write!(t, "\t... {} more", d.between(5, 40));
+    let _ = write!(t, "\t... {} more", w.d.between(5, 40));
+    if let (Some(class), Some((_, why))) = (deeper, text.split_once(" failed: ")) {
+        let _ = write!(t, "\nCaused by: {class}: {why}\n\t... {} more", w.d.between(10, 40));
+    }
     t
 }
 
@@ -236,7 +280,6 @@ impl World {
         let (reason, class, text) = words(self, k, &symptom);
         let url = self.calls[k].url.clone();
         let told = format!("Unable to obtain HTTP response from {url}: {reason}");
-        let writing = matches!(symptom, Symptom::ResetByPeer | Symptom::BrokenPipe);
         let (low, high) = self.style.lag;
         let mut at = self.now + self.d.log_range(low as f64, high as f64) as Ns;
         let mut begin = self.calls[k].begun + self.d.time(0, 900 * US);
@@ -252,7 +295,7 @@ impl World {
         let head = format!("{ROUTING}: 4042: Problem routing to {url}. Error msg: {told}");
         let first = match form {
             Form::Line => head,
-            Form::Trace => format!("{head}\n{}", trace(&mut self.d, &told, class, &text, writing)),
+            Form::Trace => format!("{head}\n{}", trace(self, &symptom, &told, class, &text)),
             Form::Flattened => flattened(ROUTING, &told, class, &text),
         };
         self.push(at, "WARNING", k, first, Some((k, false)));

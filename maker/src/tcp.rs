@@ -318,3 +318,62 @@ impl Endpoint {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SEC;
+    use crate::draw::Draw;
+
+    /// Carries segments to and fro without delay until both are silent.
+    fn carry(ends: &mut [Endpoint; 2], mut first: Out, from: usize) -> Vec<(usize, News)> {
+        let mut news = Vec::new();
+        let mut waiting: std::collections::VecDeque<(usize, Seg)> =
+            first.segs.drain(..).map(|s| (1 - from, s)).collect();
+        while let Some((to, seg)) = waiting.pop_front() {
+            let mut out = Out::default();
+            let (left, right) = ends.split_at_mut(1);
+            let (end, writer) = if to == 0 { (&mut left[0], &right[0]) } else { (&mut right[0], &left[0]) };
+            end.on_segment(SEC, &seg, writer, &mut out);
+            waiting.extend(out.segs.into_iter().map(|s| (1 - to, s)));
+            news.extend(out.news.into_iter().map(|n| (to, n)));
+        }
+        news
+    }
+
+    fn pair(iss: u32) -> [Endpoint; 2] {
+        let mut d = Draw::new(1);
+        let stack = Stack::gateway(&mut d, false);
+        let mut ends = [Endpoint::new(stack.clone(), iss, 5), Endpoint::new(stack, iss ^ 7, 9)];
+        ends[1].listen();
+        let mut out = Out::default();
+        ends[0].connect(0, &mut out);
+        let news = carry(&mut ends, out, 0);
+        assert!(news.contains(&(0, News::Connected)) && news.contains(&(1, News::Connected)));
+        ends
+    }
+
+    #[test]
+    fn a_request_arrives_whole_also_where_numbers_wrap() {
+        let mut ends = pair(u32::MAX - 20_000);
+        let mut out = Out::default();
+        ends[0].write(SEC, &vec![7; 100_000], Some(Msg::Request(3)), &mut out);
+        let news = carry(&mut ends, out, 0);
+        assert!(news.contains(&(1, News::Message(Msg::Request(3)))));
+        assert!(ends[0].all_acked());
+    }
+
+    #[test]
+    fn closing_with_unread_bytes_resets() {
+        let mut ends = pair(1000);
+        let mut out = Out::default();
+        ends[1].set_reading(SEC, false, &mut out);
+        ends[0].write(SEC, b"unread", None, &mut out);
+        carry(&mut ends, out, 0);
+        let mut out = Out::default();
+        ends[1].close(SEC, &mut out);
+        assert!(out.segs[0].has(flag::RST | flag::ACK));
+        let news = carry(&mut ends, out, 1);
+        assert_eq!(news, [(0, News::Reset { after_fin: false })]);
+    }
+}

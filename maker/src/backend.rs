@@ -81,8 +81,6 @@ pub struct Backend {
     pub read_timeout: Ns,
     /// Gateway's connect timeout for it.
     pub connect_timeout: Ns,
-    /// Gateway's pool for it: most connections.
-    pub pool: usize,
     /// Server's own timeout for a request.
     pub request_timeout: Ns,
     /// Share of uploads among its calls.
@@ -190,7 +188,6 @@ fn one(d: &mut Draw, site: &Site, i: u8, v6: bool) -> Backend {
         service: d.log_range(1e6, 1.2e8) as Ns,
         read_timeout: read,
         connect_timeout: *d.pick(&[500, 1000, 1500, 2000, 3000]) * MS,
-        pool: d.between(8, 40) as usize,
         request_timeout: d.log_range(8e8, 6e9) as Ns,
         uploads: d.range(0.02, 0.35),
         pace: d.log_range(1.2e8, 1.2e9) as Ns,

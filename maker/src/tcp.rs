@@ -6,7 +6,7 @@ mod receive;
 mod send;
 
 use crate::Ns;
-use crate::stack::{Kind, Stack};
+use crate::stack::Stack;
 use crate::wire::{Seg, flag};
 
 /// A message of the application, known by where it ends in the stream.
@@ -187,12 +187,6 @@ impl Endpoint {
         self.written().saturating_sub(self.una.max(1))
     }
 
-    /// Where message `msg` of this end's stream ends, and where the one before it ended.
-    pub fn span_of(&self, msg: Msg) -> Option<(u64, u64)> {
-        let i = self.marks.iter().rposition(|m| m.1 == msg)?;
-        Some((if i == 0 { 1 } else { self.marks[i - 1].0 }, self.marks[i].0))
-    }
-
     /// Peer's next message that is not whole yet (to be asked of the writer with the reader's position).
     pub fn message_after(&self, position: u64) -> Option<(u64, Msg)> {
         self.marks.iter().find(|m| m.0 > position).copied()
@@ -282,11 +276,6 @@ impl Endpoint {
     /// Bytes received since position `from`, the FIN not counted.
     pub fn received_since(&self, from: u64) -> u64 {
         (self.rcv - u64::from(self.peer_fin)).saturating_sub(from)
-    }
-
-    /// Whether a challenge or reset of this stack leaves the window out.
-    pub fn is_windows(&self) -> bool {
-        self.stack.kind == Kind::Windows
     }
 
     /// All written bytes are acknowledged.

@@ -10,7 +10,7 @@ use crate::draw::Draw;
 use crate::log::{Line, Style};
 use crate::pcap::Frame;
 use crate::tcp::{Endpoint, News, Out, State};
-use crate::{MS, Ns, US};
+use crate::{Ns, US};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::net::IpAddr;
@@ -291,11 +291,6 @@ impl World {
     /// A short time such as a process takes.
     pub fn moment(&mut self) -> Ns {
         self.d.time(15 * US, 400 * US)
-    }
-
-    /// A few milliseconds.
-    pub fn while_(&mut self, low: u64, high: u64) -> Ns {
-        self.d.time(low * MS, high * MS)
     }
 
     /// Marks the server's end of a connection.

@@ -5,6 +5,7 @@
 
 pub mod capture;
 pub mod log;
+pub mod points;
 
 pub use capture::{CaptureFile, Captures, read_captures};
 pub use log::{LogFile, read_logs};

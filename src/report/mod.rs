@@ -4,6 +4,7 @@
 //! the data frames ([`table`]) and the column list of the documentation. Nothing here decides a cause: polars groups,
 //! sorts and formats what is already decided.
 
+pub mod assemble;
 pub mod causes;
 pub mod community_id;
 pub mod csv;

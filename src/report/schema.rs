@@ -13,7 +13,12 @@ use std::{borrow::Cow, fmt::Write as _};
 
 use wirecause_parsers::time::Timestamp;
 
-pub use self::{causes::CAUSES, connections::CONNECTIONS, errors::ERRORS, findings::FINDINGS};
+pub use self::{
+    causes::CAUSES,
+    connections::CONNECTIONS,
+    errors::{CALLS, ERRORS},
+    findings::FINDINGS,
+};
 
 /// A table: its file name without extension, and its columns in order.
 pub struct Table<R: 'static> {

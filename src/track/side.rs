@@ -202,6 +202,11 @@ impl Side {
         self.window
     }
 
+    /// The sequence number of offset 0: the SYN's, where it was seen.
+    pub const fn initial(&self) -> Option<u32> {
+        self.base
+    }
+
     /// Whether `number` is the one that opened this stream.
     pub fn is_base(&self, number: u32) -> bool {
         self.base == Some(number)

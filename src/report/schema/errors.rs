@@ -8,6 +8,12 @@ use crate::{attribute::verdict::Health, attribute::verdict::Responsible, report:
 /// One row per failed call, sorted by `log_time`, `node`, `log_file`, `log_line`.
 pub static ERRORS: Table<ErrorRow> = Table { name: "errors", columns: COLUMNS };
 
+/// The columns that the log alone fills: what `wirecause errors` prints.
+pub static CALLS: Table<ErrorRow> = Table { name: "calls", columns: COLUMNS.split_at(LOG_COLUMNS).0 };
+
+/// Columns before those of the join.
+const LOG_COLUMNS: usize = 12;
+
 const COLUMNS: &[Column<ErrorRow>] = &[
     text("error_id", "hash of the log file's content and the line: 16 hex digits", |r| some(&r.error_id)),
     time("log_time", "when the log says that the call failed, by the log's clock", |r| Some(r.log_time)),

@@ -1,0 +1,53 @@
+//! Several capture points of the same traffic: one connection seen twice is one connection.
+//!
+//! The two records of a connection have the same ends and the same initial sequence number. The one kept is that of the point
+//! nearer to the originator, where its segments have passed fewer routers (the higher TTL); addresses translated between the points
+//! are not recognised.
+
+use std::collections::HashMap;
+
+use wirecause_parsers::packet::Endpoint;
+
+use crate::track::Connection;
+
+use super::capture::Point;
+
+/// All connections of all points, each once, in order of their start; and how many were seen at more than one point.
+pub fn merge(points: Vec<Point>) -> (Vec<Connection>, u64) {
+    let mut kept: Vec<Connection> = Vec::new();
+    let mut known: HashMap<(Endpoint, Endpoint, Option<u32>), Vec<usize>> = HashMap::new();
+    let mut twins = 0;
+    for (index, point) in points.into_iter().enumerate() {
+        for connection in point.connections {
+            let key = (connection.originator, connection.responder, connection.orig.initial());
+            let earlier = known.entry(key).or_default();
+            let twin = earlier.iter().copied().find(|other| index > 0 && overlap(&kept[*other], &connection));
+            match twin {
+                Some(other) => {
+                    twins += 1;
+                    if nearness(&connection) > nearness(&kept[other]) {
+                        kept[other] = connection;
+                    }
+                }
+                None => {
+                    earlier.push(kept.len());
+                    kept.push(connection);
+                }
+            }
+        }
+    }
+    kept.sort_by_key(|connection| (connection.start, connection.first_frame));
+    (kept, twins)
+}
+
+fn overlap(a: &Connection, b: &Connection) -> bool {
+    a.start.since(b.end) <= CLOCKS && b.start.since(a.end) <= CLOCKS
+}
+
+/// The originator's TTL first; of equal ones the record with more packets.
+fn nearness(connection: &Connection) -> (Option<u8>, u64) {
+    (connection.orig.usual_ttl(), connection.orig.packets + connection.resp.packets)
+}
+
+/// Clocks of two capture points differ by no more than this, ns.
+const CLOCKS: i64 = 300_000_000_000;

@@ -7,7 +7,7 @@ use wirecause_parsers::{
 
 use crate::{
     join::{
-        anchor::{Anchor, AnchorKind},
+        anchor::{Anchor, AnchorKind, own_ending},
         candidates::Endpoint,
         names::Query,
     },
@@ -67,7 +67,8 @@ impl<'a> Wire<'a> {
     /// Gathers what is known of a connection.
     pub fn new(connection: &'a Connection, anchor: Anchor, peer: Option<&'a Peer>) -> Self {
         let exchange = anchor.exchange.and_then(|index| connection.exchanges.last.get(index));
-        let reset = connection.reset_by(Direction::Responder);
+        let reset =
+            connection.reset_by(Direction::Responder).filter(|reset| reset.time <= anchor.time.plus(AFTERWARDS));
         let origin = reset.map(|reset| Origin::of(connection, reset, peer)).unwrap_or_default();
         Self { connection, anchor, exchange, reset, origin, peer }
     }
@@ -87,9 +88,14 @@ impl<'a> Wire<'a> {
 
     /// How the peer ended the connection first, if it did: by a FIN, or a RST that is obeyed.
     pub fn peer_ending(&self) -> Option<(EndingKind, Timestamp)> {
-        let fin = self.connection.resp.fin.map(|fin| (EndingKind::Fin, fin.time));
+        let until = self.anchor.time.plus(AFTERWARDS);
+        let fin =
+            self.connection.peer_close().map(|closed| (EndingKind::Fin, closed)).filter(|(_, time)| *time <= until);
         let reset = self.reset.filter(|reset| reset.fit.obeyed()).map(|reset| (EndingKind::Rst, reset.time));
-        [fin, reset].into_iter().flatten().min_by_key(|(_, time)| *time)
+        // What came after the gateway's own ending ended nothing.
+        let own = own_ending(self.connection);
+        let first = [fin, reset].into_iter().flatten().min_by_key(|(_, time)| *time);
+        first.filter(|(_, time)| own.is_none_or(|own| *time <= own || self.anchor.kind == AnchorKind::Event))
     }
 
     /// Request bytes that the peer had not acknowledged when it ended the connection (or at the anchor, if it did not).
@@ -101,11 +107,24 @@ impl<'a> Wire<'a> {
                 let reset = self.reset.map_or(0, |reset| reset.unacknowledged);
                 return reset.min(sent - exchange.request_from);
             }
-            Some((EndingKind::Fin, _)) => self.connection.resp.fin.and_then(|fin| fin.ack).unwrap_or(0),
+            Some((EndingKind::Fin, closed)) => self.acknowledged_at(closed),
             None if exchange.request_acked.is_some_and(|acked| acked <= self.anchor.time) => sent,
             None => exchange.request_from + exchange.acked_bytes as i64,
         };
         (sent - acknowledged).clamp(0, sent - exchange.request_from)
+    }
+
+    /// What the peer had acknowledged when it closed: by its FIN, or by the last segment kept up to its `close_notify`.
+    fn acknowledged_at(&self, closed: Timestamp) -> i64 {
+        let fin = self.connection.resp.fin.filter(|fin| fin.time <= closed).and_then(|fin| fin.ack);
+        fin.unwrap_or_else(|| {
+            let notes = self.connection.notes.iter();
+            notes
+                .filter(|note| note.from == Direction::Responder && note.time <= closed)
+                .filter_map(|note| note.ack)
+                .max()
+                .unwrap_or(0)
+        })
     }
 
     /// Whether no byte of the request was acknowledged by what ended the connection or before.
@@ -118,6 +137,11 @@ impl<'a> Wire<'a> {
         self.exchange
             .and_then(|exchange| Some(exchange.request_expected?.saturating_sub(exchange.request_bytes())))
             .unwrap_or(0)
+    }
+
+    /// Whether the peer had sent a FIN before its reset.
+    pub fn fin_before_reset(&self) -> bool {
+        self.reset.is_some_and(|reset| reset.after_own_fin)
     }
 
     /// From the last request byte to the anchor, ns.
@@ -146,8 +170,20 @@ impl<'a> Wire<'a> {
         let acked = exchange.request_acked.filter(|acked| *acked <= self.anchor.time);
         let until = acked.unwrap_or(self.anchor.time);
         let delay = until.since(exchange.request_end);
-        let patience = self.rtt().map_or(PATIENCE, |rtt| 4 * rtt + PATIENCE);
-        let unanswered = acked.is_none() && self.unacknowledged() > 0 && delay > patience;
+        // A FIN or a live socket's RST acknowledges all that its sender has received; a bare RST says nothing, and a receiver that
+        // goes on may delay its acknowledgement.
+        let says = match self.peer_ending() {
+            Some((EndingKind::Fin, _)) => true,
+            Some((EndingKind::Rst, _)) => self.reset.is_some_and(|reset| reset.ack.is_some()),
+            None => false,
+        };
+        let patience = match self.rtt() {
+            Some(rtt) if says => rtt + rtt / 2 + JITTER,
+            Some(rtt) => 4 * rtt + PATIENCE,
+            None => PATIENCE,
+        };
+        let whole = !says || self.nothing_acknowledged() && exchange.request_bytes() <= ONE_FLIGHT;
+        let unanswered = acked.is_none() && self.unacknowledged() > 0 && delay > patience && whole;
         (exchange.request_retransmissions > 0 || unanswered).then_some(Loss {
             retransmissions: exchange.request_retransmissions,
             delay,
@@ -174,6 +210,12 @@ pub struct Loss {
     pub recovered: bool,
 }
 
+/// What ended a call was there when its line was due; the capture may stamp it this much later, ns.
+const AFTERWARDS: i64 = 5_000_000;
+/// Variation of a round trip that is not loss, ns.
+const JITTER: i64 = 5_000_000;
+/// Bytes of a request that leave at once, in one initial window of ten segments (RFC 6928).
+const ONE_FLIGHT: u64 = 14_000;
 /// Beside two round trips: the time within which a host answers, ns.
 const SOON: i64 = 30_000_000;
 /// Beside four round trips: the longest that a receiver delays an acknowledgement (RFC 9293 allows 500 ms; stacks use 40 to 200), ns.

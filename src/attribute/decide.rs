@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use wirecause_parsers::log::FailedCall;
 
 use crate::{
-    join::{Certainty, Joined, Match, NameTable, anchor::anchor, clock::ClockSource},
+    join::{Candidate, Certainty, Joined, Match, NameTable, clock::ClockSource},
     track::Connection,
 };
 
@@ -58,7 +58,8 @@ pub fn attribute(background: &Background<'_>) -> Vec<Attribution> {
 impl<'a> Background<'a> {
     fn attribute(&self, call: usize) -> Attribution {
         let found = &self.joined.matches[call];
-        let case = self.case(call, found, found.connection);
+        let chosen = found.candidates.iter().find(|candidate| Some(candidate.connection) == found.connection);
+        let case = self.case(call, found, chosen);
         let ruling = judge(&case);
         let mut attribution = Attribution {
             evidence: Evidence::new(&case, ruling.cause),
@@ -81,15 +82,13 @@ impl<'a> Background<'a> {
         attribution
     }
 
-    fn case(&self, call: usize, found: &Match, connection: Option<usize>) -> Case<'a> {
+    fn case(&self, call: usize, found: &Match, candidate: Option<&Candidate>) -> Case<'a> {
         let failed = self.calls[call];
         let endpoint = &self.joined.endpoints[found.endpoint];
         let line = self.joined.clock.to_capture(failed.time);
-        let wire = connection.and_then(|index| {
-            let connection = &self.connections[index];
-            let limit = failed.timeout_ms.map(|ms| ms as i64 * 1_000_000);
-            let anchor = anchor(failed.symptom, connection, limit, &self.joined.timeouts)?;
-            Some(Wire::new(connection, anchor, self.population.peer(connection.responder)))
+        let wire = candidate.map(|candidate| {
+            let connection = &self.connections[candidate.connection];
+            Wire::new(connection, candidate.anchor, self.population.peer(connection.responder))
         });
         let coverage = match self.population.span {
             _ if self.joined.clock.source == ClockSource::Assumed && self.calls.len() < FEW_CALLS => Coverage::Unknown,
@@ -111,17 +110,18 @@ impl<'a> Background<'a> {
     /// Weighs the verdicts of all candidates that come near, by how well each explains the call. Where all have the same cause,
     /// the cause is certain though the connection is not.
     fn weigh(&self, call: usize, found: &Match, ruling: &Ruling, attribution: &mut Attribution) {
-        let best = found.candidates.first().map_or(0.0, |(_, score)| *score);
-        let near = found.candidates.iter().filter(|(_, score)| best - score <= NEAR).take(MOST_WEIGHED);
+        let best = found.candidates.first().map_or(0.0, |candidate| candidate.score);
+        let near = found.candidates.iter().filter(|candidate| best - candidate.score <= NEAR).take(MOST_WEIGHED);
         let mut shares: BTreeMap<Cause, f64> = BTreeMap::new();
         let mut total = 0.0;
         let mut seen = false;
-        for (connection, score) in near {
-            let chosen = Some(*connection) == found.connection;
+        for candidate in near {
+            let chosen = Some(candidate.connection) == found.connection;
             seen |= chosen;
             // What the joint assignment chose counts for as much as the best.
-            let weight = if chosen { found.margin.unwrap_or(0.0).exp().max(1.0) } else { (score - best).exp() };
-            let other = if chosen { ruling.clone() } else { judge(&self.case(call, found, Some(*connection))) };
+            let weight =
+                if chosen { found.margin.unwrap_or(0.0).exp().max(1.0) } else { (candidate.score - best).exp() };
+            let other = if chosen { ruling.clone() } else { judge(&self.case(call, found, Some(candidate))) };
             *shares.entry(other.cause).or_default() += weight;
             total += weight;
         }
@@ -143,7 +143,7 @@ impl<'a> Background<'a> {
                 .map(|(cause, _)| *cause),
         );
         if found.certainty == Certainty::Ambiguous {
-            let others = found.candidates.iter().filter(|(_, score)| best - score <= NEAR).count();
+            let others = found.candidates.iter().filter(|candidate| best - candidate.score <= NEAR).count();
             attribution.explanation.push_str(&format!(" {others} connections explain the line about equally well."));
         }
     }

@@ -38,6 +38,8 @@ pub struct Peer {
     pub own_reset_ttls: BTreeMap<u8, u64>,
     /// Resets of a live socket that carried the timestamps option, and those that did not though it was negotiated.
     pub active_with_timestamps: [u64; 2],
+    /// Idle times before requests that were answered by a bare RST sooner than the peer can, ns; `None` on fresh connections.
+    pub fast_resets: Vec<Option<i64>>,
     /// Connections on which a segment of the gateway was sent again and then acknowledged.
     pub recovered: usize,
     /// Connections on which anything had to be sent again, in either direction.
@@ -103,6 +105,7 @@ impl Peer {
     }
 
     fn add_resets(&mut self, connection: &Connection) {
+        self.fast_resets.extend(fast_reset(connection));
         let mut ended = connection.resp.fin.is_some();
         for (_, reset) in connection.resets.iter().filter(|(by, _)| *by == Direction::Responder) {
             let late = ended && reset.shape == ResetShape::Passive;
@@ -134,6 +137,14 @@ impl Peer {
         let near = endings.iter().filter(|idle| (**idle - middle).abs() <= middle / 20 + 20_000_000).count();
         (near >= 3 && near * 2 >= endings.len()).then_some(middle)
     }
+}
+
+/// The idle time before the request that a bare RST answered in less than half a round trip, if that happened.
+fn fast_reset(connection: &Connection) -> Option<Option<i64>> {
+    let reset = connection.reset_by(Direction::Responder)?;
+    let fast = reset.delay? < connection.rtt()? / 2 && reset.shape == ResetShape::Passive && !reset.after_own_fin;
+    let exchange = connection.exchanges.current().filter(|_| fast)?;
+    exchange.response_start.is_none().then_some(exchange.idle_before.filter(|_| exchange.number > 1))
 }
 
 /// How long a connection had lain idle when the peer ended it with nothing outstanding.

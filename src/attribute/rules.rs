@@ -2,7 +2,10 @@
 //!
 //! Each rule is a small pure function of a [`Case`]: what it looks at stands in its body, why stands above it.
 
-use wirecause_parsers::{log::Symptom, packet::IcmpKind};
+use wirecause_parsers::{
+    log::{Phase, Symptom},
+    packet::IcmpKind,
+};
 
 use crate::{
     join::anchor::AnchorKind,
@@ -215,18 +218,24 @@ fn injected_reset(case: &Case<'_>) -> Option<Ruling> {
 fn idle_expiry_in_path(case: &Case<'_>) -> Option<Ruling> {
     let wire = case.connection.as_ref()?;
     let reset = wire.reset?;
-    let announced =
-        wire.anchor.kind == AnchorKind::Idle && wire.origin.is_foreign() && wire.connection.resp.fin.is_none();
+    let announced = wire.anchor.kind == AnchorKind::Idle && wire.origin.is_foreign() && !wire.fin_before_reset();
     (forgotten_in_path(wire) || announced).then(|| ruling(Cause::IdleExpiryInPath, 0.95, say::idle_expiry(wire, reset)))
 }
 
-/// A bare RST for the first data after an idle time, which the peer itself cannot have sent. An idle time much shorter than what
-/// others survived is no expiry.
+/// A bare RST for the first data after an idle time, which the peer itself cannot have sent. A device that forgets idle flows does so
+/// after a time; one that strikes fresh or busy connections to the same peer in the same way is no such device.
 fn forgotten_in_path(wire: &Wire<'_>) -> bool {
     let Some(idle) = wire.exchange.and_then(|exchange| exchange.idle_before) else { return false };
-    let long_enough = wire.idle_survived().is_none_or(|survived| idle * 10 >= survived * 8) && idle > SHORTEST_IDLE;
+    let after_idle = |idle: i64| idle >= SHORTEST_IDLE;
+    let strikes = wire.peer.map_or(&[][..], |peer| peer.fast_resets.as_slice());
+    let only_idle = strikes.iter().filter(|idle| !idle.is_some_and(after_idle)).count() * 4 <= strikes.len();
     let suspicious = wire.origin.is_foreign() || wire.origin.against.iter().any(|test| test.name == "rtt");
-    wire.reused() && wire.answers_first_data() && suspicious && long_enough && wire.connection.resp.fin.is_none()
+    wire.reused()
+        && wire.answers_first_data()
+        && suspicious
+        && after_idle(idle)
+        && only_idle
+        && !wire.fin_before_reset()
 }
 
 /// The peer had ended the connection before the request could reach it, or no longer knew it.
@@ -246,16 +255,31 @@ fn stale_connection_reuse(case: &Case<'_>) -> Option<Ruling> {
     let rtt = wire.rtt().unwrap_or(UNKNOWN_RTT);
     let after = ended.since(exchange.request_start);
     // What left the peer before the request arrived acknowledges none of it and comes within one round trip.
-    let crossing = wire.nothing_acknowledged() && after <= rtt + rtt / 2 + SLACK && exchange.response_start.is_none();
+    // So does what the peer's idle timer sends just before a request that is lost.
+    let crossing = wire.nothing_acknowledged()
+        && (after <= rtt + rtt / 2 + SLACK || raced(wire) && wire.loss().is_none_or(|loss| loss.retransmissions == 0))
+        && exchange.response_start.is_none();
     if crossing && kind == EndingKind::Fin {
         return Some(ruling(Cause::StaleConnectionReuse, 0.96, say::stale_race(wire, exchange, after)));
+    }
+    let reset = wire.reset?;
+    // Some stacks acknowledge what they refuse for want of a connection: RST and ACK with a window of 0, one round trip after the
+    // request, where a process would have taken time (reference/reset-causes.md, 2.4).
+    let unknown_there = reset.shape == ResetShape::Active
+        && reset.window == 0
+        && after <= rtt + rtt / 4 + SLACK
+        && exchange.response_start.is_none()
+        && !wire.origin.is_foreign();
+    if unknown_there && !crossing {
+        let found = ruling(Cause::StaleConnectionReuse, 0.85, say::stale_race(wire, exchange, after));
+        return Some(found.also(&[Cause::AbortedAwaitingResponse]));
     }
     if !crossing {
         return None;
     }
-    let reset = wire.reset?;
     let found = ruling(Cause::StaleConnectionReuse, 0.93, say::stale_race(wire, exchange, after));
     Some(match reset.shape {
+        _ if after > rtt + rtt / 2 + SLACK => found.also(&[Cause::PathLoss]),
         ResetShape::Passive if rtt < UNKNOWN_RTT => found.also(&[Cause::IdleExpiryInPath]),
         ResetShape::Passive => found,
         _ if wire.unsent() > 0 || exchange.request_bytes() > MANY_SEGMENTS => {
@@ -346,7 +370,9 @@ fn path_loss(case: &Case<'_>) -> Option<Ruling> {
         // Up to the last round trip of it, the wait for the acknowledgement was time that the peer did not have.
         let mattered = !loss.recovered || loss.delay * LOSS_SHARE >= total;
         let confidence = if loss.recovered { 0.8 } else { 0.93 };
-        return mattered.then(|| ruling(Cause::PathLoss, confidence, say::path_loss(wire, loss)));
+        let found = ruling(Cause::PathLoss, confidence, say::path_loss(wire, loss));
+        let stale = wire.reused() && wire.nothing_acknowledged() && wire.peer_ending().is_some();
+        return mattered.then(|| if stale { found.also(&[Cause::StaleConnectionReuse]) } else { found });
     }
     let hole = wire.connection.resp.has_holes() || exchange.response_retransmissions > 0;
     let cut = wire.reset.is_some_and(|reset| !reset.fit.obeyed()) || exchange.complete() == Some(false);
@@ -395,9 +421,10 @@ fn aborted_during_request(case: &Case<'_>) -> Option<Ruling> {
     if exchange.response_start.is_some_and(|start| start <= reset.time) {
         return None;
     }
-    let open = reset.unacknowledged > 0 || wire.unsent() > 0;
-    let fin_first = wire.connection.resp.fin.is_some_and(|fin| fin.time < reset.time);
-    if !open || fin_first && wire.unsent() == 0 && wire.unacknowledged() == 0 {
+    let sending = case.call.phase == Some(Phase::SendRequest) && reset.time >= exchange.request_start;
+    let open = reset.unacknowledged > 0 || wire.unsent() > 0 || sending;
+    let fin_first = wire.fin_before_reset();
+    if !open || fin_first && wire.unsent() == 0 && wire.unacknowledged() == 0 && !sending {
         return None;
     }
     let found = ruling(Cause::AbortedDuringRequest, 0.93, say::during_request(wire, reset));

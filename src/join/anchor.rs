@@ -38,9 +38,35 @@ pub enum AnchorKind {
     Own,
 }
 
-/// The anchor of `symptom` on `connection`, if the connection can explain it. `limit` is the timeout that the log text names, in
-/// nanoseconds.
-pub fn anchor(symptom: Symptom, connection: &Connection, limit: Option<i64>, timeouts: &Timeouts) -> Option<Anchor> {
+/// The anchors of `symptom` on `connection`: none if the connection cannot explain it, two where it can in two ways. `limit` is the
+/// timeout that the log text names, in nanoseconds.
+pub fn anchors(
+    symptom: Symptom,
+    connection: &Connection,
+    limit: Option<i64>,
+    timeouts: &Timeouts,
+) -> impl Iterator<Item = Anchor> + use<> {
+    let first = anchor(symptom, connection, limit, timeouts);
+    let second = first.and_then(|first| in_unknown_response(&first, connection));
+    first.into_iter().chain(second)
+}
+
+/// Where the end of a response is not known (TLS, a head without a length), an ending in the silence after response bytes may have met
+/// an idle connection or an unfinished response.
+fn in_unknown_response(first: &Anchor, connection: &Connection) -> Option<Anchor> {
+    let index = connection.exchanges.last.len().checked_sub(1)?;
+    let exchange = &connection.exchanges.last[index];
+    let unknown = first.kind == AnchorKind::Idle && exchange.complete().is_none() && exchange.response_start.is_some();
+    unknown.then(|| Anchor {
+        kind: AnchorKind::Event,
+        exchange: Some(index),
+        begin: begin(connection, Some(index), false),
+        penalty: first.penalty - UNFINISHED,
+        ..*first
+    })
+}
+
+fn anchor(symptom: Symptom, connection: &Connection, limit: Option<i64>, timeouts: &Timeouts) -> Option<Anchor> {
     match symptom {
         Symptom::ConnectionReset => by_reset(connection),
         Symptom::BrokenPipe => by_reset(connection).or_else(|| by_fin(connection)),
@@ -94,31 +120,31 @@ fn by_reset(connection: &Connection) -> Option<Anchor> {
 }
 
 fn by_fin(connection: &Connection) -> Option<Anchor> {
-    let fin = connection.resp.fin?;
+    let closed = connection.peer_close()?;
     if let Some((index, exchange)) = open_exchange(connection)
         && exchange.response_start.is_none()
     {
-        if closed_by_gateway(connection, fin.time.max(exchange.request_start)) {
+        if closed_by_gateway(connection, closed.max(exchange.request_start)) {
             return None;
         }
-        let time = fin.time.max(exchange.request_start);
+        let time = closed.max(exchange.request_start);
         let begin = begin(connection, Some(index), false);
         return Some(Anchor { time, kind: AnchorKind::Event, begin, exchange: Some(index), penalty: 0.0 });
     }
     if connection.exchanges.count == 0
         && connection.handshake.syn_ack.is_some()
-        && !closed_by_gateway(connection, fin.time)
+        && !closed_by_gateway(connection, closed)
     {
         // Closed before the request was sent or captured: on a fresh connection the gateway meets it with its first write.
         let begin = connection.handshake.syn;
-        return Some(Anchor { time: fin.time, kind: AnchorKind::Event, begin, exchange: None, penalty: -1.0 });
+        return Some(Anchor { time: closed, kind: AnchorKind::Event, begin, exchange: None, penalty: -1.0 });
     }
-    if closed_by_gateway(connection, fin.time) || connection.exchanges.count == 0 {
+    if closed_by_gateway(connection, closed) || connection.exchanges.count == 0 {
         return None;
     }
     let part = open_exchange(connection).is_some();
     let penalty = if part { -UNUSUAL } else { 0.0 };
-    Some(Anchor { time: fin.time, kind: AnchorKind::Idle, begin: None, exchange: None, penalty: penalty - 1.0 })
+    Some(Anchor { time: closed, kind: AnchorKind::Idle, begin: None, exchange: None, penalty: penalty - 1.0 })
 }
 
 fn in_response(connection: &Connection) -> Option<Anchor> {
@@ -158,7 +184,12 @@ fn by_read_timeout(connection: &Connection, limit: Option<i64>, timeouts: &Timeo
         let time = limit.map_or(own, |limit| own.min(last_byte.plus(limit + TIMER_SLACK)));
         return Some(Anchor { time, kind: AnchorKind::Own, begin, exchange, penalty: 0.0 });
     }
-    let limit = limit?;
+    let Some(limit) = limit else {
+        // Unknown limit, and the gateway's own ending held back behind unacknowledged data: somewhere after its last segment.
+        let last = connection.orig.last.filter(|last| *last >= last_byte && own.is_none())?;
+        let silent = !ended_by_peer(connection, last);
+        return silent.then_some(Anchor { time: last, kind: AnchorKind::Idle, begin, exchange, penalty: -UNUSUAL });
+    };
     let time = last_byte.plus(limit);
     if ended_by_peer(connection, time) || own.is_some_and(|own| own < time.plus(-TIMER_SLACK)) {
         return None;
@@ -168,13 +199,14 @@ fn by_read_timeout(connection: &Connection, limit: Option<i64>, timeouts: &Timeo
 
 fn by_connect_timeout(connection: &Connection, limit: Option<i64>, timeouts: &Timeouts) -> Option<Anchor> {
     let syn = connection.handshake.syn?;
-    let limit = limit.or(timeouts.connect)?;
-    let time = syn.plus(limit);
+    let limit = limit.or(timeouts.connect);
+    let time = limit.map_or(connection.handshake.last_syn.unwrap_or(syn), |limit| syn.plus(limit));
     let answered = connection.handshake.syn_ack.is_some_and(|answer| answer <= time);
     if answered || !connection.icmp.is_empty() || connection.reset_by(Direction::Responder).is_some() {
         return None;
     }
-    Some(Anchor { time, kind: AnchorKind::Timeout, begin: Some(syn), exchange: None, penalty: 0.0 })
+    let (kind, penalty) = if limit.is_some() { (AnchorKind::Timeout, 0.0) } else { (AnchorKind::Idle, -1.0) };
+    Some(Anchor { time, kind, begin: Some(syn), exchange: None, penalty })
 }
 
 fn by_refusal(connection: &Connection) -> Option<Anchor> {
@@ -252,7 +284,8 @@ fn begin(connection: &Connection, exchange: Option<usize>, idle: bool) -> Option
     }
 }
 
-fn own_ending(connection: &Connection) -> Option<Timestamp> {
+/// When the gateway itself ended the connection: its first FIN or RST.
+pub fn own_ending(connection: &Connection) -> Option<Timestamp> {
     let fin = connection.orig.fin.map(|fin| fin.time);
     let reset = connection.resets.iter().find(|(by, _)| *by == Direction::Originator).map(|(_, reset)| reset.time);
     fin.into_iter().chain(reset).min()
@@ -273,6 +306,8 @@ const TIMER_SLACK: i64 = 20_000_000;
 /// Silence after response bytes that ends a response whose length is not known, ns: pauses within a response are a few round
 /// trips, idle times of pooled connections mostly longer.
 const SETTLED: i64 = 60_000_000;
+/// A response that stops for long and then ends is rarer than an idle connection that ends, nats.
+const UNFINISHED: f64 = 1.5;
 /// A symptom that the ending explains only in an unusual order of events, nats.
 const UNUSUAL: f64 = 3.0;
 /// A RST after a FIN that the gateway should have met first, nats.

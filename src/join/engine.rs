@@ -8,13 +8,13 @@ use wirecause_parsers::{
     time::Timestamp,
 };
 
-use crate::track::{Connection, Direction};
+use crate::track::Connection;
 
 use super::{
-    anchor::{Anchor, AnchorKind, anchor, open_exchange},
+    anchor::{Anchor, AnchorKind, anchors, open_exchange},
     assign::{Assigned, Row, assign},
     candidates::{Endpoint, endpoints},
-    clock::{Clock, ClockSource},
+    clock::Clock,
     names::NameTable,
     score::{LagModel, Model, lag_ms, score},
     timeouts::{self, Timeouts},
@@ -36,8 +36,8 @@ pub struct Joined {
     pub endpoints: Vec<Endpoint>,
     /// Log clock against capture clock.
     pub clock: Clock,
-    /// The gateway's timeouts, as far as learned.
-    pub timeouts: Timeouts,
+    /// The gateway's timeouts by endpoint, as far as learned.
+    pub timeouts: Vec<Timeouts>,
     /// From the stamp that the thread began to the first packet, in ms: median and spread, where it is one.
     pub begin: Option<(f64, f64)>,
 }
@@ -53,14 +53,25 @@ pub struct Match {
     pub anchor: Option<Anchor>,
     /// How sure.
     pub certainty: Certainty,
-    /// Connections that could explain the call, best first, with scores; the chosen one among them.
-    pub candidates: Vec<(usize, f64)>,
+    /// Connections that could explain the call, best first; the chosen one among them.
+    pub candidates: Vec<Candidate>,
     /// By how much the best assignment without this pair is worse, in nats; `None` where there was no alternative.
     pub margin: Option<f64>,
     /// Log time less anchor, on the capture's clock, in ms.
     pub lag_ms: Option<f64>,
     /// Connections of the call's earlier attempts.
     pub earlier: Vec<usize>,
+}
+
+/// A connection that could explain a call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Candidate {
+    /// Its index.
+    pub connection: usize,
+    /// Where on it.
+    pub anchor: Anchor,
+    /// How well, in nats against chance.
+    pub score: f64,
 }
 
 /// How sure a join is.
@@ -134,8 +145,8 @@ struct Pass<'a> {
 /// A pass's choice for one call.
 #[derive(Clone, Debug, Default)]
 struct Choice {
-    /// Possible connections with anchor and score, best first.
-    possible: Vec<(usize, Anchor, f64)>,
+    /// Possible connections, best first.
+    possible: Vec<Candidate>,
     chosen: Option<usize>,
     margin: f64,
 }
@@ -145,7 +156,7 @@ impl Pass<'_> {
     fn estimate_clock(&self) -> Clock {
         let votes: Vec<(usize, i64)> = self
             .pairs(&Timeouts::default())
-            .filter(|(_, _, anchor)| anchor.kind == AnchorKind::Event && anchor.penalty == 0.0)
+            .filter(|(_, _, anchor)| anchor.kind == AnchorKind::Event && anchor.penalty > -1.0)
             .map(|(call, _, anchor)| (call, self.calls[call].time.since(anchor.time)))
             .collect();
         let mut voting: Vec<usize> = votes.iter().map(|(call, _)| *call).collect();
@@ -156,43 +167,33 @@ impl Pass<'_> {
     fn pairs<'b>(&'b self, timeouts: &'b Timeouts) -> impl Iterator<Item = (usize, usize, Anchor)> + 'b {
         self.endpoints.iter().flat_map(move |endpoint| {
             endpoint.calls.iter().flat_map(move |call| {
-                endpoint.connections.iter().filter_map(move |connection| {
-                    let anchor = self.anchor(*call, *connection, timeouts)?;
-                    Some((*call, *connection, anchor))
+                endpoint.connections.iter().flat_map(move |connection| {
+                    self.anchors(*call, *connection, timeouts).map(move |anchor| (*call, *connection, anchor))
                 })
             })
         })
     }
 
-    fn anchor(&self, call: usize, connection: usize, timeouts: &Timeouts) -> Option<Anchor> {
+    fn anchors(&self, call: usize, connection: usize, timeouts: &Timeouts) -> impl Iterator<Item = Anchor> + use<> {
         let call = self.calls[call];
         let limit = call.timeout_ms.map(|ms| ms as i64 * 1_000_000);
-        anchor(call.symptom, &self.connections[connection], limit, timeouts)
+        anchors(call.symptom, &self.connections[connection], limit, timeouts)
     }
 
     /// Distances from last bytes and first SYNs to the lines of timeouts that name no limit.
-    fn learn_timeouts(&self, clock: &Clock) -> Timeouts {
-        let distances = |symptom: Symptom, from: &dyn Fn(&Connection) -> Option<Timestamp>| {
-            let mut found = Vec::new();
-            let mut calls = 0;
-            for endpoint in self.endpoints {
-                for call in endpoint.calls.iter().filter(|call| self.calls[**call].symptom == symptom) {
-                    calls += usize::from(self.calls[*call].timeout_ms.is_none());
-                    if self.calls[*call].timeout_ms.is_some() {
-                        continue;
-                    }
-                    let line = clock.to_capture(self.calls[*call].time);
-                    found.extend(
-                        endpoint
-                            .connections
-                            .iter()
-                            .filter_map(|connection| from(&self.connections[*connection]))
-                            .map(|start| (*call, line.since(start))),
-                    );
-                }
-            }
-            timeouts::learn(&found, calls)
-        };
+    fn learn_timeouts(&self, clock: &Clock) -> Vec<Timeouts> {
+        let of_all = self.timeouts_of(self.endpoints, clock);
+        self.endpoints
+            .iter()
+            .map(|endpoint| {
+                let own = self.timeouts_of(std::slice::from_ref(endpoint), clock);
+                Timeouts { read: own.read.or(of_all.read), connect: own.connect.or(of_all.connect) }
+            })
+            .collect()
+    }
+
+    /// The timeouts that the calls of some endpoints agree on.
+    fn timeouts_of(&self, endpoints: &[Endpoint], clock: &Clock) -> Timeouts {
         let unanswered = |connection: &Connection| {
             let (_, exchange) = open_exchange(connection)?;
             (exchange.response_start.is_none()).then_some(exchange.request_end)
@@ -201,17 +202,40 @@ impl Pass<'_> {
             connection.handshake.syn.filter(|_| connection.resp.packets == 0 || connection.handshake.syns > 1)
         };
         Timeouts {
-            read: distances(Symptom::ReadTimeout, &unanswered),
-            connect: distances(Symptom::ConnectTimeout, &unopened),
+            read: self.learn_timeout(endpoints, clock, Symptom::ReadTimeout, unanswered),
+            connect: self.learn_timeout(endpoints, clock, Symptom::ConnectTimeout, unopened),
         }
     }
 
-    fn run(&self, model: &Model, timeouts: &Timeouts) -> Vec<Choice> {
+    fn learn_timeout(
+        &self,
+        endpoints: &[Endpoint],
+        clock: &Clock,
+        symptom: Symptom,
+        from: impl Fn(&Connection) -> Option<Timestamp>,
+    ) -> Option<i64> {
+        let mut distances = Vec::new();
+        let mut calls = 0;
+        for endpoint in endpoints {
+            let unnamed =
+                |call: &&usize| self.calls[**call].symptom == symptom && self.calls[**call].timeout_ms.is_none();
+            for call in endpoint.calls.iter().filter(unnamed) {
+                calls += 1;
+                let line = clock.to_capture(self.calls[*call].time);
+                let starts = endpoint.connections.iter().filter_map(|connection| from(&self.connections[*connection]));
+                distances.extend(starts.map(|start| (*call, line.since(start))));
+            }
+        }
+        timeouts::learn(&distances, calls)
+    }
+
+    fn run(&self, model: &Model, timeouts: &[Timeouts]) -> Vec<Choice> {
         let mut choices: Vec<Choice> = vec![Choice::default(); self.calls.len()];
-        let scored: Vec<(usize, Vec<(usize, Anchor, f64)>)> = self
+        let scored: Vec<(usize, Vec<Candidate>)> = self
             .endpoints
             .par_iter()
-            .flat_map_iter(|endpoint| {
+            .zip(timeouts)
+            .flat_map_iter(|(endpoint, timeouts)| {
                 let targets = self.targets(endpoint);
                 endpoint
                     .calls
@@ -254,17 +278,20 @@ impl Pass<'_> {
         model: &Model,
         timeouts: &Timeouts,
         targets: &HashMap<&str, usize>,
-    ) -> Vec<(usize, Anchor, f64)> {
-        let mut possible: Vec<(usize, Anchor, f64)> = endpoint
+    ) -> Vec<Candidate> {
+        let mut possible: Vec<Candidate> = endpoint
             .connections
             .iter()
             .filter_map(|connection| {
-                let anchor = self.anchor(call, *connection, timeouts)?;
-                let score = score(self.calls[call], &self.connections[*connection], &anchor, model, targets)?;
-                Some((*connection, anchor, score))
+                self.anchors(call, *connection, timeouts)
+                    .filter_map(|anchor| {
+                        let score = score(self.calls[call], &self.connections[*connection], &anchor, model, targets)?;
+                        Some(Candidate { connection: *connection, anchor, score })
+                    })
+                    .max_by(|a, b| a.score.total_cmp(&b.score))
             })
             .collect();
-        possible.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.0.cmp(&b.0)));
+        possible.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.connection.cmp(&b.connection)));
         possible.truncate(MAX_CANDIDATES);
         possible
     }
@@ -273,9 +300,9 @@ impl Pass<'_> {
     fn solve(&self, choices: &[Choice], calls: Vec<usize>) -> (Vec<usize>, Vec<Assigned>, Vec<usize>) {
         let mut index: BTreeMap<usize, usize> = BTreeMap::new();
         for call in &calls {
-            for (connection, ..) in &choices[*call].possible {
+            for candidate in &choices[*call].possible {
                 let next = index.len();
-                index.entry(*connection).or_insert(next);
+                index.entry(candidate.connection).or_insert(next);
             }
         }
         let mut columns = vec![0; index.len()];
@@ -287,7 +314,11 @@ impl Pass<'_> {
         let rows: Vec<Row> = calls
             .iter()
             .map(|call| {
-                choices[*call].possible.iter().map(|(connection, _, score)| (index[connection], *score)).collect()
+                choices[*call]
+                    .possible
+                    .iter()
+                    .map(|candidate| (index[&candidate.connection], candidate.score))
+                    .collect()
             })
             .collect();
         let assigned = assign(&rows, columns.len(), &shared, NONE);
@@ -341,7 +372,7 @@ impl Pass<'_> {
 impl Choice {
     fn anchor(&self) -> Option<&Anchor> {
         let chosen = self.chosen?;
-        self.possible.iter().find(|(connection, ..)| *connection == chosen).map(|(_, anchor, _)| anchor)
+        self.possible.iter().find(|candidate| candidate.connection == chosen).map(|candidate| &candidate.anchor)
     }
 
     fn into_match(self, call: &FailedCall, endpoint: usize, clock: &Clock) -> Match {
@@ -359,7 +390,7 @@ impl Choice {
             certainty,
             margin: (self.chosen.is_some() && self.margin.is_finite()).then_some(self.margin),
             lag_ms: anchor.map(|anchor| lag_ms(call, &anchor, clock)),
-            candidates: self.possible.iter().map(|(connection, _, score)| (*connection, *score)).collect(),
+            candidates: self.possible,
             earlier: Vec::new(),
         }
     }
@@ -370,8 +401,8 @@ fn components(choices: &[Choice]) -> Vec<Vec<usize>> {
     let mut parent: Vec<usize> = (0..choices.len()).collect();
     let mut first: HashMap<usize, usize> = HashMap::new();
     for (call, choice) in choices.iter().enumerate() {
-        for (connection, ..) in &choice.possible {
-            let other = *first.entry(*connection).or_insert(call);
+        for candidate in &choice.possible {
+            let other = *first.entry(candidate.connection).or_insert(call);
             let (a, b) = (root(&mut parent, call), root(&mut parent, other));
             parent[a.max(b)] = a.min(b);
         }
@@ -394,7 +425,7 @@ fn root(parent: &mut [usize], mut node: usize) -> usize {
 }
 
 /// Finds the connections of attempts that `HttpClient` repeated by itself: each retry line follows its own event.
-fn earlier_attempts(pass: &Pass<'_>, matches: &mut [Match], clock: &Clock, timeouts: &Timeouts) {
+fn earlier_attempts(pass: &Pass<'_>, matches: &mut [Match], clock: &Clock, timeouts: &[Timeouts]) {
     let mut taken: Vec<usize> = matches.iter().filter_map(|found| found.connection).collect();
     for (index, found) in matches.iter_mut().enumerate() {
         for retry in &pass.calls[index].retries {
@@ -404,7 +435,8 @@ fn earlier_attempts(pass: &Pass<'_>, matches: &mut [Match], clock: &Clock, timeo
                 .iter()
                 .filter(|connection| !taken.contains(connection))
                 .filter_map(|connection| {
-                    let anchor = anchor(retry.symptom, &pass.connections[*connection], None, timeouts)?;
+                    let timeouts = &timeouts[found.endpoint];
+                    let anchor = anchors(retry.symptom, &pass.connections[*connection], None, timeouts).next()?;
                     let lag = line.since(anchor.time);
                     (-RETRY_EARLY..=RETRY_LATE).contains(&lag).then_some((lag.abs(), *connection))
                 })
@@ -415,16 +447,6 @@ fn earlier_attempts(pass: &Pass<'_>, matches: &mut [Match], clock: &Clock, timeo
             }
         }
     }
-}
-
-/// Whether the gateway is this end of a connection to a called endpoint.
-pub fn gateway_side(_connection: &Connection) -> Direction {
-    Direction::Originator
-}
-
-/// Whether the offset was estimated or given, not only assumed.
-pub fn clock_known(clock: &Clock) -> bool {
-    clock.source != ClockSource::Assumed
 }
 
 /// Passes after the first; the model changes little after the second.

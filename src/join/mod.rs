@@ -14,5 +14,5 @@ pub mod names;
 pub mod score;
 pub mod timeouts;
 
-pub use engine::{Certainty, JoinConfig, Joined, Match, join};
+pub use engine::{Candidate, Certainty, JoinConfig, Joined, Match, join};
 pub use names::NameTable;

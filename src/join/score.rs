@@ -112,6 +112,10 @@ fn lag_score(call: &FailedCall, kind: AnchorKind, lag: f64, model: &Model) -> Op
     if lag < -tolerance || lag > LONGEST_LAG {
         return None;
     }
+    if lag < -(early + EARLY_EVENT) {
+        // Possible for a timer or the gateway's own FIN, and rare.
+        return Some((RARELY_EARLY / tolerance * CHANCE_WINDOW).ln());
+    }
     let lag = lag.max(0.0);
     let density = match kind {
         AnchorKind::Event | AnchorKind::Timeout | AnchorKind::Own => model.lags.density(lag),
@@ -233,6 +237,8 @@ const EARLY_EVENT: f64 = 3.0;
 const EARLY_TIMER: f64 = 30.0;
 /// A FIN of the gateway may follow its line by this much, ms: the thread closes the connection after it logged.
 const EARLY_OWN: f64 = 250.0;
+/// Share of lines that precede what the gateway does itself.
+const RARELY_EARLY: f64 = 0.03;
 /// Uncertainty of the clocks that widens the tolerance at most, ms.
 const MOST_UNCERTAIN: f64 = 50.0;
 /// Shortest target that is taken as cut short by the snap length.

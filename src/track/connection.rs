@@ -172,6 +172,13 @@ impl Connection {
         self.side(direction).fin
     }
 
+    /// When the peer closed in good order: by a FIN, or by TLS `close_notify`, whichever came first. A TLS library reports the end of
+    /// the stream at the latter.
+    pub fn peer_close(&self) -> Option<Timestamp> {
+        let notified = self.tls.close_notify.map(|alert| alert.time);
+        self.resp.fin.map(|fin| fin.time).into_iter().chain(notified).min()
+    }
+
     /// Zeek's word for how it went.
     pub fn state(&self) -> ConnState {
         state(self)

@@ -76,6 +76,7 @@ impl Content {
             (None, _) => false,
             (Some(_), None) => true,
         };
+        connection.tls.at(arrival.time, arrival.frame);
         connection.tls.take(taken.from, taken.start, arrival.payload, arrival.segment.payload, acknowledges)
     }
 
@@ -118,7 +119,7 @@ fn request(connection: &mut Connection, arrival: &Arrival<'_>, taken: &Taken) {
     });
     if next {
         let from = taken.start.max(taken.high_before);
-        let after_peer_close = connection.resp.fin.is_some() || connection.reset_by(Direction::Responder).is_some();
+        let after_peer_close = connection.peer_close().is_some() || connection.reset_by(Direction::Responder).is_some();
         connection.exchanges.begin(Exchange {
             number: connection.exchanges.count + 1,
             idle_before: taken.last_data.map(|last| arrival.time.since(last)),

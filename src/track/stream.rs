@@ -5,9 +5,12 @@
 //! position and length (RFC 8446, sections 4.4 and 5.2). Record boundaries are followed through segments that arrive in order;
 //! where the capture cut a boundary away the position is lost and said so.
 
-use wirecause_parsers::payload::{http, tls};
+use wirecause_parsers::{
+    payload::{http, tls},
+    time::Timestamp,
+};
 
-use super::note::Direction;
+use super::note::{Direction, FrameId};
 
 /// What a connection carries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +47,10 @@ pub struct TlsState {
     pub client_data: bool,
     /// Application data of the server was seen.
     pub server_data: bool,
+    /// The responder's first alert after the handshake: in a healthy connection `close_notify`.
+    pub close_notify: Option<Alert>,
     second_ticket: bool,
+    now: Option<(Timestamp, FrameId)>,
     originator: Records,
     responder: Records,
 }
@@ -52,6 +58,10 @@ pub struct TlsState {
 /// A TLS alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alert {
+    /// When.
+    pub time: Timestamp,
+    /// Where.
+    pub frame: FrameId,
     /// Who sent it.
     pub from: Direction,
     /// Level and description as the alert protocol numbers them; `None` when encrypted.
@@ -87,6 +97,11 @@ pub enum Content {
 }
 
 impl TlsState {
+    /// Says which segment the following payload belongs to.
+    pub const fn at(&mut self, time: Timestamp, frame: FrameId) {
+        self.now = Some((time, frame));
+    }
+
     /// Takes a segment's new payload that begins at stream offset `start`; `bytes` is what was captured of its `length`.
     /// `acknowledges_request` says whether a segment of the responder acknowledges any byte of the open request.
     pub fn take(
@@ -242,9 +257,12 @@ impl TlsState {
     }
 
     fn note_alert(&mut self, from: Direction, alert: Option<tls::Alert>) {
-        if self.alert.is_none() {
-            self.alert = Some(Alert { from, code: alert.map(|alert| (alert.level, alert.description)) });
+        let Some((time, frame)) = self.now else { return };
+        let alert = Alert { time, frame, from, code: alert.map(|alert| (alert.level, alert.description)) };
+        if from == Direction::Responder && self.client_finished && self.server_data {
+            self.close_notify.get_or_insert(alert);
         }
+        self.alert.get_or_insert(alert);
     }
 }
 

@@ -74,7 +74,9 @@ pub(super) fn response(material: &Material<'_>) -> Vec<Finding> {
         waits.sort_unstable();
         for group in constant(&waits) {
             let calls: Vec<usize> = group.iter().map(|(_, call)| *call).collect();
-            let (low, high) = (seconds(group[0].0), seconds(group[group.len() - 1].0));
+            // The wait holds one round trip: the request's way there and the ending's way back.
+            let rtt = material.background.population.peer(peer).and_then(|of_peer| of_peer.smallest_rtt).unwrap_or(0);
+            let (low, high) = (seconds(group[0].0 - rtt), seconds(group[group.len() - 1].0));
             found.push(Finding {
                 statement: format!(
                     "{host} ({peer}) ends requests {low:.3} to {high:.3} s after their last byte, {} times: a timeout of its own or \

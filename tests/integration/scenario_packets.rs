@@ -16,6 +16,7 @@
 //! - `again`, `again=2`: the payload of the last segment but so many sent once more; `twin`: the same packet captured again;
 //! - `probe`: a keep-alive probe of no byte, `probe=1` of one;
 //! - `take=100`: only that much of the payload, the `rest` later (`rest=100`: that much of it); `more=100`: bytes of no meaning;
+//! - `preface`: HTTP/2's;
 //! - `snap=64`: no more of the payload was captured;
 //! - TLS: `hello`, `server-hello` (1.3), `server-hello-1.2`, `ccs`, `app=100`, `handshake=40`, `alert=2/40`.
 
@@ -389,6 +390,7 @@ fn message(words: &Words<'_>, host: &str) -> Vec<u8> {
                 bytes.extend(format!("HTTP/1.1 {status} Status\r\n{length}\r\n{close}\r\n").bytes());
                 bytes.resize(bytes.len() + body, b'x');
             }
+            "preface" => bytes.extend(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
             "more" => bytes.resize(bytes.len() + parse::<usize>(value, words.1), b'x'),
             "probe" if !value.is_empty() => bytes.resize(bytes.len() + parse::<usize>(value, words.1), 0),
             "hello" => bytes.extend(record(22, &client_hello(host))),

@@ -173,7 +173,8 @@ impl Endpoint {
         }
     }
 
-    fn fin_pos(&self) -> u64 {
+    /// Position after the last byte of this end's stream.
+    pub fn fin_pos(&self) -> u64 {
         1 + self.bytes.len() as u64
     }
 

@@ -203,7 +203,8 @@ fn as_it_looks(w: &World, k: usize, conn: &Conn, symptom: &Symptom) -> String {
         _ if call.phase == Phase::Reading && abort => "aborted-during-response",
         _ if call.phase == Phase::Reading => "closed-during-response",
         _ if conn.ended.is_some_and(|e| e.2 <= call.wrote_from) => "rejected-after-accept",
-        _ if !gateway.all_acked() => "aborted-during-request",
+        // A FIN or RST acknowledges all that its sender has received.
+        _ if !gateway.all_acked() && conn.ended.is_none_or(|e| e.2 < gateway.fin_pos()) => "aborted-during-request",
         _ if abort => "aborted-awaiting-response",
         _ => "closed-awaiting-response",
     }

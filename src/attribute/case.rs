@@ -69,6 +69,9 @@ impl<'a> Wire<'a> {
         let exchange = anchor.exchange.and_then(|index| connection.exchanges.last.get(index));
         let reset =
             connection.reset_by(Direction::Responder).filter(|reset| reset.time <= anchor.time.plus(AFTERWARDS));
+        // What came after the gateway's own ending ended nothing.
+        let own = own_ending(connection);
+        let reset = reset.filter(|reset| own.is_none_or(|own| reset.time <= own));
         let origin = reset.map(|reset| Origin::of(connection, reset, peer)).unwrap_or_default();
         Self { connection, anchor, exchange, reset, origin, peer }
     }
@@ -92,7 +95,6 @@ impl<'a> Wire<'a> {
         let fin =
             self.connection.peer_close().map(|closed| (EndingKind::Fin, closed)).filter(|(_, time)| *time <= until);
         let reset = self.reset.filter(|reset| reset.fit.obeyed()).map(|reset| (EndingKind::Rst, reset.time));
-        // What came after the gateway's own ending ended nothing.
         let own = own_ending(self.connection);
         let first = [fin, reset].into_iter().flatten().min_by_key(|(_, time)| *time);
         first.filter(|(_, time)| own.is_none_or(|own| *time <= own || self.anchor.kind == AnchorKind::Event))
@@ -147,6 +149,11 @@ impl<'a> Wire<'a> {
     /// From the last request byte to the anchor, ns.
     pub fn wait(&self) -> Option<i64> {
         self.exchange.map(|exchange| self.anchor.time.since(exchange.request_end))
+    }
+
+    /// From the last byte of either side to the anchor, ns.
+    pub fn silence(&self) -> Option<i64> {
+        self.exchange.map(|exchange| self.anchor.time.since(exchange.response_end.unwrap_or(exchange.request_end)))
     }
 
     /// How long the longest survived idle time to this peer is, ns.

@@ -67,7 +67,7 @@ impl Evidence {
             reset_ttl: reset.map(|reset| reset.ttl),
             peer_ttl: connection.resp.usual_ttl().or_else(|| wire.peer.and_then(super::population::Peer::usual_ttl)),
             reset_delay: reset.and_then(|reset| reset.delay),
-            health: health(connection),
+            health: health(connection, cause),
         }
     }
 }
@@ -94,13 +94,17 @@ const fn is_foreign(cause: Cause) -> bool {
     matches!(cause, Cause::InjectedReset | Cause::IdleExpiryInPath)
 }
 
-/// The grade of an ending (reference/reset-causes.md, 1.4), judged by what was outstanding.
-fn health(connection: &Connection) -> Option<Health> {
-    let outstanding = connection
-        .exchanges
-        .current()
-        .is_some_and(|exchange| exchange.response_start.is_none() || exchange.complete() == Some(false));
+/// The grade of an ending (reference/reset-causes.md, 1.4), judged by what was outstanding when it came.
+fn health(connection: &Connection, cause: Cause) -> Option<Health> {
+    let cut = matches!(cause, Cause::ClosedDuringResponse | Cause::AbortedDuringResponse);
+    let outstanding = cut
+        || connection
+            .exchanges
+            .current()
+            .is_some_and(|exchange| exchange.response_start.is_none() || exchange.complete() == Some(false));
+    let unheard = connection.orig.outstanding() > 0 && cause == Cause::SilentDrop;
     match connection.ending() {
+        _ if unheard => Some(Health::Silent),
         None if connection.orig.outstanding() > 0 || connection.handshake.syn_ack.is_none() => Some(Health::Silent),
         None => None,
         Some(ending) if ending.kind == EndingKind::Fin => Some(if outstanding && ending.by == Direction::Responder {

@@ -377,7 +377,7 @@ pub fn slow(wire: &Wire<'_>) -> String {
     };
     format!(
         "The request was acknowledged, the path was healthy, and {part} for {}, until the gateway's own timeout ran out. {}",
-        wire.wait().map(duration).unwrap_or_default(),
+        wire.silence().map(duration).unwrap_or_default(),
         sentence(wire)
     )
 }

@@ -74,11 +74,7 @@ fn sooner_than_rtt(connection: &Connection, reset: &Reset, peer: Option<&Peer>) 
     let smallest = rtt.into_iter().flatten().min()?;
     let delay = reset.delay?;
     // A live socket's reset answers nothing: only what it acknowledges must have reached the peer before.
-    let bound = match reset.shape {
-        ResetShape::Passive => smallest / 2,
-        ResetShape::Active => smallest / 2,
-        ResetShape::Refusal => return None,
-    };
+    let bound = smallest / 2;
     if smallest < MEASURABLE_RTT || delay >= bound {
         return None;
     }

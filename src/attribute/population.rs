@@ -34,7 +34,7 @@ pub struct Peer {
     /// How many segments other than RSTs came with which TTL.
     pub ttls: BTreeMap<u8, u64>,
     /// How many resets that fit the peer's own stack came with which TTL: those that answer late segments after its own FIN or
-    /// reset, and refusals.
+    /// reset.
     pub own_reset_ttls: BTreeMap<u8, u64>,
     /// Resets of a live socket that carried the timestamps option, and those that did not though it was negotiated.
     pub active_with_timestamps: [u64; 2],
@@ -109,7 +109,7 @@ impl Peer {
         let mut ended = connection.resp.fin.is_some();
         for (_, reset) in connection.resets.iter().filter(|(by, _)| *by == Direction::Responder) {
             let late = ended && reset.shape == ResetShape::Passive;
-            if late || reset.shape == ResetShape::Refusal {
+            if late {
                 *self.own_reset_ttls.entry(reset.ttl).or_default() += 1;
             }
             if reset.shape == ResetShape::Active && connection.resp.timestamps {
@@ -144,7 +144,8 @@ fn fast_reset(connection: &Connection) -> Option<Option<i64>> {
     let reset = connection.reset_by(Direction::Responder)?;
     let fast = reset.delay? < connection.rtt()? / 2 && reset.shape == ResetShape::Passive && !reset.after_own_fin;
     let exchange = connection.exchanges.current().filter(|_| fast)?;
-    exchange.response_start.is_none().then_some(exchange.idle_before.filter(|_| exchange.number > 1))
+    let known = connection.handshake.syn.is_some() || exchange.number > 1;
+    (exchange.response_start.is_none() && known).then_some(exchange.idle_before.filter(|_| exchange.number > 1))
 }
 
 /// How long a connection had lain idle when the peer ended it with nothing outstanding.

@@ -124,7 +124,8 @@ fn gateway_resources(case: &Case<'_>) -> Option<Ruling> {
 
 /// "Socket closed" is the gateway's own doing (RFC 9293: only the owner closes a socket); the packets show its FIN or RST first.
 fn gateway_abort(case: &Case<'_>) -> Option<Ruling> {
-    if !case.symptom_is(&[Symptom::SocketClosed]) {
+    let ended_by_peer = case.connection.as_ref().is_some_and(|wire| wire.peer_ending().is_some());
+    if !case.symptom_is(&[Symptom::SocketClosed]) || ended_by_peer {
         return None;
     }
     let confidence = if case.connection.is_some() { 0.97 } else { 0.8 };
@@ -225,16 +226,22 @@ fn idle_expiry_in_path(case: &Case<'_>) -> Option<Ruling> {
 /// A bare RST for the first data after an idle time, which the peer itself cannot have sent. A device that forgets idle flows does so
 /// after a time; one that strikes fresh or busy connections to the same peer in the same way is no such device.
 fn forgotten_in_path(wire: &Wire<'_>) -> bool {
-    let Some(idle) = wire.exchange.and_then(|exchange| exchange.idle_before) else { return false };
+    // On a connection that is older than the capture the idle time is longer than what was captured of it.
+    let begun_before = wire.connection.handshake.syn.is_none() && wire.connection.handshake.syn_ack.is_none();
+    let idle = wire.exchange.and_then(|exchange| exchange.idle_before).or(begun_before.then_some(SHORTEST_IDLE));
+    let Some(idle) = idle else { return false };
     let after_idle = |idle: i64| idle >= SHORTEST_IDLE;
     let strikes = wire.peer.map_or(&[][..], |peer| peer.fast_resets.as_slice());
     let only_idle = strikes.iter().filter(|idle| !idle.is_some_and(after_idle)).count() * 4 <= strikes.len();
+    // Devices pick some flows up again in mid-stream, so that single long idle times survive.
+    let long_enough = wire.idle_survived().is_none_or(|survived| idle >= survived / MUCH_LONGER);
     let suspicious = wire.origin.is_foreign() || wire.origin.against.iter().any(|test| test.name == "rtt");
     wire.reused()
         && wire.answers_first_data()
         && suspicious
         && after_idle(idle)
         && only_idle
+        && long_enough
         && !wire.fin_before_reset()
 }
 
@@ -374,9 +381,9 @@ fn path_loss(case: &Case<'_>) -> Option<Ruling> {
         let stale = wire.reused() && wire.nothing_acknowledged() && wire.peer_ending().is_some();
         return mattered.then(|| if stale { found.also(&[Cause::StaleConnectionReuse]) } else { found });
     }
-    let hole = wire.connection.resp.has_holes() || exchange.response_retransmissions > 0;
-    let cut = wire.reset.is_some_and(|reset| !reset.fit.obeyed()) || exchange.complete() == Some(false);
-    (exchange.response_start.is_some() && hole && cut && case.symptom_is(&[Symptom::ReadTimeout]))
+    let hole = wire.connection.resp.has_holes();
+    let again = exchange.response_retransmissions > 0 && exchange.complete() == Some(false);
+    (exchange.response_start.is_some() && (hole || again) && case.symptom_is(&[Symptom::ReadTimeout]))
         .then(|| ruling(Cause::PathLoss, 0.85, say::response_lost(wire, exchange)))
 }
 
@@ -418,7 +425,7 @@ fn aborted_during_request(case: &Case<'_>) -> Option<Ruling> {
     let wire = case.connection.as_ref()?;
     let reset = wire.reset?;
     let exchange = wire.exchange?;
-    if exchange.response_start.is_some_and(|start| start <= reset.time) {
+    if exchange.response_start.is_some_and(|start| start <= reset.time) && wire.unsent() == 0 {
         return None;
     }
     let sending = case.call.phase == Some(Phase::SendRequest) && reset.time >= exchange.request_start;
@@ -514,6 +521,8 @@ const SLACK: i64 = 2_000_000;
 const AT_ONCE: i64 = 3_000_000;
 /// Idle times below this are pauses between calls; no device forgets a flow so soon, ns.
 const SHORTEST_IDLE: i64 = 500_000_000;
+/// An idle time is no reason for an expiry where one so many times as long survived.
+const MUCH_LONGER: i64 = 8;
 /// A request of more bytes than this fills many segments: its sender may be in the middle of it.
 const MANY_SEGMENTS: u64 = 4_000;
 /// Room that options take of the maximum segment size (timestamps: 12 bytes).

@@ -78,7 +78,10 @@ fn anchor(symptom: Symptom, connection: &Connection, limit: Option<i64>, timeout
         Symptom::NoRoute => by_icmp(connection),
         Symptom::TlsHandshake => in_handshake(connection),
         Symptom::TlsClosed => by_reset(connection).or_else(|| by_fin(connection)).or_else(|| in_handshake(connection)),
-        Symptom::SocketClosed => by_gateway(connection),
+        Symptom::SocketClosed => by_gateway(connection).or_else(|| {
+            let met = by_reset(connection).or_else(|| by_fin(connection))?;
+            Some(Anchor { penalty: met.penalty - UNUSUAL, ..met })
+        }),
         Symptom::Other => by_reset(connection)
             .or_else(|| in_handshake(connection))
             .or_else(|| by_fin(connection))
@@ -96,19 +99,16 @@ pub fn open_exchange(connection: &Connection) -> Option<(usize, &Exchange)> {
 }
 
 fn by_reset(connection: &Connection) -> Option<Anchor> {
-    let reset = connection
-        .resets
-        .iter()
-        .filter(|(by, reset)| *by == Direction::Responder && reset.shape != ResetShape::Refusal && reset.fit.obeyed())
-        .map(|(_, reset)| reset)
-        .next()?;
+    let reset = connection.reset_by(Direction::Responder).filter(|reset| reset.shape != ResetShape::Refusal)?;
     if closed_by_gateway(connection, reset.time) {
         return None;
     }
     let (exchange, idle) = last_exchange_at(connection, reset.time, reset.request_open);
     // A FIN that was there first is met first: the gateway would have logged that there was no response.
     let after_fin = connection.resp.fin.is_some_and(|fin| fin.time < reset.time);
-    let penalty = if after_fin { -FIN_CAME_FIRST } else { 0.0 };
+    // Stacks older than RFC 5961 obey a number anywhere in the window, and the capture may have missed what makes it exact.
+    let inexact = if reset.fit.obeyed() { 0.0 } else { -UNUSUAL };
+    let penalty = if after_fin { -FIN_CAME_FIRST } else { 0.0 } + inexact;
     let kind = if idle { AnchorKind::Idle } else { AnchorKind::Event };
     Some(Anchor {
         time: reset.time,
@@ -139,12 +139,15 @@ fn by_fin(connection: &Connection) -> Option<Anchor> {
         let begin = connection.handshake.syn;
         return Some(Anchor { time: closed, kind: AnchorKind::Event, begin, exchange: None, penalty: -1.0 });
     }
-    if closed_by_gateway(connection, closed) || connection.exchanges.count == 0 {
+    let last_of_all = connection.exchanges.current().is_some_and(|exchange| exchange.response_closes);
+    if closed_by_gateway(connection, closed) || connection.exchanges.count == 0 || last_of_all {
         return None;
     }
     let part = open_exchange(connection).is_some();
     let penalty = if part { -UNUSUAL } else { 0.0 };
-    Some(Anchor { time: closed, kind: AnchorKind::Idle, begin: None, exchange: None, penalty: penalty - 1.0 })
+    // The gateway closes its own side when it meets the ending: at the failing use, or when it evicts the connection from its pool.
+    let (time, kind) = own_ending(connection).map_or((closed, AnchorKind::Idle), |own| (own, AnchorKind::Event));
+    Some(Anchor { time, kind, begin: None, exchange: None, penalty: penalty - 1.0 })
 }
 
 fn in_response(connection: &Connection) -> Option<Anchor> {
@@ -185,10 +188,15 @@ fn by_read_timeout(connection: &Connection, limit: Option<i64>, timeouts: &Timeo
         return Some(Anchor { time, kind: AnchorKind::Own, begin, exchange, penalty: 0.0 });
     }
     let Some(limit) = limit else {
-        // Unknown limit, and the gateway's own ending held back behind unacknowledged data: somewhere after its last segment.
-        let last = connection.orig.last.filter(|last| *last >= last_byte && own.is_none())?;
-        let silent = !ended_by_peer(connection, last);
-        return silent.then_some(Anchor { time: last, kind: AnchorKind::Idle, begin, exchange, penalty: -UNUSUAL });
+        // Unknown limit, and the gateway's own ending held back behind unacknowledged data: somewhere after the last byte.
+        let silent = own.is_none() && !ended_by_peer(connection, last_byte);
+        return silent.then_some(Anchor {
+            time: last_byte,
+            kind: AnchorKind::Idle,
+            begin,
+            exchange,
+            penalty: -UNUSUAL,
+        });
     };
     let time = last_byte.plus(limit);
     if ended_by_peer(connection, time) || own.is_some_and(|own| own < time.plus(-TIMER_SLACK)) {
@@ -263,7 +271,8 @@ fn last_exchange_at(connection: &Connection, time: Timestamp, request_open: bool
     let exchanges = &connection.exchanges.last;
     let index = exchanges.iter().rposition(|exchange| exchange.request_start <= time);
     let Some(exchange) = index.and_then(|index| exchanges.get(index)) else { return (None, false) };
-    let open = request_open || exchange.response_start.is_none_or(|start| start > time);
+    let unsent = exchange.request_expected.is_some_and(|expected| exchange.request_bytes() < expected);
+    let open = request_open || unsent || exchange.response_start.is_none_or(|start| start > time);
     if open {
         return (index, false);
     }

@@ -39,6 +39,17 @@ pub fn endpoints(calls: &[&FailedCall], connections: &[Connection], names: &Name
             let mut addresses = names.addresses(&target.host);
             addresses.extend(of_target.iter().filter_map(|call| calls[*call].remote));
             let mut found = index.of(target, &addresses);
+            // The client's leg of the same call may name the same host: its responder is the gateway itself.
+            let gateways: BTreeSet<IpAddr> = found
+                .iter()
+                .map(|candidate| &connections[*candidate])
+                .filter(|connection| addresses.contains(&connection.responder.address))
+                .map(|connection| connection.originator.address)
+                .collect();
+            found.retain(|candidate| {
+                let responder = connections[*candidate].responder.address;
+                addresses.contains(&responder) || !gateways.contains(&responder)
+            });
             found.retain(|candidate| !names_another(&connections[*candidate], target, &hosts));
             for candidate in &found {
                 addresses.insert(connections[*candidate].responder.address);

@@ -6,7 +6,7 @@ use wirecause_parsers::{
 };
 
 use super::{
-    connection::Connection,
+    connection::{Connection, Roles},
     exchange::Exchange,
     note::{Direction, NoteKind},
     stream::{self, Protocol},
@@ -63,6 +63,10 @@ impl Content {
     fn meaning(&mut self, connection: &mut Connection, arrival: &Arrival<'_>, taken: &Taken) -> stream::Content {
         if connection.protocol == Protocol::Unknown {
             connection.protocol = stream::protocol(arrival.payload);
+            if connection.protocol == Protocol::Other && connection.roles == Roles::Ports {
+                // The middle of a body: what it belongs to shows with the next head.
+                connection.protocol = Protocol::Unknown;
+            }
         }
         if connection.protocol != Protocol::Tls {
             return stream::Content::Application;
@@ -174,8 +178,11 @@ fn describe_request(connection: &mut Connection, head: &http::RequestHead) {
 
 fn response(connection: &mut Connection, arrival: &Arrival<'_>, taken: &Taken) {
     let head = (connection.protocol == Protocol::Http).then(|| http::response_head(arrival.payload)).flatten();
+    if ended_for_gateway(connection) {
+        return;
+    }
     let Some(exchange) = connection.exchanges.current_mut() else { return };
-    if exchange.response_start.is_none() {
+    if exchange.status.is_none() {
         if let Some(head) = &head {
             if (100..200).contains(&head.status) {
                 return;
@@ -189,10 +196,16 @@ fn response(connection: &mut Connection, arrival: &Arrival<'_>, taken: &Taken) {
                 .filter(|_| !head.chunked)
                 .map(|(length, body)| u64::from(length) + body);
         }
-        exchange.response_start = Some(arrival.time);
     }
+    exchange.response_start.get_or_insert(arrival.time);
     exchange.response_end = Some(arrival.time);
     exchange.response_bytes += taken.fresh;
+}
+
+/// Whether the gateway has ended the connection itself or met a RST: what comes then reaches nobody.
+fn ended_for_gateway(connection: &Connection) -> bool {
+    connection.orig.fin.is_some()
+        || connection.resets.iter().any(|(by, reset)| *by == Direction::Originator || reset.fit.obeyed())
 }
 
 /// What was taken for a response was a session ticket.

@@ -78,6 +78,10 @@ struct Hole {
 impl Side {
     /// The offset of a sequence number of this stream; the first one seen becomes offset 1 (0 if it is a SYN's).
     pub fn offset_of(&mut self, number: u32, syn: bool) -> i64 {
+        if self.base.is_none() && !syn {
+            // What came before a mid-stream start is taken as acknowledged.
+            self.acked = 1;
+        }
         let base = *self.base.get_or_insert(if syn { number } else { Seq(number).minus(1).0 });
         Seq(number).offset(Seq(base), self.high)
     }
@@ -85,12 +89,11 @@ impl Side {
     /// The offset of an acknowledgement of this stream, near what was seen of it. An acknowledgement may come before any
     /// segment of the stream (mid-stream start): it then defines the offsets.
     pub fn offset_of_ack(&mut self, number: u32) -> i64 {
-        let base = *self.base.get_or_insert(Seq(number).minus(1).0);
-        let offset = Seq(number).offset(Seq(base), self.high.max(self.acked));
-        if self.high == 0 && self.packets == 0 {
-            self.high = self.high.max(offset);
+        if self.base.is_none() {
+            (self.high, self.acked) = (1, 1);
         }
-        offset
+        let base = *self.base.get_or_insert(Seq(number).minus(1).0);
+        Seq(number).offset(Seq(base), self.high.max(self.acked))
     }
 
     /// Whether anything of this stream was seen.

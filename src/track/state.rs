@@ -102,11 +102,14 @@ fn end(connection: &Connection, direction: Direction) -> End {
         Direction::Originator => handshake.syn.is_some(),
         Direction::Responder => handshake.syn_ack.is_some(),
     };
-    if connection.reset_count[direction as usize] > 0 {
+    let reset_after_fin =
+        connection.resets.iter().find(|(by, _)| *by == direction).is_some_and(|(_, reset)| reset.after_own_fin);
+    let orig_spoke = direction == Direction::Originator && connection.orig.seen() && handshake.syn_ack.is_some();
+    if connection.reset_count[direction as usize] > 0 && !reset_after_fin {
         End::Reset
     } else if side.fin.is_some() {
         End::Closed
-    } else if handshake.syn.is_some() && handshake.syn_ack.is_some() {
+    } else if handshake.syn_ack.is_some() && (handshake.syn.is_some() || connection.orig.seen()) || orig_spoke {
         End::Established
     } else if !opened {
         if side.seen() { End::Partial } else { End::Inactive }
@@ -128,7 +131,7 @@ fn syn_then_reset(history: &str) -> bool {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     letters: String,
-    last_numbers: [[Option<i64>; 4]; 2],
+    last_numbers: [[Option<i64>; 3]; 2],
     counts: [[u64; 4]; 2],
 }
 
@@ -143,7 +146,8 @@ impl History {
 
     /// Adds a letter that is written again when its sequence number differs (`s`, `h`, `f`, `r`).
     pub fn numbered(&mut self, from: Direction, letter: char, number: i64) {
-        let slot = "shfr".find(letter).unwrap_or(0);
+        // A SYN and a SYN-ACK of one side share a number (simultaneous open).
+        let slot = "sfr".find(letter).unwrap_or(0);
         let last = &mut self.last_numbers[from as usize][slot];
         if *last != Some(number) {
             *last = Some(number);

@@ -49,6 +49,8 @@ pub struct TlsState {
     pub server_data: bool,
     /// The responder's first alert after the handshake: in a healthy connection `close_notify`.
     pub close_notify: Option<Alert>,
+    /// Records of the client's after the server's hello were cut away: its Finished may have been among them.
+    blind: bool,
     second_ticket: bool,
     now: Option<(Timestamp, FrameId)>,
     originator: Records,
@@ -128,7 +130,9 @@ impl TlsState {
         while position < end {
             let Some(rest) = bytes.get((position - start) as usize..).filter(|rest| rest.len() >= HEADER) else {
                 // The header lies in the next segment, or was cut away.
-                records.next = if (bytes.len() as u32) < length { None } else { Some(position) };
+                let cut = (bytes.len() as u32) < length;
+                records.next = if cut { None } else { Some(position) };
+                self.blind |= cut && from == Direction::Originator && self.server_hello;
                 break;
             };
             let Some(record) = tls::records(rest).next() else {
@@ -218,14 +222,20 @@ impl TlsState {
         record: &tls::Record<'_>,
         acknowledges_request: bool,
     ) -> bool {
-        if !self.tls13 && self.server_hello {
-            return true;
-        }
-        if is_sealed_alert(record.length) {
+        // Before the client's Finished TLS 1.2 has no such record: this is 1.3, though its hello was cut.
+        self.tls13 |= self.server_hello && !self.client_finished && !self.blind;
+        if is_sealed_alert(record.length, self.tls13) {
             self.note_alert(from, None);
             return false;
         }
+        if !self.tls13 && self.server_hello {
+            return true;
+        }
         match from {
+            Direction::Originator if !self.client_finished && self.blind => {
+                self.client_finished = true;
+                true
+            }
             Direction::Originator if !self.client_finished => {
                 // Certificate and CertificateVerify may come first; Finished is the short one.
                 self.client_finished = record.length <= LONGEST_FINISHED || !self.server_hello;
@@ -281,9 +291,10 @@ pub fn protocol(bytes: &[u8]) -> Protocol {
     }
 }
 
-/// Encrypted alerts of TLS 1.3: two bytes of alert, one of type, sixteen of tag, and padding in JDK 11+ (16 bytes).
-const fn is_sealed_alert(length: u16) -> bool {
-    length == 19 || length == 35
+/// Encrypted alerts of TLS 1.3: two bytes of alert, one of type, sixteen of tag, and padding in JDK 11+ (16 bytes). Application data of
+/// TLS 1.2 is never as short as the former.
+const fn is_sealed_alert(length: u16, tls13: bool) -> bool {
+    length == 19 || tls13 && length == 35
 }
 
 /// Bytes of a record header.

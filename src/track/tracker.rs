@@ -110,6 +110,7 @@ struct Live {
     head: Vec<Note>,
     tail: VecDeque<Note>,
     last_activity: Timestamp,
+    probed: bool,
     recent: VecDeque<Signature>,
     pending_rtt: Option<(i64, Timestamp)>,
     content: payload::Content,
@@ -132,7 +133,7 @@ impl Live {
         let segment = arrival.segment;
         let (originator, responder, roles) = roles(segment, arrival.payload);
         let mut history = History::default();
-        if roles == Roles::SynAck {
+        if roles == Roles::SynAck || roles == Roles::Ports && responder == segment.ends.source {
             history.flipped();
         }
         Self {
@@ -163,6 +164,7 @@ impl Live {
             head: Vec::new(),
             tail: VecDeque::new(),
             last_activity: arrival.time,
+            probed: false,
             recent: VecDeque::with_capacity(RECENT),
             pending_rtt: None,
             content: payload::Content::default(),
@@ -237,7 +239,9 @@ impl Live {
         }
         own.describe(segment, time);
         let kind = self.advance(arrival, from, seq, ack);
-        if kind != NoteKind::KeepAlive {
+        // Neither a probe nor the answer to one is activity of the applications.
+        let answers_probe = mem::replace(&mut self.probed, kind == NoteKind::KeepAlive) && kind == NoteKind::Control;
+        if kind != NoteKind::KeepAlive && !answers_probe {
             let idle = time.since(self.last_activity);
             self.connection.longest_idle = self.connection.longest_idle.max(idle);
             self.last_activity = self.last_activity.max(time);
@@ -267,10 +271,12 @@ impl Live {
         if let Some(ack) = ack {
             other.acknowledge(ack, time);
         }
-        let new_gaps = own.gaps + other.gaps - gaps.0 - gaps.1;
+        let gaps = (own.gaps - gaps.0, other.gaps - gaps.1);
         self.letters(arrival, from, seq, kind);
-        for _ in 0..new_gaps.min(1) {
-            self.history.scaled(from, 'g');
+        for (side, gaps) in [(from, gaps.0), (from.reverse(), gaps.1)] {
+            if gaps > 0 {
+                self.history.scaled(side, 'g');
+            }
         }
         self.measure_rtt(from, seq + i64::from(segment.payload), kind, ack, time);
         let taken =
@@ -337,7 +343,11 @@ impl Live {
     }
 
     fn reset(&mut self, arrival: &Arrival<'_>, from: Direction, seq: i64, ack: Option<i64>) {
-        self.history.numbered(from, 'r', seq);
+        if arrival.segment.flags.fin() {
+            self.history.once(from, 'i');
+        } else {
+            self.history.numbered(from, 'r', seq);
+        }
         let connection = &mut self.connection;
         connection.reset_count[from as usize] += 1;
         if connection.resets.iter().filter(|(by, _)| *by == from).count() >= MAX_RESETS {
@@ -435,13 +445,16 @@ impl Live {
     fn letters(&mut self, arrival: &Arrival<'_>, from: Direction, seq: i64, kind: NoteKind) {
         let segment = arrival.segment;
         let flags = segment.flags;
+        if flags.syn() && flags.fin() {
+            self.history.once(from, 'q');
+            return;
+        }
         if flags.syn() {
             self.history.numbered(from, if flags.ack() { 'h' } else { 's' }, seq);
-            if flags.fin() {
-                self.history.once(from, 'q');
-            }
         }
         match kind {
+            // Zeek writes the payload of a FIN as its FIN alone.
+            NoteKind::New | NoteKind::OutOfOrder if flags.fin() => {}
             NoteKind::New | NoteKind::OutOfOrder => self.history.once(from, 'd'),
             NoteKind::Retransmission => self.history.scaled(from, 't'),
             NoteKind::Control | NoteKind::KeepAlive => {
@@ -450,7 +463,8 @@ impl Live {
                 }
             }
         }
-        if segment.window == 0 && !flags.syn() && !flags.fin() {
+        let over = self.connection.side(from.reverse()).fin.is_some();
+        if segment.window == 0 && !flags.syn() && !flags.fin() && !over {
             self.history.scaled(from, 'w');
         }
         if flags.fin() {

@@ -1,6 +1,6 @@
 //! From matches to verdicts: one case per call, or several where the candidates cannot be told apart.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use rayon::prelude::*;
 use wirecause_parsers::log::FailedCall;
@@ -144,7 +144,7 @@ impl<'a> Background<'a> {
         );
         if found.certainty == Certainty::Ambiguous {
             let others = found.candidates.iter().filter(|candidate| best - candidate.score <= NEAR).count();
-            attribution.explanation.push_str(&format!(" {others} connections explain the line about equally well."));
+            let _ = write!(attribution.explanation, " {others} connections explain the line about equally well.");
         }
     }
 }

@@ -105,11 +105,12 @@ impl Peer {
     }
 
     fn add_resets(&mut self, connection: &Connection) {
-        self.fast_resets.extend(fast_reset(connection));
+        self.fast_resets.extend(fast_reset(connection).map(|fast| fast.idle_before));
         let mut ended = connection.resp.fin.is_some();
         for (_, reset) in connection.resets.iter().filter(|(by, _)| *by == Direction::Responder) {
             let late = ended && reset.shape == ResetShape::Passive;
-            if late {
+            let in_time = reset.delay.zip(connection.rtt()).is_none_or(|(delay, rtt)| delay * 10 >= rtt * 7);
+            if late && in_time {
                 *self.own_reset_ttls.entry(reset.ttl).or_default() += 1;
             }
             if reset.shape == ResetShape::Active && connection.resp.timestamps {
@@ -139,13 +140,23 @@ impl Peer {
     }
 }
 
-/// The idle time before the request that a bare RST answered in less than half a round trip, if that happened.
-fn fast_reset(connection: &Connection) -> Option<Option<i64>> {
+/// The request that a bare RST answered in less than half a round trip, if that happened.
+fn fast_reset(connection: &Connection) -> Option<FastReset> {
     let reset = connection.reset_by(Direction::Responder)?;
-    let fast = reset.delay? < connection.rtt()? / 2 && reset.shape == ResetShape::Passive && !reset.after_own_fin;
+    let fast = reset.delay? < connection.rtt()? / 2
+        && reset.shape == ResetShape::Passive
+        && !reset.after_own_fin
+        && !reset.after_other_fin;
     let exchange = connection.exchanges.current().filter(|_| fast)?;
     let known = connection.handshake.syn.is_some() || exchange.number > 1;
-    (exchange.response_start.is_none() && known).then_some(exchange.idle_before.filter(|_| exchange.number > 1))
+    (exchange.response_start.is_none() && known)
+        .then_some(FastReset { idle_before: exchange.idle_before.filter(|_| exchange.number > 1) })
+}
+
+/// A bare RST sooner than the peer can answer.
+struct FastReset {
+    /// ns; `None` on a fresh connection.
+    idle_before: Option<i64>,
 }
 
 /// How long a connection had lain idle when the peer ended it with nothing outstanding.

@@ -327,7 +327,7 @@ fn mtu_black_hole(case: &Case<'_>) -> Option<Ruling> {
                 && !note.flags.rst()
         });
     let lossy = wire.peer.is_some_and(super::population::Peer::is_lossy);
-    (only_full && small_passed && !lossy)
+    (only_full && small_passed && (!lossy || again.len() >= UNLIKELY_CHANCE))
         .then(|| ruling(Cause::MtuBlackHole, 0.9, say::black_hole(wire, &again)).also(&[Cause::SilentDrop]))
 }
 
@@ -342,8 +342,9 @@ fn silent_drop(case: &Case<'_>) -> Option<Ruling> {
     let idle = exchange.idle_before.unwrap_or(0);
     let expired = wire.reused() && wire.idle_survived().is_some_and(|survived| idle > survived);
     let lossy = wire.peer.is_some_and(super::population::Peer::is_lossy);
-    let reset_came = wire.reset.is_some_and(|reset| reset.time <= wire.anchor.time);
-    if lossy && (!expired || reset_came) && loss.retransmissions < HOPELESS {
+    let ended = wire.peer_ending().is_some();
+    // What still arrives from the peer shows a path that loses, not a device that drops.
+    if !(expired && loss.retransmissions >= 3) && (lossy || ended) && loss.retransmissions < HOPELESS {
         return None;
     }
     let confidence = if expired && loss.retransmissions >= 3 { 0.97 } else { 0.88 };
@@ -428,7 +429,7 @@ fn aborted_during_request(case: &Case<'_>) -> Option<Ruling> {
     if exchange.response_start.is_some_and(|start| start <= reset.time) && wire.unsent() == 0 {
         return None;
     }
-    let sending = case.call.phase == Some(Phase::SendRequest) && reset.time >= exchange.request_start;
+    let sending = met_on_write(case) && reset.time >= exchange.request_start;
     let open = reset.unacknowledged > 0 || wire.unsent() > 0 || sending;
     let fin_first = wire.fin_before_reset();
     if !open || fin_first && wire.unsent() == 0 && wire.unacknowledged() == 0 && !sending {
@@ -446,7 +447,13 @@ fn aborted_awaiting_response(case: &Case<'_>) -> Option<Ruling> {
         return None;
     }
     let found = ruling(Cause::AbortedAwaitingResponse, 0.96, say::awaiting(wire, "a RST"));
-    Some(if raced(wire) { found.also(&[Cause::StaleConnectionReuse]) } else { found })
+    // Where TLS hides how long the request is, what was sent and acknowledged of a large one may not be all of it.
+    let maybe_more = exchange.request_expected.is_none() && exchange.request_bytes() > MANY_SEGMENTS;
+    Some(match (raced(wire), maybe_more) {
+        (true, _) => found.also(&[Cause::StaleConnectionReuse]),
+        (false, true) => Ruling { confidence: 0.8, ..found }.also(&[Cause::AbortedDuringRequest]),
+        (false, false) => found,
+    })
 }
 
 /// The same with FIN.
@@ -490,6 +497,12 @@ fn undetermined(case: &Case<'_>) -> Ruling {
     ruling(Cause::Undetermined, 0.3, say::undetermined(case))
 }
 
+/// Whether the gateway met the ending while it wrote: by its stack frames, or by the words that the JDK has for writes alone.
+fn met_on_write(case: &Case<'_>) -> bool {
+    let words = ["by peer", "Write failed", "Broken pipe"];
+    case.call.phase == Some(Phase::SendRequest) || words.iter().any(|word| case.call.message.contains(word))
+}
+
 /// What a genuine reset of the peer would have been at this point.
 fn aborted(wire: &Wire<'_>) -> Option<Cause> {
     let exchange = wire.exchange?;
@@ -529,6 +542,8 @@ const MANY_SEGMENTS: u64 = 4_000;
 const OPTIONS: u32 = 40;
 /// The smallest payload that counts as full-size (IPv4's least MTU of 576 less headers).
 const SMALLEST_FULL: u32 = 500;
+/// Losses of full-size segments alone, in a row, that are no chance on a lossy path.
+const UNLIKELY_CHANCE: usize = 4;
 /// Losses of one segment in a row that no lossy path explains (one in a hundred, at half of all segments lost).
 const HOPELESS: u32 = 6;
 /// The delay by loss must be at least one in so many parts of the whole time.

@@ -47,8 +47,32 @@ pub fn anchors(
     timeouts: &Timeouts,
 ) -> impl Iterator<Item = Anchor> + use<> {
     let first = anchor(symptom, connection, limit, timeouts);
-    let second = first.and_then(|first| in_unknown_response(&first, connection));
+    let second = match symptom {
+        Symptom::ReadTimeout | Symptom::ConnectTimeout => otherwise_timed(symptom, connection, limit, timeouts),
+        _ => first.and_then(|first| in_unknown_response(&first, connection)),
+    };
     first.into_iter().chain(second)
+}
+
+/// Timeouts that run otherwise than the learned limit says: one that is this call's own; or, for a large request, one that began when
+/// the request was written to the socket and not when its last byte left.
+fn otherwise_timed(
+    symptom: Symptom,
+    connection: &Connection,
+    limit: Option<i64>,
+    timeouts: &Timeouts,
+) -> Option<Anchor> {
+    let learned = if symptom == Symptom::ReadTimeout { timeouts.read } else { timeouts.connect };
+    if limit.is_none() && learned.is_some() {
+        let unknown = anchor(symptom, connection, None, &Timeouts::default())?;
+        return Some(Anchor { penalty: unknown.penalty - 1.0, ..unknown });
+    }
+    let (_, exchange) = open_or_unknown(connection).filter(|_| symptom == Symptom::ReadTimeout)?;
+    let buffered = exchange.request_bytes() > BUFFERED && exchange.response_start.is_none();
+    let first =
+        anchor(symptom, connection, limit, timeouts).filter(|first| buffered && first.kind == AnchorKind::Timeout)?;
+    let time = exchange.request_start.plus(limit.or(learned)?);
+    Some(Anchor { time, penalty: -1.0, ..first })
 }
 
 /// Where the end of a response is not known (TLS, a head without a length), an ending in the silence after response bytes may have met
@@ -301,7 +325,7 @@ pub fn own_ending(connection: &Connection) -> Option<Timestamp> {
 }
 
 fn ended_by_peer(connection: &Connection, before: Timestamp) -> bool {
-    connection.resp.fin.is_some_and(|fin| fin.time < before)
+    connection.peer_close().is_some_and(|closed| closed < before)
         || connection.reset_by(Direction::Responder).is_some_and(|reset| reset.fit.obeyed() && reset.time < before)
 }
 
@@ -315,6 +339,8 @@ const TIMER_SLACK: i64 = 20_000_000;
 /// Silence after response bytes that ends a response whose length is not known, ns: pauses within a response are a few round
 /// trips, idle times of pooled connections mostly longer.
 const SETTLED: i64 = 60_000_000;
+/// Requests of more bytes leave the socket's buffer later than they were written.
+const BUFFERED: u64 = 8_192;
 /// A response that stops for long and then ends is rarer than an idle connection that ends, nats.
 const UNFINISHED: f64 = 1.5;
 /// A symptom that the ending explains only in an unusual order of events, nats.

@@ -229,7 +229,7 @@ mod tests {
         let mut state = 7_u64;
         let mut draw = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 40) as f64 / (1 << 20) as f64 - 4.0
+            (state >> 40) as f64 / f64::from(1 << 20) - 4.0
         };
         for _ in 0..200 {
             let rows: Vec<Row> = (0..4).map(|_| (0..4).map(|column| (column, draw())).collect()).collect();

@@ -3,7 +3,7 @@
 //! Each kind of evidence has its own function; what the run itself teaches (the lag of lines, how long before the request the thread
 //! began) is in [`Model`].
 
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::BuildHasher};
 
 use wirecause_parsers::log::{FailedCall, Phase};
 
@@ -80,7 +80,7 @@ pub fn score(
     connection: &Connection,
     anchor: &Anchor,
     model: &Model,
-    targets: &HashMap<&str, usize>,
+    targets: &HashMap<&str, usize, impl BuildHasher>,
 ) -> Option<f64> {
     let exchange = anchor.exchange.and_then(|index| connection.exchanges.last.get(index));
     let lag = lag_ms(call, anchor, &model.clock);
@@ -126,7 +126,11 @@ fn lag_score(call: &FailedCall, kind: AnchorKind, lag: f64, model: &Model) -> Op
 }
 
 /// In plain HTTP the request line names the call, as much as its target is rare on the endpoint.
-fn target_score(call: &FailedCall, exchange: Option<&Exchange>, targets: &HashMap<&str, usize>) -> Option<f64> {
+fn target_score(
+    call: &FailedCall,
+    exchange: Option<&Exchange>,
+    targets: &HashMap<&str, usize, impl BuildHasher>,
+) -> Option<f64> {
     let Some(target) = exchange.and_then(|exchange| exchange.target.as_deref()) else { return Some(0.0) };
     let path = path_of(&call.url);
     if path != target && !same_beginning(path, target) {
@@ -165,13 +169,13 @@ fn duration_score(call: &FailedCall, anchor: &Anchor) -> f64 {
 /// Where the thread's "Processing request" stamp precedes the request: the first packet follows it closely.
 fn begin_score(call: &FailedCall, anchor: &Anchor, model: &Model) -> f64 {
     let (Some((median, spread)), Some(processing)) = (model.begin, call.processing) else { return 0.0 };
-    let began = model.clock.to_capture(processing);
+    let started = model.clock.to_capture(processing);
     let Some(begin) = anchor.begin else {
         // The connection must have ended before the call began, or it would have met the ending at another place.
-        let before = began.since(anchor.time) as f64 / 1e6;
+        let before = started.since(anchor.time) as f64 / 1e6;
         return if before < -5.0 { -4.0 } else { 0.0 };
     };
-    let distance = begin.since(began) as f64 / 1e6;
+    let distance = begin.since(started) as f64 / 1e6;
     let near = laplace(distance - median, spread);
     (CHANCE_DURATION * (0.85 * near + 0.15 / CHANCE_DURATION)).ln()
 }

@@ -84,13 +84,10 @@ pub fn read_captures(inputs: &[Input]) -> (Captures, Vec<InputReport>) {
     let mut points: Vec<LivePoint> = Vec::new();
     for (first, source) in sources {
         let index = captures.files.len();
-        let point = match points.iter().position(|point| point.may_continue(first)) {
-            Some(point) => point,
-            None => {
-                points.push(LivePoint::default());
-                points.len() - 1
-            }
-        };
+        let point = points.iter().position(|point| point.may_continue(first)).unwrap_or_else(|| {
+            points.push(LivePoint::default());
+            points.len() - 1
+        });
         let file = source.read(index as u32, &mut points[point], &mut captures);
         points[point].files.push(index);
         points[point].last = points[point].last.max(file.last);

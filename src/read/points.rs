@@ -22,17 +22,14 @@ pub fn merge(points: Vec<Point>) -> (Vec<Connection>, u64) {
             let key = (connection.originator, connection.responder, connection.orig.initial());
             let earlier = known.entry(key).or_default();
             let twin = earlier.iter().copied().find(|other| index > 0 && overlap(&kept[*other], &connection));
-            match twin {
-                Some(other) => {
-                    twins += 1;
-                    if nearness(&connection) > nearness(&kept[other]) {
-                        kept[other] = connection;
-                    }
+            if let Some(other) = twin {
+                twins += 1;
+                if nearness(&connection) > nearness(&kept[other]) {
+                    kept[other] = connection;
                 }
-                None => {
-                    earlier.push(kept.len());
-                    kept.push(connection);
-                }
+            } else {
+                earlier.push(kept.len());
+                kept.push(connection);
             }
         }
     }

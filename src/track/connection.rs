@@ -176,7 +176,9 @@ impl Connection {
     /// the stream at the latter.
     pub fn peer_close(&self) -> Option<Timestamp> {
         let notified = self.tls.close_notify.map(|alert| alert.time);
-        self.resp.fin.map(|fin| fin.time).into_iter().chain(notified).min()
+        // A FIN behind a gap is not processed: its stream has not ended yet.
+        let fin = self.resp.fin.filter(|fin| self.resp.contiguous() >= fin.seq);
+        fin.map(|fin| fin.time).into_iter().chain(notified).min()
     }
 
     /// Zeek's word for how it went.

@@ -27,6 +27,8 @@ pub(super) struct Taken {
     pub(super) from: Direction,
     /// Offset of its first payload byte.
     pub(super) start: i64,
+    /// Offset after its last payload byte.
+    pub(super) end: i64,
     /// What it brought.
     pub(super) kind: NoteKind,
     /// How many bytes came for the first time.
@@ -182,20 +184,20 @@ fn response(connection: &mut Connection, arrival: &Arrival<'_>, taken: &Taken) {
         return;
     }
     let Some(exchange) = connection.exchanges.current_mut() else { return };
-    if exchange.status.is_none() {
-        if let Some(head) = &head {
-            if (100..200).contains(&head.status) {
-                return;
-            }
-            exchange.status = Some(head.status);
-            exchange.response_closes = head.close;
-            exchange.response_head = head.head_length.map(u64::from);
-            exchange.response_expected = head
-                .head_length
-                .zip(head.content_length)
-                .filter(|_| !head.chunked)
-                .map(|(length, body)| u64::from(length) + body);
+    if exchange.status.is_none()
+        && let Some(head) = &head
+    {
+        if (100..200).contains(&head.status) {
+            return;
         }
+        exchange.status = Some(head.status);
+        exchange.response_closes = head.close;
+        exchange.response_head = head.head_length.map(u64::from);
+        exchange.response_expected = head
+            .head_length
+            .zip(head.content_length)
+            .filter(|_| !head.chunked)
+            .map(|(length, body)| u64::from(length) + body);
     }
     exchange.response_start.get_or_insert(arrival.time);
     exchange.response_end = Some(arrival.time);
@@ -220,7 +222,7 @@ fn forget_response(connection: &mut Connection) {
 fn retransmitted(connection: &mut Connection, taken: &Taken) {
     let Some(exchange) = connection.exchanges.current_mut() else { return };
     match taken.from {
-        Direction::Originator if taken.start >= exchange.request_from => exchange.request_retransmissions += 1,
+        Direction::Originator if taken.end > exchange.request_from => exchange.request_retransmissions += 1,
         Direction::Originator => {}
         Direction::Responder => exchange.response_retransmissions += 1,
     }

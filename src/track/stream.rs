@@ -77,7 +77,7 @@ struct Records {
     next: Option<i64>,
     /// Type of the record that the stream stands in.
     open_kind: Option<u8>,
-    /// After ChangeCipherSpec (TLS 1.2: records are encrypted from here on).
+    /// After `ChangeCipherSpec` (TLS 1.2: records are encrypted from here on).
     changed: bool,
     /// Records of type 23 seen after the client's Finished, before application data.
     early: u32,

@@ -211,9 +211,8 @@ impl Live {
             (Direction::Originator, Some(_)) => !self.connection.orig.is_base(segment.seq),
             // A SYN in a stream that began in the middle, or from the end that was called before: a connection of its own,
             // unless both ends open at the same time.
-            (Direction::Originator, None) => true,
+            (Direction::Originator | Direction::Responder, None) => true,
             (Direction::Responder, Some(_)) => self.connection.handshake.syn_ack.is_some(),
-            (Direction::Responder, None) => true,
         }
     }
 
@@ -279,8 +278,16 @@ impl Live {
             }
         }
         self.measure_rtt(from, seq + i64::from(segment.payload), kind, ack, time);
-        let taken =
-            payload::Taken { from, start: first_byte, kind, fresh, ack, high_before: high, last_data: peers_last_data };
+        let taken = payload::Taken {
+            from,
+            start: first_byte,
+            end: first_byte + i64::from(segment.payload),
+            kind,
+            fresh,
+            ack,
+            high_before: high,
+            last_data: peers_last_data,
+        };
         self.content.take(&mut self.connection, arrival, &taken);
         if flags.fin() {
             self.fin(arrival, from, first_byte + i64::from(segment.payload), ack);
@@ -320,7 +327,7 @@ impl Live {
     fn measure_rtt(&mut self, from: Direction, end: i64, kind: NoteKind, ack: Option<i64>, time: Timestamp) {
         match (from, kind) {
             (Direction::Originator, NoteKind::New) if self.pending_rtt.is_none() => {
-                self.pending_rtt = Some((end, time))
+                self.pending_rtt = Some((end, time));
             }
             (Direction::Originator, NoteKind::Retransmission) => self.pending_rtt = None,
             (Direction::Responder, _) => {

@@ -44,12 +44,12 @@ pub struct Evidence {
 
 impl Evidence {
     /// Gathers the evidence for a verdict.
-    pub fn new(case: &Case<'_>, cause: Cause) -> Self {
+    pub fn new(case: &Case<'_>, verdict: Cause) -> Self {
         let Some(wire) = &case.connection else { return Self::default() };
         let connection = wire.connection;
         let exchange = wire.exchange;
         let reset = wire.reset;
-        let (ended_by, ending) = ended(wire, cause);
+        let (ended_by, ending) = ended(wire, verdict);
         let never_sent = exchange.is_none() && wire.peer_ending().is_some() && connection.exchanges.count > 0;
         Self {
             exchange: exchange.map(|exchange| exchange.number),
@@ -67,7 +67,7 @@ impl Evidence {
             reset_ttl: reset.map(|reset| reset.ttl),
             peer_ttl: connection.resp.usual_ttl().or_else(|| wire.peer.and_then(super::population::Peer::usual_ttl)),
             reset_delay: reset.and_then(|reset| reset.delay),
-            health: health(connection, cause),
+            health: health(connection, verdict),
         }
     }
 }

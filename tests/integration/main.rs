@@ -2,6 +2,8 @@
 
 mod command;
 mod documents;
+mod drawn;
+mod figures;
 mod findings;
 mod harness;
 mod incidents;

@@ -134,8 +134,11 @@ impl<'a> Wire<'a> {
         self.exchange.is_none_or(|exchange| self.unacknowledged() >= exchange.request_to - exchange.request_from)
     }
 
-    /// Request bytes that its head announced and that were not sent.
+    /// Request bytes that its head announced and that were not sent; at least one where a TLS record was left unfinished.
     pub fn unsent(&self) -> u64 {
+        if self.connection.tls.in_record(Direction::Originator, self.connection.orig.high) {
+            return 1;
+        }
         self.exchange
             .and_then(|exchange| Some(exchange.request_expected?.saturating_sub(exchange.request_bytes())))
             .unwrap_or(0)

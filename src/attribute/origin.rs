@@ -6,7 +6,7 @@
 
 use crate::track::{Connection, Direction, NoteKind, Reset, ResetShape};
 
-use super::population::Peer;
+use super::population::{MEASURABLE_RTT, Peer};
 
 /// What the tests say of one reset.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -181,8 +181,6 @@ fn ms(nanos: i64) -> String {
 pub const FOREIGN: f64 = 3.0;
 /// Route changes move the TTL by this much at most.
 const ROUTE_CHANGE: u8 = 2;
-/// Below this round-trip time a device and the peer cannot be told apart by delay, ns.
-const MEASURABLE_RTT: i64 = 300_000;
 /// Largest step of an IP-ID counter between two segments of one connection; a host's global counter moves on for other
 /// connections in between.
 const ID_STEP: u16 = 256;

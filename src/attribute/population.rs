@@ -109,14 +109,19 @@ impl Peer {
         let mut ended = connection.resp.fin.is_some();
         for (_, reset) in connection.resets.iter().filter(|(by, _)| *by == Direction::Responder) {
             let late = ended && reset.shape == ResetShape::Passive;
-            let in_time = reset.delay.zip(connection.rtt()).is_none_or(|(delay, rtt)| delay * 10 >= rtt * 7);
+            // Where the round trip is long enough to tell, what answers sooner is a device.
+            let in_time = reset
+                .delay
+                .zip(connection.rtt())
+                .is_some_and(|(delay, rtt)| rtt >= MEASURABLE_RTT && delay * 10 >= rtt * 7);
             if late && in_time {
                 *self.own_reset_ttls.entry(reset.ttl).or_default() += 1;
             }
             if reset.shape == ResetShape::Active && connection.resp.timestamps {
                 self.active_with_timestamps[usize::from(!reset.timestamps)] += 1;
             }
-            ended = true;
+            let genuine = connection.resp.ttls.iter().any(|(ttl, _)| *ttl == reset.ttl);
+            ended |= reset.shape == ResetShape::Active && genuine;
         }
     }
 
@@ -169,6 +174,8 @@ pub fn idle_ending(connection: &Connection) -> Option<i64> {
     (complete && !exchange.response_closes && idle > AT_ONCE).then_some(idle)
 }
 
+/// Below this round-trip time a device and the peer cannot be told apart by delay, ns.
+pub const MEASURABLE_RTT: i64 = 300_000;
 /// A FIN this soon after a response belongs to the response (`Connection: close`), ns.
 const AT_ONCE: i64 = 50_000_000;
 /// Silence that ends a response of unknown length, ns.

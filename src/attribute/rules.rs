@@ -43,11 +43,11 @@ pub struct Rule {
 
 /// All rules in order.
 pub const RULES: [Rule; 24] = [
+    Rule { cause: Cause::NoTrafficCaptured, test: no_traffic_captured },
     Rule { cause: Cause::NameResolution, test: name_resolution },
     Rule { cause: Cause::PoolExhausted, test: pool_exhausted },
     Rule { cause: Cause::GatewayResources, test: gateway_resources },
     Rule { cause: Cause::GatewayAbort, test: gateway_abort },
-    Rule { cause: Cause::NoTrafficCaptured, test: no_traffic_captured },
     Rule { cause: Cause::Unreachable, test: unreachable },
     Rule { cause: Cause::ConnectTimeout, test: connect_timeout },
     Rule { cause: Cause::ConnectionRefused, test: connection_refused },
@@ -134,7 +134,9 @@ fn gateway_abort(case: &Case<'_>) -> Option<Ruling> {
 
 /// Without a packet of that host or time there is nothing to judge by.
 fn no_traffic_captured(case: &Case<'_>) -> Option<Ruling> {
-    (case.connection.is_none() && matches!(case.coverage, Coverage::OtherTime | Coverage::OtherHost))
+    // These need no packet to be known.
+    let said = case.symptom_is(&[Symptom::UnknownHost, Symptom::PoolTimeout, Symptom::NoLocalPort]);
+    (!said && case.connection.is_none() && matches!(case.coverage, Coverage::OtherTime | Coverage::OtherHost))
         .then(|| ruling(Cause::NoTrafficCaptured, 0.95, say::not_covered(case)))
 }
 
@@ -234,7 +236,7 @@ fn forgotten_in_path(wire: &Wire<'_>) -> bool {
     let strikes = wire.peer.map_or(&[][..], |peer| peer.fast_resets.as_slice());
     let only_idle = strikes.iter().filter(|idle| !idle.is_some_and(after_idle)).count() * 4 <= strikes.len();
     // Devices pick some flows up again in mid-stream, so that single long idle times survive.
-    let long_enough = wire.idle_survived().is_none_or(|survived| idle >= survived / MUCH_LONGER);
+    let long_enough = begun_before || wire.idle_survived().is_none_or(|survived| idle >= survived / MUCH_LONGER);
     let suspicious = wire.origin.is_foreign() || wire.origin.against.iter().any(|test| test.name == "rtt");
     wire.reused()
         && wire.answers_first_data()
@@ -276,6 +278,7 @@ fn stale_connection_reuse(case: &Case<'_>) -> Option<Ruling> {
         && reset.window == 0
         && after <= rtt + rtt / 4 + SLACK
         && exchange.response_start.is_none()
+        && exchange.request_bytes() <= MANY_SEGMENTS
         && !wire.origin.is_foreign();
     if unknown_there && !crossing {
         let found = ruling(Cause::StaleConnectionReuse, 0.85, say::stale_race(wire, exchange, after));
@@ -301,7 +304,8 @@ fn stale_connection_reuse(case: &Case<'_>) -> Option<Ruling> {
 fn mtu_black_hole(case: &Case<'_>) -> Option<Ruling> {
     let wire = case.connection.as_ref()?;
     let exchange = wire.exchange?;
-    if wire.unacknowledged() == 0 || exchange.response_start.is_some() {
+    let repeated_handshake = wire.connection.handshake.syn_acks > 1;
+    if wire.unacknowledged() == 0 || exchange.response_start.is_some() || repeated_handshake {
         return None;
     }
     let mss =

@@ -192,7 +192,9 @@ fn in_response(connection: &Connection) -> Option<Anchor> {
 fn by_read_timeout(connection: &Connection, limit: Option<i64>, timeouts: &Timeouts) -> Option<Anchor> {
     let (last_byte, begin, exchange) = match open_or_unknown(connection) {
         Some((index, exchange)) => {
-            (exchange.response_end.unwrap_or(exchange.request_end), begin(connection, Some(index), false), Some(index))
+            // What came behind a gap was not delivered.
+            let delivered = [exchange.response_end, connection.resp.gap_opened()].into_iter().flatten().min();
+            (delivered.unwrap_or(exchange.request_end), begin(connection, Some(index), false), Some(index))
         }
         // A TLS handshake that stopped: the read of the handshake times out.
         None if connection.exchanges.count == 0 && connection.orig.bytes > 0 => {
@@ -234,7 +236,9 @@ fn by_connect_timeout(connection: &Connection, limit: Option<i64>, timeouts: &Ti
     let limit = limit.or(timeouts.connect);
     let time = limit.map_or(connection.handshake.last_syn.unwrap_or(syn), |limit| syn.plus(limit));
     let answered = connection.handshake.syn_ack.is_some_and(|answer| answer <= time);
-    if answered || !connection.icmp.is_empty() || connection.reset_by(Direction::Responder).is_some() {
+    let refused = connection.reset_by(Direction::Responder).is_some_and(|reset| reset.time <= time);
+    let unreachable = connection.icmp.iter().any(|icmp| icmp.time <= time);
+    if answered || unreachable || refused {
         return None;
     }
     let (kind, penalty) = if limit.is_some() { (AnchorKind::Timeout, 0.0) } else { (AnchorKind::Idle, -1.0) };

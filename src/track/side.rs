@@ -200,6 +200,11 @@ impl Side {
         self.holes.iter().map(|hole| hole.from).min().unwrap_or(self.high)
     }
 
+    /// When the first gap that still stands in the stream opened.
+    pub fn gap_opened(&self) -> Option<Timestamp> {
+        self.holes.iter().map(|hole| hole.opened).min()
+    }
+
     /// The window field of this end's last segment, not scaled.
     pub const fn last_window(&self) -> u16 {
         self.window

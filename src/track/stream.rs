@@ -154,6 +154,15 @@ impl TlsState {
         }
     }
 
+    /// Whether one direction's bytes up to offset `high` end within a record: more was to come.
+    pub fn in_record(&self, from: Direction, high: i64) -> bool {
+        let records = match from {
+            Direction::Originator => &self.originator,
+            Direction::Responder => &self.responder,
+        };
+        records.next.is_some_and(|next| next > high)
+    }
+
     /// Whether application data may flow: the client's Finished was seen.
     pub const fn established(&self) -> bool {
         self.client_finished

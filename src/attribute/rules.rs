@@ -272,11 +272,12 @@ fn stale_connection_reuse(case: &Case<'_>) -> Option<Ruling> {
         return Some(ruling(Cause::StaleConnectionReuse, 0.96, say::stale_race(wire, exchange, after)));
     }
     let reset = wire.reset?;
-    // Some stacks acknowledge what they refuse for want of a connection: RST and ACK with a window of 0, one round trip after the
+    // Some stacks acknowledge what they refuse for want of a connection: RST and ACK, most with a window of 0, one round trip after the
     // request, where a process would have taken time (reference/reset-causes.md, 2.4).
+    let at_once = if reset.window == 0 { rtt + rtt / 20 + SLACK / 2 } else { rtt + rtt / 20 + SLACK / 10 };
     let unknown_there = reset.shape == ResetShape::Active
-        && reset.window == 0
-        && after <= rtt + rtt / 4 + SLACK
+        && (reset.window == 0 || rtt >= UNKNOWN_RTT)
+        && after <= at_once
         && exchange.response_start.is_none()
         && exchange.request_bytes() <= MANY_SEGMENTS
         && !wire.origin.is_foreign();
@@ -323,7 +324,9 @@ fn mtu_black_hole(case: &Case<'_>) -> Option<Ruling> {
         .map(|note| note.payload)
         .collect();
     let only_full = again.len() >= 2 && again.iter().all(|payload| *payload >= full.max(SMALLEST_FULL));
+    let busy = exchange.idle_before.is_none_or(|idle| idle < SHORTEST_IDLE);
     let small_passed = exchange.acked_bytes > 0
+        || busy
         || wire.connection.notes.iter().any(|note| {
             note.from == Direction::Responder
                 && note.time > exchange.request_end
@@ -453,6 +456,12 @@ fn aborted_awaiting_response(case: &Case<'_>) -> Option<Ruling> {
     let found = ruling(Cause::AbortedAwaitingResponse, 0.96, say::awaiting(wire, "a RST"));
     // Where TLS hides how long the request is, what was sent and acknowledged of a large one may not be all of it.
     let maybe_more = exchange.request_expected.is_none() && exchange.request_bytes() > MANY_SEGMENTS;
+    let in_the_middle =
+        maybe_more && wire.wait().is_some_and(|wait| wait <= 2 * wire.rtt().unwrap_or(UNKNOWN_RTT) + PAUSE);
+    if in_the_middle {
+        let found = Ruling { cause: Cause::AbortedDuringRequest, confidence: 0.75, ..found };
+        return Some(found.also(&[Cause::AbortedAwaitingResponse]));
+    }
     Some(match (raced(wire), maybe_more) {
         (true, _) => found.also(&[Cause::StaleConnectionReuse]),
         (false, true) => Ruling { confidence: 0.8, ..found }.also(&[Cause::AbortedDuringRequest]),
@@ -534,6 +543,8 @@ fn raced(wire: &Wire<'_>) -> bool {
 const UNKNOWN_RTT: i64 = 1_000_000;
 /// Scheduling and queueing beyond the round trip, ns.
 const SLACK: i64 = 2_000_000;
+/// Pauses of a sender in the middle of a request, ns.
+const PAUSE: i64 = 10_000_000;
 /// A process that rejects a connection does so within this time after the request's arrival, ns.
 const AT_ONCE: i64 = 3_000_000;
 /// Idle times below this are pauses between calls; no device forgets a flow so soon, ns.

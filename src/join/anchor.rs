@@ -193,8 +193,9 @@ fn by_read_timeout(connection: &Connection, limit: Option<i64>, timeouts: &Timeo
     let (last_byte, begin, exchange) = match open_or_unknown(connection) {
         Some((index, exchange)) => {
             // What came behind a gap was not delivered.
-            let delivered = [exchange.response_end, connection.resp.gap_opened()].into_iter().flatten().min();
-            (delivered.unwrap_or(exchange.request_end), begin(connection, Some(index), false), Some(index))
+            let gap = connection.resp.gap_opened().filter(|opened| *opened >= exchange.request_end);
+            let delivered = exchange.response_end.filter(|_| gap.is_none()).unwrap_or(exchange.request_end);
+            (delivered, begin(connection, Some(index), false), Some(index))
         }
         // A TLS handshake that stopped: the read of the handshake times out.
         None if connection.exchanges.count == 0 && connection.orig.bytes > 0 => {
@@ -210,7 +211,8 @@ fn by_read_timeout(connection: &Connection, limit: Option<i64>, timeouts: &Timeo
         && !ended_by_peer(connection, own)
     {
         // With the limit known, a FIN much later than the timeout is held back by unacknowledged data or a busy thread.
-        let time = limit.map_or(own, |limit| own.min(last_byte.plus(limit + TIMER_SLACK)));
+        let late = has_gap(connection);
+        let time = limit.filter(|_| !late).map_or(own, |limit| own.min(last_byte.plus(limit + TIMER_SLACK)));
         return Some(Anchor { time, kind: AnchorKind::Own, begin, exchange, penalty: 0.0 });
     }
     let Some(limit) = limit else {
@@ -229,6 +231,11 @@ fn by_read_timeout(connection: &Connection, limit: Option<i64>, timeouts: &Timeo
         return None;
     }
     Some(Anchor { time, kind: AnchorKind::Timeout, begin, exchange, penalty: 0.0 })
+}
+
+/// Whether a gap stands in what the peer sent.
+fn has_gap(connection: &Connection) -> bool {
+    connection.resp.gap_opened().is_some()
 }
 
 fn by_connect_timeout(connection: &Connection, limit: Option<i64>, timeouts: &Timeouts) -> Option<Anchor> {

@@ -131,9 +131,14 @@ fn target_score(
     exchange: Option<&Exchange>,
     targets: &HashMap<&str, usize, impl BuildHasher>,
 ) -> Option<f64> {
-    let Some(target) = exchange.and_then(|exchange| exchange.target.as_deref()) else { return Some(0.0) };
+    let Some((target, cut)) = exchange.and_then(|exchange| Some((exchange.target.as_deref()?, exchange.target_cut)))
+    else {
+        return Some(0.0);
+    };
     let path = path_of(&call.url);
-    if path != target && !same_beginning(path, target) {
+    // A target that the snap length cut short still tells apart what differs before the cut.
+    let same = path == target || cut && path.starts_with(target);
+    if !same {
         // A proxy gets the whole URL as its target.
         return (target == call.url).then_some(0.0);
     }
@@ -147,11 +152,6 @@ pub fn path_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let path = rest.find(['/', '?']).map_or("/", |at| &rest[at..]);
     path.split('#').next().unwrap_or(path)
-}
-
-/// A target that the snap length cut short still tells apart what differs before the cut.
-fn same_beginning(path: &str, target: &str) -> bool {
-    target.len() >= CUT_TARGET && path.len() > target.len() && path.starts_with(target)
 }
 
 /// Where the log says how long the call took: from its first packet to the anchor.
@@ -245,5 +245,3 @@ const EARLY_OWN: f64 = 250.0;
 const RARELY_EARLY: f64 = 0.03;
 /// Uncertainty of the clocks that widens the tolerance at most, ms.
 const MOST_UNCERTAIN: f64 = 50.0;
-/// Shortest target that is taken as cut short by the snap length.
-const CUT_TARGET: usize = 12;

@@ -37,6 +37,8 @@ pub struct Exchange {
     pub response_retransmissions: u32,
     /// Method and target of a plain HTTP request, as far as captured.
     pub target: Option<Box<str>>,
+    /// Whether the snap length cut the target short.
+    pub target_cut: bool,
     /// Bytes of the whole request by its head: head and Content-Length.
     pub request_expected: Option<u64>,
     /// Bytes of the whole response by its head.

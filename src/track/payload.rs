@@ -142,6 +142,7 @@ fn request(connection: &mut Connection, arrival: &Arrival<'_>, taken: &Taken) {
             request_retransmissions: 0,
             response_retransmissions: 0,
             target: None,
+            target_cut: false,
             request_expected: None,
             response_expected: None,
             response_head: None,
@@ -162,6 +163,7 @@ fn request(connection: &mut Connection, arrival: &Arrival<'_>, taken: &Taken) {
 fn describe_request(connection: &mut Connection, head: &http::RequestHead) {
     if let Some(exchange) = connection.exchanges.current_mut() {
         exchange.target = Some(head.target.as_str().into());
+        exchange.target_cut = head.target_cut;
         exchange.request_expected = head
             .head_length
             .filter(|_| !head.chunked)

@@ -102,8 +102,9 @@ fn end(connection: &Connection, direction: Direction) -> End {
         Direction::Originator => handshake.syn.is_some(),
         Direction::Responder => handshake.syn_ack.is_some(),
     };
-    let reset_after_fin =
-        connection.resets.iter().find(|(by, _)| *by == direction).is_some_and(|(_, reset)| reset.after_own_fin);
+    // A RST behind a FIN of the same side changes nothing once the other side has closed too, before it or after it.
+    let reset_after_fin = connection.side(direction.reverse()).fin.is_some()
+        && connection.resets.iter().find(|(by, _)| *by == direction).is_some_and(|(_, reset)| reset.after_own_fin);
     let orig_spoke = direction == Direction::Originator && connection.orig.seen() && handshake.syn_ack.is_some();
     if connection.reset_count[direction as usize] > 0 && !reset_after_fin {
         End::Reset

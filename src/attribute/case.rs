@@ -85,8 +85,14 @@ impl<'a> Wire<'a> {
     pub fn reused(&self) -> bool {
         match self.exchange {
             Some(exchange) => exchange.number > 1 || self.connection.handshake.syn_ack.is_none(),
-            None => self.anchor.kind == AnchorKind::Idle,
+            None => self.never_sent(),
         }
+    }
+
+    /// Whether the call met the ending of a connection that had served others, before anything of its request left.
+    pub fn never_sent(&self) -> bool {
+        let served = self.connection.exchanges.count > 0 && self.anchor.begin.is_none();
+        self.anchor.kind == AnchorKind::Idle || self.exchange.is_none() && served
     }
 
     /// How the peer ended the connection first, if it did: by a FIN, or a RST that is obeyed.

@@ -38,6 +38,8 @@ pub struct Evidence {
     pub peer_ttl: Option<u8>,
     /// From what the reset answers to the reset, ns.
     pub reset_delay: Option<i64>,
+    /// Names of the tests of origin that spoke about the reset.
+    pub origin: Vec<&'static str>,
     /// By the rules of TCP.
     pub health: Option<Health>,
 }
@@ -67,6 +69,7 @@ impl Evidence {
             reset_ttl: reset.map(|reset| reset.ttl),
             peer_ttl: connection.resp.usual_ttl().or_else(|| wire.peer.and_then(super::population::Peer::usual_ttl)),
             reset_delay: reset.and_then(|reset| reset.delay),
+            origin: wire.origin.tests.iter().map(|test| test.name).collect(),
             health: health(connection, verdict),
         }
     }

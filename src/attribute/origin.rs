@@ -11,11 +11,11 @@ use super::population::{MEASURABLE_RTT, Peer};
 /// What the tests say of one reset.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Origin {
-    /// The tests that speak against the peer, strongest first.
-    pub against: Vec<Test>,
+    /// The tests that speak, strongest against the peer first; one of negative weight speaks for it.
+    pub tests: Vec<Test>,
 }
 
-/// A test that speaks against the peer.
+/// A test that speaks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Test {
     /// Its name.
@@ -29,15 +29,15 @@ pub struct Test {
 impl Origin {
     /// Runs all tests on a reset of the responder.
     pub fn of(connection: &Connection, reset: &Reset, peer: Option<&Peer>) -> Self {
-        let tests = [ttl, sooner_than_rtt, ip_id, timestamps, window, goes_on, sequence];
-        let mut against: Vec<Test> = tests.iter().filter_map(|test| test(connection, reset, peer)).collect();
-        against.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-        Self { against }
+        let tests = [other_point, ttl, sooner_than_rtt, ip_id, timestamps, window, goes_on, sequence];
+        let mut tests: Vec<Test> = tests.iter().filter_map(|test| test(connection, reset, peer)).collect();
+        tests.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        Self { tests }
     }
 
     /// Sum of the weights.
     pub fn weight(&self) -> f64 {
-        self.against.iter().map(|test| test.weight).sum()
+        self.tests.iter().map(|test| test.weight).sum()
     }
 
     /// Whether the reset does not fit the peer.
@@ -47,8 +47,36 @@ impl Origin {
 
     /// The measurements as one phrase.
     pub fn phrase(&self) -> String {
-        self.against.iter().map(|test| test.measured.as_str()).collect::<Vec<_>>().join("; ")
+        let against = self.tests.iter().filter(|test| test.weight > 0.0);
+        against.map(|test| test.measured.as_str()).collect::<Vec<_>>().join("; ")
     }
+
+    /// Whether a test of this name spoke against the peer.
+    pub fn has(&self, name: &str) -> bool {
+        self.tests.iter().any(|test| test.name == name && test.weight > 0.0)
+    }
+}
+
+/// A second capture point nearer to the peer settles it: each end sees a forged reset arrive and neither sees itself send it.
+fn other_point(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Option<Test> {
+    let far = connection.elsewhere.as_ref().filter(|far| far.nearer_responder)?;
+    let seen = far.resets.iter().any(|(by, other)| {
+        *by == Direction::Responder
+            && other.seq == reset.seq
+            && other.flags == reset.flags
+            && other.window == reset.window
+    });
+    if seen {
+        let measured = "it was seen leaving the peer at the second capture point".to_owned();
+        return Some(Test { name: "other-point-saw-it", weight: -PROOF, measured });
+    }
+    // The far point must have been capturing then.
+    let capturing = far.end.plus(-far.clock).since(reset.time) >= -FAR_POINT_QUIET;
+    capturing.then(|| Test {
+        name: "other-point-never-saw-it",
+        weight: PROOF,
+        measured: "it was never seen at the second capture point, nearer to the peer".to_owned(),
+    })
 }
 
 /// The TTL is another than that of the peer's segments. Routes change it by one or two; a stack may give all its resets another
@@ -179,6 +207,10 @@ fn ms(nanos: i64) -> String {
 
 /// Weight from which a reset does not fit the peer.
 pub const FOREIGN: f64 = 3.0;
+/// A second capture point outweighs all other tests.
+const PROOF: f64 = 20.0;
+/// A point that saw nothing of the connection for so long before the reset may have stopped, ns.
+const FAR_POINT_QUIET: i64 = 60_000_000_000;
 /// Route changes move the TTL by this much at most.
 const ROUTE_CHANGE: u8 = 2;
 /// Largest step of an IP-ID counter between two segments of one connection; a host's global counter moves on for other

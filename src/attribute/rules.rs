@@ -237,7 +237,7 @@ fn forgotten_in_path(wire: &Wire<'_>) -> bool {
     let only_idle = strikes.iter().filter(|idle| !idle.is_some_and(after_idle)).count() * 4 <= strikes.len();
     // Devices pick some flows up again in mid-stream, so that single long idle times survive.
     let long_enough = begun_before || wire.idle_survived().is_none_or(|survived| idle >= survived / MUCH_LONGER);
-    let suspicious = wire.origin.is_foreign() || wire.origin.against.iter().any(|test| test.name == "rtt");
+    let suspicious = wire.origin.is_foreign() || wire.origin.has("rtt");
     wire.reused()
         && wire.answers_first_data()
         && suspicious
@@ -250,7 +250,7 @@ fn forgotten_in_path(wire: &Wire<'_>) -> bool {
 /// The peer had ended the connection before the request could reach it, or no longer knew it.
 fn stale_connection_reuse(case: &Case<'_>) -> Option<Ruling> {
     let wire = case.connection.as_ref()?;
-    if wire.anchor.kind == AnchorKind::Idle {
+    if wire.never_sent() {
         return Some(ruling(Cause::StaleConnectionReuse, 0.96, say::stale_idle(wire)));
     }
     if !wire.reused() {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use wirecause_parsers::packet::Endpoint;
 
-use crate::track::Connection;
+use crate::track::{Connection, connection::Elsewhere};
 
 use super::capture::Point;
 
@@ -24,9 +24,11 @@ pub fn merge(points: Vec<Point>) -> (Vec<Connection>, u64) {
             let twin = earlier.iter().copied().find(|other| index > 0 && overlap(&kept[*other], &connection));
             if let Some(other) = twin {
                 twins += 1;
-                if nearness(&connection) > nearness(&kept[other]) {
-                    kept[other] = connection;
+                let mut far = connection;
+                if nearness(&far) > nearness(&kept[other]) {
+                    std::mem::swap(&mut far, &mut kept[other]);
                 }
+                kept[other].elsewhere = Some(Box::new(seen_elsewhere(&kept[other], far)));
             } else {
                 earlier.push(kept.len());
                 kept.push(connection);
@@ -35,6 +37,16 @@ pub fn merge(points: Vec<Point>) -> (Vec<Connection>, u64) {
     }
     kept.sort_by_key(|connection| (connection.start, connection.first_frame));
     (kept, twins)
+}
+
+fn seen_elsewhere(own: &Connection, far: Connection) -> Elsewhere {
+    Elsewhere {
+        nearer_responder: far.orig.usual_ttl() < own.orig.usual_ttl(),
+        clock: far.start.since(own.start),
+        end: far.end,
+        first_frame: far.first_frame,
+        resets: far.resets,
+    }
 }
 
 fn overlap(a: &Connection, b: &Connection) -> bool {

@@ -70,6 +70,7 @@ pub fn call_row(places: Places<'_>, call: &FailedCall, log_file: &str, digest: &
         reset_ttl: None,
         peer_ttl: None,
         reset_delay_ms: None,
+        origin_tests: Vec::new(),
         cause: Cause::Undetermined,
         also_possible: Vec::new(),
         responsible: None,
@@ -144,6 +145,7 @@ fn evidence_cells(row: ErrorRow, evidence: &Evidence) -> ErrorRow {
         reset_ttl: evidence.reset_ttl.map(u64::from),
         peer_ttl: evidence.peer_ttl.map(u64::from),
         reset_delay_ms: evidence.reset_delay.map(millis),
+        origin_tests: evidence.origin.clone(),
         ..row
     }
 }

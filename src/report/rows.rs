@@ -94,6 +94,8 @@ pub struct ErrorRow {
     pub peer_ttl: Option<u64>,
     /// From the segment that the reset answers to the reset, in ms.
     pub reset_delay_ms: Option<f64>,
+    /// Names of the tests that spoke about the reset's origin.
+    pub origin_tests: Vec<&'static str>,
     /// The verdict.
     pub cause: Cause,
     /// Other causes that the capture cannot exclude.
@@ -268,6 +270,7 @@ pub(crate) mod tests {
             reset_ttl: None,
             peer_ttl: None,
             reset_delay_ms: None,
+            origin_tests: Vec::new(),
             cause: Cause::Undetermined,
             also_possible: Vec::new(),
             responsible: None,

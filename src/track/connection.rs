@@ -57,8 +57,26 @@ pub struct Connection {
     pub smallest_rtt: Option<i64>,
     /// Zeek's history letters.
     pub history: String,
+    /// What a second capture point saw of the same connection.
+    pub elsewhere: Option<Box<Elsewhere>>,
     /// The first segments (handshake) and the last ones, at most [`MAX_HEAD`] and [`MAX_TAIL`].
     pub notes: Vec<Note>,
+}
+
+/// What another capture point saw of a connection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Elsewhere {
+    /// The resets that it saw.
+    pub resets: Vec<(Direction, Reset)>,
+    /// The last segment that it saw, by its own clock.
+    pub end: Timestamp,
+    /// Its first frame, which names the file.
+    pub first_frame: FrameId,
+    /// Its clock less that of the connection's own point, in ns: the difference of the first segments that both saw, the way
+    /// between the points included.
+    pub clock: i64,
+    /// Whether it lies nearer to the responder: the originator's segments arrive there with a lower TTL.
+    pub nearer_responder: bool,
 }
 
 /// How the ends' roles are known.

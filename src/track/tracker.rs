@@ -158,6 +158,7 @@ impl Live {
                 longest_idle: 0,
                 smallest_rtt: None,
                 history: String::new(),
+                elsewhere: None,
                 notes: Vec::new(),
             },
             history,

@@ -60,6 +60,12 @@ const COLUMNS: &[Column<ErrorRow>] = &[
     count("reset_ttl", "TTL of the reset", |r| r.reset_ttl),
     count("peer_ttl", "usual TTL of the peer's other segments", |r| r.peer_ttl),
     millis("reset_delay_ms", "from the segment that the reset answers to the reset", |r| r.reset_delay_ms),
+    list(
+        "origin_tests",
+        "tests that spoke about the reset's origin: `ttl`, `rtt`, `ip-id`, `options`, `window`, `data-after`, \
+         `segments-after`, `sequence`, `other-point-never-saw-it`, `other-point-saw-it`",
+        |r| r.origin_tests.iter().map(|test| Cow::Borrowed(*test)).collect(),
+    ),
     text("cause", "what on the network ended the call", |r| some(r.cause.word())),
     list("also_possible", "causes that the capture cannot exclude", |r| {
         r.also_possible.iter().map(|cause| Cow::Borrowed(cause.word())).collect()

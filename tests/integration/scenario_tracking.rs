@@ -143,6 +143,25 @@ fn a_stream_may_begin_in_the_middle() {
 }
 
 #[test]
+fn a_stream_may_begin_within_a_response() {
+    let connection =
+        only(lines(&["0 < P. more=500", "0.001 > .", "0.5 > P. GET /a", "0.51 < .", "0.6 < P. 200 body=7"]));
+    // The peer has the lower port.
+    assert_eq!(connection.responder.port, 8080);
+    assert_eq!((connection.resp.bytes, connection.orig.bytes), (500 + response(7), 38));
+    assert_eq!((connection.orig.gaps, connection.resp.gaps), (0, 0));
+}
+
+#[test]
+fn a_stream_may_begin_with_an_acknowledgement() {
+    for first in ["0 < .", "0 > ."] {
+        let connection = only(lines(&[first, "0.5 > P. GET /a", "0.51 < ."]));
+        assert_eq!((connection.orig.bytes, connection.orig.gaps + connection.resp.gaps), (38, 0), "{first}");
+        assert_eq!(connection.exchanges.count, 1, "{first}");
+    }
+}
+
+#[test]
 fn requests_on_a_kept_connection_are_exchanges_with_their_idle_times() {
     let connection = only(draw(&Parties::new(40_001), 0.0, &LIFE));
     let found: Vec<_> = connection
@@ -177,6 +196,7 @@ fn requests_on_a_kept_connection_are_exchanges_with_their_idle_times() {
     assert_eq!(connection.exchanges.last[1].complete(), Some(true));
     assert_eq!(connection.exchanges.last[2].request_retransmissions, 1);
     assert_eq!(connection.exchanges.longest_idle_survived, Some(17_950 * NANOS_PER_MILLI));
+    assert_eq!(connection.longest_idle, 17_950 * NANOS_PER_MILLI);
     assert_eq!(connection.resp.zero_windows, 1);
     assert_eq!(connection.resp.zero_window_since, None);
 }
@@ -370,6 +390,7 @@ fn shapes_of_resets() {
         (&["0 > S", "0.01 < S.", "0.01 > .", "0.02 > P. GET /a", "0.03 < R."], ResetShape::Active, 0),
         (&["0 > S", "0.01 < S.", "0.01 > .", "0.02 > P. GET /a", "0.025 < R. crossing"], ResetShape::Active, 38),
         (&["0 > S", "0.01 < S.", "0.01 > .", "0.02 > P. GET /a", "0.03 < R"], ResetShape::Passive, 38),
+        (&["0 > P. GET /a", "0.01 < R"], ResetShape::Passive, 38),
     ] {
         let connection = only(self::lines(lines));
         let (by, reset) = &connection.resets[0];

@@ -62,6 +62,24 @@ const OPENED: &[Row] = &[
     ),
 ];
 
+/// What Zeek does beyond its words, by its source.
+const FINER: &[Row] = &[
+    (
+        &["1 > F.", "1.01 < F.", "1.02 > R"],
+        "SF",
+        "ShADadFfR",
+        "UpdateClosedState: a RST after both FINs changes no state",
+    ),
+    (
+        &["1 < F.", "1.01 < R.", "1.02 > F."],
+        "SF",
+        "ShADadfrF",
+        "UpdateEstablishedState: FIN and RST of the peer, then the other's FIN, was a normal termination",
+    ),
+    (&["1 < FR."], "RSTR", "ShADadi", "FIN and RST in one segment"),
+    (&["1 > F.", "1.1 < . win=0"], "S2", "ShADadF", "update_window: no window matters after the peer's FIN"),
+];
+
 /// Lives told from their first packet.
 const WHOLE: &[Row] = &[
     (&["0 > S"], "S0", "S", "no reply"),
@@ -78,6 +96,7 @@ const WHOLE: &[Row] = &[
     (&["0 > S", "0.5 > F"], "SH", "SF", "SYN and FIN, no SYN-ACK"),
     (&["0 < S.", "0.5 < F."], "SHR", "^hf", "SYN-ACK and FIN, no SYN"),
     (&["0 > P. more=10", "0.01 < .", "0.02 < P. more=10", "0.02 > ."], "OTH", "DadA", "mid-stream"),
+    (&["0 > .", "0.01 < ."], "OTH", "Aa", "mid-stream without a byte"),
     (
         &["0 > P. more=10", "0.01 < P. more=10", "1 > F.", "1.01 < F.", "1.01 > ."],
         "SF",
@@ -86,11 +105,32 @@ const WHOLE: &[Row] = &[
     ),
     (&["0 > P. more=10", "0.01 < .", "1 < R."], "RSTRH", "Dar", "a partial originator counts as inactive"),
     (&["0 > P. more=10", "0.01 < .", "1 > R."], "OTH", "DaR", "a partial responder counts as inactive"),
+    (
+        &["0 > S", "0.01 < S.", "0.02 > P. GET /", "0.03 < .", "0.04 < FP. 200 body=3"],
+        "S3",
+        "ShDaf",
+        "update_history: a FIN with payload is only f",
+    ),
+    (&["0 < P. more=10", "0.001 > .", "0.5 > P. more=10"], "OTH", "^dAD", "8080 is a likely server port"),
+    (&["0 > SF", "1 > SF"], "SH", "Q", "SYN and FIN in one segment"),
+    (&["0 < S.", "0.01 > .", "0.02 > P. GET /", "0.03 < P. 200 body=1"], "S1", "^hADd", "only the SYN was missed"),
+    (&["0 < S.", "0.01 > .", "0.02 > P. GET /", "0.03 < R."], "RSTR", "^hADr", "and the originator established"),
+    (
+        &["0 > S", "0.001 < S", "0.01 > S.", "0.011 < S.", "0.02 > .", "0.021 < ."],
+        "S1",
+        "SsAa",
+        "simultaneous open; SYNs of either kind share one number",
+    ),
 ];
 
 #[test]
 fn of_lives_after_a_handshake_and_an_exchange() {
     compare(OPENED, &[&OPEN[..], &TALK].concat());
+}
+
+#[test]
+fn of_lives_that_only_the_source_decides() {
+    compare(FINER, &[&OPEN[..], &TALK].concat());
 }
 
 #[test]
@@ -104,6 +144,17 @@ fn every_state_word_is_shown() {
     for word in ["S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH"] {
         assert!(words.contains(word), "{word}");
     }
+}
+
+/// A gap belongs to the side whose bytes are missing, and is seen when the other one acknowledges them.
+#[test]
+fn of_gaps() {
+    let lines =
+        [&OPEN[..], &["0.02 > P. GET /", "0.04 < P. 200 body=10 unseen", "0.04 > .", "0.05 < P. more=5"]].concat();
+    assert_eq!(only(&lines).history, "ShADgd");
+    let lines = [&OPEN[..], &["0.02 > P. GET / unseen", "0.04 < P. 200 body=10"]].concat();
+    // Process: update_history writes d before AckReceived finds the gap.
+    assert_eq!(only(&lines).history, "ShAdG");
 }
 
 fn compare(rows: &[Row], before: &[&'static str]) {

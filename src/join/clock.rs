@@ -6,11 +6,15 @@
 
 use wirecause_parsers::time::Timestamp;
 
+use super::drift::{Knot, course, extra_at};
+
 /// Log clock less capture clock.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Clock {
-    /// The offset in nanoseconds: positive where the log's clock is ahead.
+    /// The offset in nanoseconds: positive where the log's clock is ahead. Where it changes, the one at the log's beginning.
     pub offset: i64,
+    /// How the offset changes over the log, if it does.
+    pub knots: Vec<Knot>,
     /// Half width of the interval that holds it, in nanoseconds.
     pub uncertainty: i64,
     /// Calls that carry the estimate.
@@ -33,25 +37,35 @@ pub enum ClockSource {
 impl Clock {
     /// A given offset in nanoseconds.
     pub const fn given(offset: i64) -> Self {
-        Self { offset, uncertainty: 0, pairs: 0, source: ClockSource::Given }
+        Self { offset, knots: Vec::new(), uncertainty: 0, pairs: 0, source: ClockSource::Given }
     }
 
     /// A stamp of the log on the capture's clock.
     #[must_use]
-    pub const fn to_capture(&self, log: Timestamp) -> Timestamp {
-        log.plus(-self.offset)
+    pub fn to_capture(&self, log: Timestamp) -> Timestamp {
+        log.plus(-self.offset - extra_at(&self.knots, log))
     }
 
-    /// Estimates the offset from votes: call and difference in nanoseconds. `calls` is how many calls voted.
-    pub fn estimate(votes: &[(usize, i64)], calls: usize) -> Self {
-        let assumed = Self { offset: 0, uncertainty: UNKNOWN, pairs: 0, source: ClockSource::Assumed };
+    /// The smallest and the largest offset over the log, in nanoseconds.
+    pub fn range(&self) -> (i64, i64) {
+        let all = self.knots.iter().map(|knot| self.offset + knot.extra).chain([self.offset]);
+        (all.clone().min().unwrap_or(self.offset), all.max().unwrap_or(self.offset))
+    }
+
+    /// Estimates the offset from votes: call and difference in nanoseconds. `calls` is how many calls voted, `times` the stamps of
+    /// all calls in order.
+    pub fn estimate(votes: &[(usize, i64)], calls: usize, times: &[Timestamp]) -> Self {
+        let assumed =
+            Self { offset: 0, knots: Vec::new(), uncertainty: UNKNOWN, pairs: 0, source: ClockSource::Assumed };
         let eligible: Vec<(usize, i64)> = votes.iter().copied().filter(|(_, vote)| vote.abs() <= WIDEST).collect();
         let Some(spread) = mode(&eligible, WITHIN) else { return assumed };
         if spread.pairs < ENOUGH.min(calls) || spread.pairs <= 2 * chance(&eligible, spread.low) {
             return assumed;
         }
+        let (offset, knots) = course(&eligible, times).unwrap_or((spread.low, Vec::new()));
         Self {
-            offset: spread.low,
+            offset,
+            knots,
             uncertainty: spread.width.max(1_000_000),
             pairs: spread.pairs,
             source: ClockSource::Estimated,
@@ -155,7 +169,7 @@ mod tests {
     fn a_misread_zone_is_found_with_an_offset_of_seconds_on_top() {
         let lags: Vec<i64> = [1, 3, 2, 8, 15, 1, 4, 2, 900, 3_000].map(|ms| ms * MS).into();
         let offset = -5 * 3_600_000 * MS - 1_800_000 * MS + 1_700 * MS;
-        let clock = Clock::estimate(&votes(offset, &lags), lags.len());
+        let clock = Clock::estimate(&votes(offset, &lags), lags.len(), &[]);
         assert_eq!(clock.source, ClockSource::Estimated);
         assert!((clock.offset - offset - MS).abs() <= 2 * MS, "{clock:?}");
     }
@@ -163,12 +177,13 @@ mod tests {
     #[test]
     fn votes_that_do_not_agree_are_no_evidence() {
         let votes = [(0, 5_000 * MS), (1, 900 * MS), (2, -40_000 * MS), (3, 77_000 * MS)];
-        assert_eq!(Clock::estimate(&votes, 4).source, ClockSource::Assumed);
+        assert_eq!(Clock::estimate(&votes, 4, &[]).source, ClockSource::Assumed);
     }
 
     #[test]
     fn the_refined_offset_is_the_lower_edge() {
-        let clock = Clock { offset: 100 * MS, uncertainty: 0, pairs: 5, source: ClockSource::Estimated };
+        let clock =
+            Clock { offset: 100 * MS, knots: Vec::new(), uncertainty: 0, pairs: 5, source: ClockSource::Estimated };
         let lags: Vec<i64> = (0..100).map(|n| (3 + n) * MS).collect();
         assert_eq!(clock.refined(&lags, MS).offset, (100 + 3 + 2 + 1) * MS);
     }
@@ -176,6 +191,6 @@ mod tests {
     #[test]
     fn a_given_offset_is_never_moved() {
         let clock = Clock::given(5);
-        assert_eq!(clock.refined(&[1; 100], 1), clock);
+        assert_eq!(clock.clone().refined(&[1; 100], 1), clock);
     }
 }

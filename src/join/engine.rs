@@ -110,7 +110,7 @@ pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable
     let mut timeouts = pass.learn_timeouts(&model.clock);
     let mut outcome = pass.run(&model, &timeouts);
     for _ in 0..PASSES {
-        model.clock = pass.refine_clock(&outcome, model.clock);
+        model.clock = pass.refine_clock(&outcome, &model.clock);
         timeouts = pass.learn_timeouts(&model.clock);
         model.lags = pass.learn_lags(&outcome, &model.clock);
         model.begin = pass.learn_begin(&outcome, &model.clock);
@@ -161,7 +161,8 @@ impl Pass<'_> {
             .collect();
         let mut voting: Vec<usize> = votes.iter().map(|(call, _)| *call).collect();
         voting.dedup();
-        Clock::estimate(&votes, voting.len())
+        let times: Vec<Timestamp> = self.calls.iter().map(|call| call.time).collect();
+        Clock::estimate(&votes, voting.len(), &times)
     }
 
     fn pairs<'b>(&'b self, timeouts: &'b Timeouts) -> impl Iterator<Item = (usize, usize, Anchor)> + 'b {
@@ -333,10 +334,10 @@ impl Pass<'_> {
         })
     }
 
-    fn refine_clock(&self, outcome: &[Choice], clock: Clock) -> Clock {
-        let lags: Vec<i64> = self.sure_lags(outcome, &clock).map(|(_, lag)| lag).collect();
+    fn refine_clock(&self, outcome: &[Choice], clock: &Clock) -> Clock {
+        let lags: Vec<i64> = self.sure_lags(outcome, clock).map(|(_, lag)| lag).collect();
         let resolution = self.calls.iter().map(|call| call.resolution).max().unwrap_or(0);
-        clock.refined(&lags, resolution)
+        clock.clone().refined(&lags, resolution)
     }
 
     fn learn_lags(&self, outcome: &[Choice], clock: &Clock) -> LagModel {

@@ -9,6 +9,7 @@ pub mod anchor;
 pub mod assign;
 pub mod candidates;
 pub mod clock;
+pub mod drift;
 pub mod engine;
 pub mod names;
 pub mod score;

@@ -6,7 +6,8 @@
 //!
 //! With batched auditing the header and the audit detail are written together when the request is done, so a record that
 //! is written at once may stand *before* its own header. Such an orphan is paired with the audit detail that follows a
-//! header within [`BATCH_GAP`].
+//! header within [`BATCH_GAP`]. Lines of one instant may change places, too: an audit detail just before its own header is
+//! paired with the record behind it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -57,7 +58,7 @@ impl Pairing {
         let Some(name) = thread else { return };
         let place = self.place(name, counts);
         let Some(thread) = self.threads.get_mut(place) else { return };
-        self.retries.extend(thread.begin(time, service));
+        self.retries.extend(thread.begin(time, service, &self.calls));
     }
 
     /// A record that reports a failed call: the second one of a known call, or a new call.
@@ -159,12 +160,15 @@ impl Pairing {
 
 impl Thread {
     /// Starts a request; gives back the attempts of the request before the last, which no failure followed.
-    fn begin(&mut self, time: Timestamp, service: &str) -> Vec<Retry> {
+    fn begin(&mut self, time: Timestamp, service: &str, calls: &[FailedCall]) -> Vec<Retry> {
         self.processing = Some(time);
         let text = self.service.get_or_insert_default();
         text.clear();
         text.push_str(service);
-        self.orphan = self.failures.pop().filter(|last| !last.paired && !last.source.audit);
+        // Lines of one instant come in any order: an audit detail may stand just before its own header.
+        let just_before =
+            |call: usize| calls.get(call).is_some_and(|call| (0..=SAME_INSTANT).contains(&time.since(call.time)));
+        self.orphan = self.failures.pop().filter(|last| !last.paired && (!last.source.audit || just_before(last.call)));
         self.failures.clear();
         let flushed = self.retries.drain(..self.earlier_retries).collect();
         self.earlier_retries = self.retries.len();
@@ -188,7 +192,8 @@ impl Thread {
             return Some(pending.call);
         }
         let orphan = self.orphan.take().filter(|_| self.failures.is_empty())?;
-        if !(report.source.audit && self.batched(report.stamp.time) && same(&orphan)) {
+        let late_detail = report.source.audit && self.batched(report.stamp.time);
+        if !((late_detail || orphan.source.audit) && same(&orphan)) {
             return None;
         }
         let call = orphan.call;
@@ -240,6 +245,8 @@ const PAIR_WINDOW: i64 = 60 * NANOS_PER_SECOND;
 const PAIR_WINDOW_WITHOUT_THREAD: i64 = 2 * NANOS_PER_SECOND;
 /// Header and details of a finished request are written in one go.
 const BATCH_GAP: i64 = 20 * NANOS_PER_MILLI;
+/// Lines that threads write at once may change places within the clock's steps.
+const SAME_INSTANT: i64 = 2 * NANOS_PER_MILLI;
 /// Attempts end at the latest with their timeouts; five minutes hold several of the longest in use.
 const RETRY_WINDOW: i64 = 300 * NANOS_PER_SECOND;
 /// A duration is stated by the assertion after the routing one.

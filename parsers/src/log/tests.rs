@@ -118,6 +118,15 @@ fn a_header_that_auditing_delays_stands_between_the_entries() {
 }
 
 #[test]
+fn a_header_of_the_same_instant_may_stand_between_the_entries() {
+    let text = audit(100, 7, RESET) + &header(100, 7) + &severe(100, 7, RESET);
+    assert_eq!(spans(&scan(text)), [((1, 1), Some((3, 5)))]);
+    // A header that comes later begins another request.
+    let text = audit(100, 7, RESET) + &header(130, 7) + &severe(140, 7, RESET);
+    assert_eq!(scan(text).calls.len(), 2);
+}
+
+#[test]
 fn attempts_belong_to_the_call_that_fails_after_them() {
     let scan = scan(header(100, 7) + &attempt(110, 7) + &attempt(120, 7) + &audit(300, 7, RESET));
     let lines: Vec<u64> = scan.calls.iter().flat_map(|call| &call.retries).map(|retry| retry.line).collect();

@@ -99,13 +99,21 @@ pub(super) fn reset_origins(material: &Material<'_>) -> Vec<Finding> {
 
 /// The log's clock against the capture's.
 pub(super) fn clock_offset(material: &Material<'_>) -> Option<Finding> {
-    let clock = material.background.joined.clock;
+    let clock = &material.background.joined.clock;
     if material.background.calls.is_empty() || material.background.connections.is_empty() {
         return None;
     }
     let offset = seconds(clock.offset);
+    let (low, high) = clock.range();
+    let (low, high) = (seconds(low), seconds(high));
     let statement = match clock.source {
         ClockSource::Given => format!("The log's clock is taken to be {offset:+.3} s against the capture's, as given."),
+        ClockSource::Estimated if !clock.knots.is_empty() => format!(
+            "The log's clock does not run with the capture's: it is {offset:+.3} s against it at first, and between {low:+.3} and \
+             {high:+.3} s over the log (± {:.1} ms, from {} calls).",
+            seconds(clock.uncertainty) * 1e3,
+            clock.pairs
+        ),
         ClockSource::Estimated => format!(
             "The log's clock is {offset:+.3} s against the capture's (± {:.1} ms, from {} calls).",
             seconds(clock.uncertainty) * 1e3,
@@ -124,8 +132,8 @@ pub(super) fn clock_offset(material: &Material<'_>) -> Option<Finding> {
         calls: 0,
         first: None,
         last: None,
-        low: Some(offset),
-        high: Some(offset),
+        low: Some(low),
+        high: Some(high),
         unit: Some("s"),
         statement,
         advice: wrong.then(|| "Synchronise the gateway's clock (NTP), or check the time zone of its log.".to_owned()),
@@ -135,7 +143,7 @@ pub(super) fn clock_offset(material: &Material<'_>) -> Option<Finding> {
 /// How much of the log's span the captures cover.
 pub(super) fn coverage(material: &Material<'_>) -> Option<Finding> {
     let (first, last) = material.log_span?;
-    let clock = material.background.joined.clock;
+    let clock = &material.background.joined.clock;
     let (first, last) = (clock.to_capture(first), clock.to_capture(last));
     let length = last.since(first).max(1);
     let mut covered = 0;
@@ -174,7 +182,7 @@ pub(super) fn coverage(material: &Material<'_>) -> Option<Finding> {
 /// Failures that users never saw, because the client repeated the attempt with success.
 pub(super) fn silent_retries(material: &Material<'_>) -> Option<Finding> {
     let retries = material.silent_retries;
-    let clock = material.background.joined.clock;
+    let clock = &material.background.joined.clock;
     (!retries.is_empty()).then(|| Finding {
         kind: "silent-retries",
         host: None,

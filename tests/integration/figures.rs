@@ -117,7 +117,7 @@ impl Tally {
     }
 
     /// Adds another incident's counts.
-    pub(crate) fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         for (own, other) in [
             (&mut self.calls, other.calls),
             (&mut self.rows, other.rows),
@@ -136,12 +136,12 @@ impl Tally {
         ] {
             *own += other;
         }
-        for (cause, (right, calls)) in other.per_cause {
-            let own = self.per_cause.entry(cause).or_default();
+        for (cause, (right, calls)) in &other.per_cause {
+            let own = self.per_cause.entry(cause.clone()).or_default();
             *own = (own.0 + right, own.1 + calls);
         }
-        for (pair, count) in other.confused {
-            *self.confused.entry(pair).or_default() += count;
+        for (pair, count) in &other.confused {
+            *self.confused.entry(pair.clone()).or_default() += count;
         }
         for (own, other) in self.bands.iter_mut().zip(other.bands) {
             *own = (own.0 + other.0, own.1 + other.1);

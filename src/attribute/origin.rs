@@ -172,7 +172,7 @@ fn goes_on(_connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Opt
         Some(Test { name: "data-after", weight: 3.0, measured })
     } else if reset.segments_after > 0 {
         let measured = format!("the peer sent {} more segments after it", reset.segments_after);
-        Some(Test { name: "segments-after", weight: 2.0, measured })
+        Some(Test { name: "segments-after", weight: 3.0, measured })
     } else {
         None
     }

@@ -324,7 +324,9 @@ fn mtu_black_hole(case: &Case<'_>) -> Option<Ruling> {
         .map(|note| note.payload)
         .collect();
     let only_full = again.len() >= 2 && again.iter().all(|payload| *payload >= full.max(SMALLEST_FULL));
-    let busy = exchange.idle_before.is_none_or(|idle| idle < SHORTEST_IDLE);
+    // On a connection in use, of whose peer no large request is known to have passed, the size is the likeliest reason.
+    let busy = exchange.idle_before.is_none_or(|idle| idle < SHORTEST_IDLE)
+        && wire.peer.is_some_and(|peer| peer.large_requests == 0);
     let small_passed = exchange.acked_bytes > 0
         || busy
         || wire.connection.notes.iter().any(|note| {

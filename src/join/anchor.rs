@@ -32,6 +32,8 @@ pub enum AnchorKind {
     Event,
     /// The connection ended while idle and the gateway met it only at the next use: the line may follow much later.
     Idle,
+    /// The failure lies somewhere after: a timeout that nobody names.
+    Since,
     /// The gateway's own timeout ran out: known or learned duration after the last byte.
     Timeout,
     /// The gateway itself ended the connection: the line may lie slightly before.
@@ -220,7 +222,7 @@ fn by_read_timeout(connection: &Connection, limit: Option<i64>, timeouts: &Timeo
         let silent = own.is_none() && !ended_by_peer(connection, last_byte);
         return silent.then_some(Anchor {
             time: last_byte,
-            kind: AnchorKind::Idle,
+            kind: AnchorKind::Since,
             begin,
             exchange,
             penalty: -UNUSUAL,
@@ -242,13 +244,13 @@ fn by_connect_timeout(connection: &Connection, limit: Option<i64>, timeouts: &Ti
     let syn = connection.handshake.syn?;
     let limit = limit.or(timeouts.connect);
     let time = limit.map_or(connection.handshake.last_syn.unwrap_or(syn), |limit| syn.plus(limit));
-    let answered = connection.handshake.syn_ack.is_some_and(|answer| answer <= time);
+    let answered = connection.handshake.syn_ack.is_some_and(|answer| limit.is_none() || answer <= time);
     let refused = connection.reset_by(Direction::Responder).is_some_and(|reset| reset.time <= time);
     let unreachable = connection.icmp.iter().any(|icmp| icmp.time <= time);
     if answered || unreachable || refused {
         return None;
     }
-    let (kind, penalty) = if limit.is_some() { (AnchorKind::Timeout, 0.0) } else { (AnchorKind::Idle, -1.0) };
+    let (kind, penalty) = if limit.is_some() { (AnchorKind::Timeout, 0.0) } else { (AnchorKind::Since, -1.0) };
     Some(Anchor { time, kind, begin: Some(syn), exchange: None, penalty })
 }
 

@@ -105,7 +105,7 @@ fn lag_score(call: &FailedCall, kind: AnchorKind, lag: f64, model: &Model) -> Op
     let early = call.resolution as f64 / 1e6 + (model.clock.uncertainty as f64 / 1e6).min(MOST_UNCERTAIN);
     let tolerance = early
         + match kind {
-            AnchorKind::Event | AnchorKind::Idle => EARLY_EVENT,
+            AnchorKind::Event | AnchorKind::Idle | AnchorKind::Since => EARLY_EVENT,
             AnchorKind::Timeout => EARLY_TIMER,
             AnchorKind::Own => EARLY_OWN,
         };
@@ -120,7 +120,7 @@ fn lag_score(call: &FailedCall, kind: AnchorKind, lag: f64, model: &Model) -> Op
     let density = match kind {
         AnchorKind::Event | AnchorKind::Timeout | AnchorKind::Own => model.lags.density(lag),
         // The next use of the connection comes at any time: each order of magnitude is as likely as the other.
-        AnchorKind::Idle => 1.0 / ((lag + 20.0) * (LONGEST_LAG / 20.0).ln()),
+        AnchorKind::Idle | AnchorKind::Since => 1.0 / ((lag + 20.0) * (LONGEST_LAG / 20.0).ln()),
     };
     Some((density * CHANCE_WINDOW).ln())
 }

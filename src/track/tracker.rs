@@ -440,8 +440,9 @@ impl Live {
 
     /// A segment of an end that had reset before: it goes on talking, so the RST may not have been its own.
     fn after_reset(&mut self, from: Direction, seq: i64, length: u32, kind: NoteKind, time: Timestamp) {
+        let in_flight = self.connection.rtt().map_or(REORDER_BOUND, |rtt| (rtt / 2).max(REORDER_BOUND));
         let Some((_, reset)) = self.connection.resets.iter_mut().rev().find(|(by, _)| *by == from) else { return };
-        if time.since(reset.time) <= REORDER_BOUND {
+        if time.since(reset.time) <= in_flight {
             return;
         }
         reset.segments_after += 1;

@@ -1,0 +1,129 @@
+//! Data that does not arrive or is not taken: lost, dropped, too large, or in front of a full queue or a closed window.
+
+use wirecause_parsers::log::Symptom;
+
+use crate::{
+    attribute::{case::Case, explain as say, population::Peer, verdict::Cause},
+    track::{Direction, NoteKind},
+};
+
+use super::{Ruling, SHORTEST_IDLE, ruling};
+
+/// Only full-size segments are lost: small ones of the same request were acknowledged, full-size ones are sent again and again
+/// (RFC 2923, section 2.1).
+pub(super) fn mtu_black_hole(case: &Case<'_>) -> Option<Ruling> {
+    let wire = case.connection.as_ref()?;
+    let exchange = wire.exchange?;
+    let repeated_handshake = wire.connection.handshake.syn_acks > 1;
+    if wire.unacknowledged() == 0 || exchange.response_start.is_some() || repeated_handshake {
+        return None;
+    }
+    let mss =
+        u32::from(wire.connection.resp.mss.unwrap_or(536)).min(u32::from(wire.connection.orig.mss.unwrap_or(u16::MAX)));
+    let full = mss.saturating_sub(OPTIONS).min(wire.connection.orig.largest_payload);
+    let again: Vec<u32> = wire
+        .connection
+        .notes
+        .iter()
+        .filter(|note| {
+            note.from == Direction::Originator
+                && note.kind == NoteKind::Retransmission
+                && note.time >= exchange.request_start
+        })
+        .map(|note| note.payload)
+        .collect();
+    let only_full = again.len() >= 2 && again.iter().all(|payload| *payload >= full.max(SMALLEST_FULL));
+    // On a connection in use, of whose peer no large request is known to have passed, the size is the likeliest reason.
+    let busy = exchange.idle_before.is_none_or(|idle| idle < SHORTEST_IDLE)
+        && wire.peer.is_some_and(|peer| peer.large_requests == 0);
+    let small_passed = exchange.acked_bytes > 0
+        || busy
+        || wire.connection.notes.iter().any(|note| {
+            note.from == Direction::Responder
+                && note.time > exchange.request_end
+                && !note.flags.fin()
+                && !note.flags.rst()
+        });
+    let lossy = wire.peer.is_some_and(Peer::is_lossy);
+    (only_full && small_passed && (!lossy || again.len() >= UNLIKELY_CHANCE))
+        .then(|| ruling(Cause::MtuBlackHole, 0.9, say::black_hole(wire, &again)).also(&[Cause::SilentDrop]))
+}
+
+/// The handshake seems done, the peer repeats its SYN-ACK and never takes the data: its accept queue was full
+/// (Linux drops the handshake's last ACK then, `tcp_abort_on_overflow` = 0).
+pub(super) fn accept_queue_overflow(case: &Case<'_>) -> Option<Ruling> {
+    let wire = case.connection.as_ref()?;
+    let handshake = wire.connection.handshake;
+    let fresh = wire.exchange.is_none_or(|exchange| exchange.number == 1 && exchange.acked_bytes == 0);
+    let stuck = wire.loss().is_some_and(|loss| !loss.recovered) || wire.exchange.is_none();
+    if handshake.syn_acks < 2 || handshake.syns > 1 || !fresh || !stuck {
+        return None;
+    }
+    let lossy = wire.peer.is_some_and(|peer| peer.is_lossy() && peer.repeated_syn_acks * 2 < peer.with_loss);
+    let found = ruling(Cause::AcceptQueueOverflow, if lossy { 0.7 } else { 0.92 }, say::accept_queue(wire));
+    Some(if lossy { found.also(&[Cause::PathLoss]) } else { found })
+}
+
+/// The peer announced that it takes no more.
+pub(super) fn receiver_stalled(case: &Case<'_>) -> Option<Ruling> {
+    let wire = case.connection.as_ref()?;
+    let stalled = wire.connection.resp.zero_window_since.filter(|since| *since <= wire.anchor.time)?;
+    let reset_window = wire.reset.is_some_and(|reset| reset.time <= stalled);
+    (!reset_window && (wire.unacknowledged() > 0 || wire.unsent() > 0) || wire.anchor.time.since(stalled) > LONG_STALL)
+        .then(|| ruling(Cause::ReceiverStalled, 0.93, say::stalled(wire, stalled)))
+}
+
+/// Data on an established connection is sent again and again and nothing acknowledges it: a stateful device drops it.
+pub(super) fn silent_drop(case: &Case<'_>) -> Option<Ruling> {
+    let wire = case.connection.as_ref()?;
+    let loss = wire.loss().filter(|loss| !loss.recovered && loss.retransmissions >= 1)?;
+    let exchange = wire.exchange?;
+    if exchange.response_start.is_some() || exchange.acked_bytes > 0 {
+        return None;
+    }
+    let idle = exchange.idle_before.unwrap_or(0);
+    let expired = wire.reused() && wire.idle_survived().is_some_and(|survived| idle > survived);
+    let lossy = wire.peer.is_some_and(Peer::is_lossy);
+    let ended = wire.peer_ending().is_some();
+    // What still arrives from the peer shows a path that loses, not a device that drops.
+    if !(expired && loss.retransmissions >= 3) && (lossy || ended) && loss.retransmissions < HOPELESS {
+        return None;
+    }
+    let confidence = if expired && loss.retransmissions >= 3 { 0.97 } else { 0.88 };
+    let found = ruling(Cause::SilentDrop, confidence, say::silent_drop(wire, exchange, loss));
+    Some(if expired { found } else { found.also(&[Cause::PathLoss]) })
+}
+
+/// Request bytes were lost and sent again, and what then ended the call came because of that delay.
+pub(super) fn path_loss(case: &Case<'_>) -> Option<Ruling> {
+    let wire = case.connection.as_ref()?;
+    let exchange = wire.exchange?;
+    let total = wire.anchor.time.since(exchange.request_start).max(1);
+    if let Some(loss) = wire.loss()
+        && exchange.response_start.is_none()
+    {
+        // Up to the last round trip of it, the wait for the acknowledgement was time that the peer did not have.
+        let mattered = !loss.recovered || loss.delay * LOSS_SHARE >= total;
+        let confidence = if loss.recovered { 0.8 } else { 0.93 };
+        let found = ruling(Cause::PathLoss, confidence, say::path_loss(wire, loss));
+        let stale = wire.reused() && wire.nothing_acknowledged() && wire.peer_ending().is_some();
+        return mattered.then(|| if stale { found.also(&[Cause::StaleConnectionReuse]) } else { found });
+    }
+    let hole = wire.connection.resp.has_holes();
+    let again = exchange.response_retransmissions > 0 && exchange.complete() == Some(false);
+    (exchange.response_start.is_some() && (hole || again) && case.symptom_is(&[Symptom::ReadTimeout]))
+        .then(|| ruling(Cause::PathLoss, 0.85, say::response_lost(wire, exchange)))
+}
+
+/// Room that options take of the maximum segment size (timestamps: 12 bytes).
+const OPTIONS: u32 = 40;
+/// The smallest payload that counts as full-size (IPv4's least MTU of 576 less headers).
+const SMALLEST_FULL: u32 = 500;
+/// Losses of full-size segments alone, in a row, that are no chance on a lossy path.
+const UNLIKELY_CHANCE: usize = 4;
+/// Losses of one segment in a row that no lossy path explains (one in a hundred, at half of all segments lost).
+const HOPELESS: u32 = 6;
+/// The delay by loss must be at least one in so many parts of the whole time.
+const LOSS_SHARE: i64 = 5;
+/// A window closed for so long is a stall by itself, ns.
+const LONG_STALL: i64 = 1_000_000_000;

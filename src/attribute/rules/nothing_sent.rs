@@ -1,0 +1,53 @@
+//! Causes that need no connection: what the log says of names, pools, ports and the gateway's own doing, and what the capture lacks.
+
+use wirecause_parsers::log::Symptom;
+
+use crate::attribute::{
+    case::{Case, Coverage},
+    explain as say,
+    verdict::Cause,
+};
+
+use super::{Ruling, ruling};
+
+/// Without a packet of that host or time there is nothing to judge by.
+pub(super) fn no_traffic_captured(case: &Case<'_>) -> Option<Ruling> {
+    // These need no packet to be known.
+    let said = case.symptom_is(&[Symptom::UnknownHost, Symptom::PoolTimeout, Symptom::NoLocalPort]);
+    (!said && case.connection.is_none() && matches!(case.coverage, Coverage::OtherTime | Coverage::OtherHost))
+        .then(|| ruling(Cause::NoTrafficCaptured, 0.95, say::not_covered(case)))
+}
+
+/// The resolver says so in the log; the capture shows how.
+pub(super) fn name_resolution(case: &Case<'_>) -> Option<Ruling> {
+    case.symptom_is(&[Symptom::UnknownHost])
+        .then(|| ruling(Cause::NameResolution, 0.98, say::unknown_host(&case.call.target.host, case.queries)))
+}
+
+/// The pool says so in the log; or a read timed out for which no request ever left, while the peer was captured and answered others
+/// (Broadcom KB 42528: the text also appears when the outbound limit is hit).
+pub(super) fn pool_exhausted(case: &Case<'_>) -> Option<Ruling> {
+    if case.symptom_is(&[Symptom::PoolTimeout]) {
+        return Some(ruling(Cause::PoolExhausted, 0.98, say::pool_timeout(case)));
+    }
+    let silent = case.symptom_is(&[Symptom::ReadTimeout]) && case.connection.is_none();
+    (silent && case.coverage == Coverage::Full)
+        .then(|| ruling(Cause::PoolExhausted, 0.75, say::nothing_sent(case)).also(&[Cause::SlowResponse]))
+}
+
+/// Nothing leaves: no port, no descriptor, no route of the gateway's own.
+pub(super) fn gateway_resources(case: &Case<'_>) -> Option<Ruling> {
+    let no_route = case.symptom_is(&[Symptom::NoRoute]) && case.connection.is_none() && case.coverage == Coverage::Full;
+    (case.symptom_is(&[Symptom::NoLocalPort]) || no_route)
+        .then(|| ruling(Cause::GatewayResources, 0.95, say::no_resources(case)))
+}
+
+/// "Socket closed" is the gateway's own doing (RFC 9293: only the owner closes a socket); the packets show its FIN or RST first.
+pub(super) fn gateway_abort(case: &Case<'_>) -> Option<Ruling> {
+    let ended_by_peer = case.connection.as_ref().is_some_and(|wire| wire.peer_ending().is_some());
+    if !case.symptom_is(&[Symptom::SocketClosed]) || ended_by_peer {
+        return None;
+    }
+    let confidence = if case.connection.is_some() { 0.97 } else { 0.8 };
+    Some(ruling(Cause::GatewayAbort, confidence, say::gateway_abort(case)))
+}

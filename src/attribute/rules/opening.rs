@@ -1,0 +1,74 @@
+//! Causes that end a connection before its first request: the TCP and TLS handshakes.
+
+use wirecause_parsers::{log::Symptom, packet::IcmpKind};
+
+use crate::{
+    attribute::{
+        case::Case,
+        explain as say,
+        verdict::{Cause, Responsible},
+    },
+    track::{Direction, ResetShape, stream::Protocol},
+};
+
+use super::{Ruling, ruling};
+
+/// A router or firewall answered the SYN by ICMP (RFC 792, RFC 1812).
+pub(super) fn unreachable(case: &Case<'_>) -> Option<Ruling> {
+    let wire = case.connection.as_ref()?;
+    let icmp = wire.connection.icmp.first()?;
+    let refused = matches!(icmp.kind, IcmpKind::Unreachable | IcmpKind::Prohibited | IcmpKind::PortUnreachable);
+    (refused && wire.connection.handshake.syn_ack.is_none())
+        .then(|| ruling(Cause::Unreachable, 0.97, say::unreachable(icmp)).by(Responsible::Path))
+}
+
+/// SYNs without an answer until the gateway gave up.
+pub(super) fn connect_timeout(case: &Case<'_>) -> Option<Ruling> {
+    let wire = case.connection.as_ref()?;
+    let handshake = wire.connection.handshake;
+    let answered = handshake.syn_ack.is_some_and(|answer| answer <= wire.anchor.time);
+    if !case.symptom_is(&[Symptom::ConnectTimeout]) || answered || handshake.syn.is_none() {
+        return None;
+    }
+    let peer_answers = wire.peer.is_some_and(|peer| peer.established > 0);
+    let responsible = if peer_answers { Responsible::Backend } else { Responsible::Network };
+    Some(ruling(Cause::ConnectTimeout, 0.97, say::connect_timeout(wire)).by(responsible))
+}
+
+/// RST in answer to a SYN: no listener, or a device that refuses in its name.
+pub(super) fn connection_refused(case: &Case<'_>) -> Option<Ruling> {
+    let wire = case.connection.as_ref()?;
+    let refusal = wire.reset.filter(|_| wire.connection.handshake.syn_ack.is_none())?;
+    if !matches!(refusal.shape, ResetShape::Refusal | ResetShape::Passive) || wire.connection.exchanges.count > 0 {
+        return None;
+    }
+    let found = ruling(Cause::ConnectionRefused, 0.98, say::refused(wire, refusal));
+    Some(if wire.origin.is_foreign() { found.by(Responsible::Path) } else { found })
+}
+
+/// An alert, RST or FIN between `ClientHello` and the first application data.
+pub(super) fn tls_handshake_failure(case: &Case<'_>) -> Option<Ruling> {
+    let wire = case.connection.as_ref()?;
+    let tls = &wire.connection.tls;
+    let said = case.symptom_is(&[Symptom::TlsHandshake]);
+    let hello = wire.connection.protocol == Protocol::Tls && tls.client_hello;
+    let over = tls.server_data || (tls.client_data && !(said && tls.alert.is_some()));
+    if !(hello || said) || over || wire.connection.handshake.syn_ack.is_none() {
+        return None;
+    }
+    if wire.connection.exchanges.count > 0 && !said {
+        return None;
+    }
+    let ending = wire.connection.ending();
+    let alert = tls.alert.map(|alert| alert.from);
+    let by = alert.or(ending.map(|ending| ending.by))?;
+    if case.symptom_is(&[Symptom::ReadTimeout]) {
+        return None;
+    }
+    let found = ruling(Cause::TlsHandshakeFailure, 0.96, say::tls_failure(wire));
+    Some(match by {
+        Direction::Originator => found.by(Responsible::Gateway),
+        Direction::Responder if wire.origin.is_foreign() => found.by(Responsible::Path).also(&[Cause::InjectedReset]),
+        Direction::Responder => found.by(Responsible::Backend),
+    })
+}

@@ -1,0 +1,117 @@
+//! What the peer itself does to a request: refuses it, breaks it off, closes on it, or keeps it waiting.
+
+use wirecause_parsers::log::Symptom;
+
+use crate::{
+    attribute::{case::Case, explain as say, verdict::Cause},
+    track::connection::EndingKind,
+};
+
+use super::{MANY_SEGMENTS, Ruling, UNKNOWN_RTT, met_on_write, raced, ruling};
+
+/// A fresh connection was accepted and ended at once: what ended it acknowledges no request byte.
+pub(super) fn rejected_after_accept(case: &Case<'_>) -> Option<Ruling> {
+    let wire = case.connection.as_ref()?;
+    let (kind, ended) = wire.peer_ending()?;
+    if wire.reused() || wire.connection.handshake.syn_ack.is_none() || wire.connection.tls.server_hello {
+        return None;
+    }
+    let exchange = wire.exchange;
+    if exchange.is_some_and(|exchange| exchange.response_start.is_some()) {
+        return None;
+    }
+    let whole = exchange.is_none_or(|exchange| exchange.request_bytes() <= MANY_SEGMENTS && wire.unsent() == 0);
+    if wire.nothing_acknowledged() {
+        let found = ruling(Cause::RejectedAfterAccept, 0.96, say::rejected(wire));
+        return Some(if whole { found } else { found.also(&[Cause::AbortedDuringRequest]) });
+    }
+    // A kernel acknowledges for a process that has not read yet: ended within some round trips, nobody looked at the request.
+    let exchange = exchange?;
+    let rtt = wire.rtt().unwrap_or(UNKNOWN_RTT);
+    let at_once = ended.since(exchange.request_end) <= rtt + rtt / 4 + AT_ONCE && wire.unacknowledged() == 0 && whole;
+    let other = if kind == EndingKind::Rst { Cause::AbortedAwaitingResponse } else { Cause::ClosedAwaitingResponse };
+    at_once.then(|| ruling(Cause::RejectedAfterAccept, 0.75, say::rejected_unread(wire)).also(&[other]))
+}
+
+/// RST, or FIN and then RST, while request bytes were unsent or unacknowledged.
+pub(super) fn aborted_during_request(case: &Case<'_>) -> Option<Ruling> {
+    let wire = case.connection.as_ref()?;
+    let reset = wire.reset?;
+    let exchange = wire.exchange?;
+    if exchange.response_start.is_some_and(|start| start <= reset.time) && wire.unsent() == 0 {
+        return None;
+    }
+    let sending = met_on_write(case) && reset.time >= exchange.request_start;
+    let open = reset.unacknowledged > 0 || wire.unsent() > 0 || sending;
+    let fin_first = wire.fin_before_reset();
+    if !open || fin_first && wire.unsent() == 0 && wire.unacknowledged() == 0 && !sending {
+        return None;
+    }
+    let found = ruling(Cause::AbortedDuringRequest, 0.93, say::during_request(wire, reset));
+    Some(if wire.reused() && wire.nothing_acknowledged() { found.also(&[Cause::StaleConnectionReuse]) } else { found })
+}
+
+/// Request acknowledged in full, then RST, no response byte.
+pub(super) fn aborted_awaiting_response(case: &Case<'_>) -> Option<Ruling> {
+    let wire = case.connection.as_ref()?;
+    let exchange = wire.exchange?;
+    if wire.peer_ending()?.0 != EndingKind::Rst || exchange.response_start.is_some() {
+        return None;
+    }
+    let found = ruling(Cause::AbortedAwaitingResponse, 0.96, say::awaiting(wire, "a RST"));
+    // Where TLS hides how long the request is, what was sent and acknowledged of a large one may not be all of it.
+    let maybe_more = exchange.request_expected.is_none() && exchange.request_bytes() > MANY_SEGMENTS;
+    let in_the_middle =
+        maybe_more && wire.wait().is_some_and(|wait| wait <= 2 * wire.rtt().unwrap_or(UNKNOWN_RTT) + PAUSE);
+    if in_the_middle {
+        let found = Ruling { cause: Cause::AbortedDuringRequest, confidence: 0.75, ..found };
+        return Some(found.also(&[Cause::AbortedAwaitingResponse]));
+    }
+    Some(match (raced(wire), maybe_more) {
+        (true, _) => found.also(&[Cause::StaleConnectionReuse]),
+        (false, true) => Ruling { confidence: 0.8, ..found }.also(&[Cause::AbortedDuringRequest]),
+        (false, false) => found,
+    })
+}
+
+/// The same with FIN.
+pub(super) fn closed_awaiting_response(case: &Case<'_>) -> Option<Ruling> {
+    let wire = case.connection.as_ref()?;
+    let exchange = wire.exchange?;
+    if wire.peer_ending()?.0 != EndingKind::Fin || exchange.response_start.is_some() {
+        return None;
+    }
+    let found = ruling(Cause::ClosedAwaitingResponse, 0.96, say::awaiting(wire, "a FIN"));
+    Some(if wire.unsent() > 0 { found.also(&[Cause::AbortedDuringRequest]) } else { found })
+}
+
+/// RST after part of a response.
+pub(super) fn aborted_during_response(case: &Case<'_>) -> Option<Ruling> {
+    let wire = case.connection.as_ref()?;
+    let exchange = wire.exchange.filter(|exchange| exchange.response_start.is_some())?;
+    (wire.peer_ending()?.0 == EndingKind::Rst)
+        .then(|| ruling(Cause::AbortedDuringResponse, 0.96, say::during_response(wire, exchange, "a RST")))
+}
+
+/// FIN after part of a response.
+pub(super) fn closed_during_response(case: &Case<'_>) -> Option<Ruling> {
+    let wire = case.connection.as_ref()?;
+    let exchange = wire.exchange.filter(|exchange| exchange.response_start.is_some())?;
+    (wire.peer_ending()?.0 == EndingKind::Fin)
+        .then(|| ruling(Cause::ClosedDuringResponse, 0.96, say::during_response(wire, exchange, "a FIN")))
+}
+
+/// The request arrived and was acknowledged, nothing was lost, and no (further) response byte came until the gateway gave up.
+pub(super) fn slow_response(case: &Case<'_>) -> Option<Ruling> {
+    let wire = case.connection.as_ref()?;
+    if !case.symptom_is(&[Symptom::ReadTimeout]) {
+        return None;
+    }
+    let acknowledged = wire.unacknowledged() == 0;
+    Some(ruling(Cause::SlowResponse, if acknowledged { 0.96 } else { 0.6 }, say::slow(wire)))
+}
+
+/// Pauses of a sender in the middle of a request, ns.
+const PAUSE: i64 = 10_000_000;
+/// A process that rejects a connection does so within this time after the request's arrival, ns.
+const AT_ONCE: i64 = 3_000_000;

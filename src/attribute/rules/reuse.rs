@@ -1,0 +1,64 @@
+//! Kept-alive connections that the peer had ended, or no longer knew, when the gateway used them again.
+
+use crate::{
+    attribute::{case::Case, explain as say, verdict::Cause},
+    track::{ResetShape, connection::EndingKind},
+};
+
+use super::{MANY_SEGMENTS, Ruling, UNKNOWN_RTT, raced, ruling};
+
+/// The peer had ended the connection before the request could reach it, or no longer knew it.
+pub(super) fn stale_connection_reuse(case: &Case<'_>) -> Option<Ruling> {
+    let wire = case.connection.as_ref()?;
+    if wire.never_sent() {
+        return Some(ruling(Cause::StaleConnectionReuse, 0.96, say::stale_idle(wire)));
+    }
+    if !wire.reused() {
+        return None;
+    }
+    let exchange = wire.exchange?;
+    let (kind, ended) = wire.peer_ending()?;
+    if exchange.after_peer_close {
+        return Some(ruling(Cause::StaleConnectionReuse, 0.98, say::stale_closed(wire, exchange)));
+    }
+    let rtt = wire.rtt().unwrap_or(UNKNOWN_RTT);
+    let after = ended.since(exchange.request_start);
+    // What left the peer before the request arrived acknowledges none of it and comes within one round trip.
+    // So does what the peer's idle timer sends just before a request that is lost.
+    let crossing = wire.nothing_acknowledged()
+        && (after <= rtt + rtt / 2 + SLACK || raced(wire) && wire.loss().is_none_or(|loss| loss.retransmissions == 0))
+        && exchange.response_start.is_none();
+    if crossing && kind == EndingKind::Fin {
+        return Some(ruling(Cause::StaleConnectionReuse, 0.96, say::stale_race(wire, exchange, after)));
+    }
+    let reset = wire.reset?;
+    // Some stacks acknowledge what they refuse for want of a connection: RST and ACK, most with a window of 0, one round trip after the
+    // request, where a process would have taken time (reference/reset-causes.md, 2.4).
+    let at_once = if reset.window == 0 { rtt + rtt / 20 + SLACK / 2 } else { rtt + rtt / 20 + SLACK / 10 };
+    let unknown_there = reset.shape == ResetShape::Active
+        && (reset.window == 0 || rtt >= UNKNOWN_RTT)
+        && after <= at_once
+        && exchange.response_start.is_none()
+        && exchange.request_bytes() <= MANY_SEGMENTS
+        && !wire.origin.is_foreign();
+    if unknown_there && !crossing {
+        let found = ruling(Cause::StaleConnectionReuse, 0.85, say::stale_race(wire, exchange, after));
+        return Some(found.also(&[Cause::AbortedAwaitingResponse]));
+    }
+    if !crossing {
+        return None;
+    }
+    let found = ruling(Cause::StaleConnectionReuse, 0.93, say::stale_race(wire, exchange, after));
+    Some(match reset.shape {
+        _ if after > rtt + rtt / 2 + SLACK => found.also(&[Cause::PathLoss]),
+        ResetShape::Passive if rtt < UNKNOWN_RTT => found.also(&[Cause::IdleExpiryInPath]),
+        ResetShape::Passive => found,
+        _ if wire.unsent() > 0 || exchange.request_bytes() > MANY_SEGMENTS => {
+            found.also(&[Cause::AbortedDuringRequest])
+        }
+        _ => found,
+    })
+}
+
+/// Scheduling and queueing beyond the round trip, ns.
+const SLACK: i64 = 2_000_000;

@@ -3,21 +3,18 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rayon::prelude::*;
-use wirecause_parsers::{
-    log::{FailedCall, Symptom},
-    time::Timestamp,
-};
+use wirecause_parsers::log::FailedCall;
 
 use crate::track::Connection;
 
 use super::{
-    anchor::{Anchor, AnchorKind, anchors, open_exchange},
+    anchor::{Anchor, anchors},
     assign::{Assigned, Row, assign},
     candidates::{Endpoint, endpoints},
     clock::Clock,
     names::NameTable,
     score::{LagModel, Model, lag_ms, score},
-    timeouts::{self, Timeouts},
+    timeouts::Timeouts,
 };
 
 /// What the user fixed.
@@ -136,98 +133,31 @@ fn endpoint_of(calls: usize, endpoints: &[Endpoint]) -> Vec<usize> {
 }
 
 /// What a pass works on.
-struct Pass<'a> {
-    calls: &'a [&'a FailedCall],
-    connections: &'a [Connection],
-    endpoints: &'a [Endpoint],
+pub(super) struct Pass<'a> {
+    pub(super) calls: &'a [&'a FailedCall],
+    pub(super) connections: &'a [Connection],
+    pub(super) endpoints: &'a [Endpoint],
 }
 
 /// A pass's choice for one call.
 #[derive(Clone, Debug, Default)]
-struct Choice {
+pub(super) struct Choice {
     /// Possible connections, best first.
     possible: Vec<Candidate>,
     chosen: Option<usize>,
-    margin: f64,
+    pub(super) margin: f64,
 }
 
 impl Pass<'_> {
-    /// Votes of all calls whose line follows an event of the wire at once.
-    fn estimate_clock(&self) -> Clock {
-        let votes: Vec<(usize, i64)> = self
-            .pairs(&Timeouts::default())
-            .filter(|(_, _, anchor)| anchor.kind == AnchorKind::Event && anchor.penalty > -1.0)
-            .map(|(call, _, anchor)| (call, self.calls[call].time.since(anchor.time)))
-            .collect();
-        let mut voting: Vec<usize> = votes.iter().map(|(call, _)| *call).collect();
-        voting.dedup();
-        let times: Vec<Timestamp> = self.calls.iter().map(|call| call.time).collect();
-        Clock::estimate(&votes, voting.len(), &times)
-    }
-
-    fn pairs<'b>(&'b self, timeouts: &'b Timeouts) -> impl Iterator<Item = (usize, usize, Anchor)> + 'b {
-        self.endpoints.iter().flat_map(move |endpoint| {
-            endpoint.calls.iter().flat_map(move |call| {
-                endpoint.connections.iter().flat_map(move |connection| {
-                    self.anchors(*call, *connection, timeouts).map(move |anchor| (*call, *connection, anchor))
-                })
-            })
-        })
-    }
-
-    fn anchors(&self, call: usize, connection: usize, timeouts: &Timeouts) -> impl Iterator<Item = Anchor> + use<> {
+    pub(super) fn anchors(
+        &self,
+        call: usize,
+        connection: usize,
+        timeouts: &Timeouts,
+    ) -> impl Iterator<Item = Anchor> + use<> {
         let call = self.calls[call];
         let limit = call.timeout_ms.map(|ms| ms as i64 * 1_000_000);
         anchors(call.symptom, &self.connections[connection], limit, timeouts)
-    }
-
-    /// Distances from last bytes and first SYNs to the lines of timeouts that name no limit.
-    fn learn_timeouts(&self, clock: &Clock) -> Vec<Timeouts> {
-        let of_all = self.timeouts_of(self.endpoints, clock);
-        self.endpoints
-            .iter()
-            .map(|endpoint| {
-                let own = self.timeouts_of(std::slice::from_ref(endpoint), clock);
-                Timeouts { read: own.read.or(of_all.read), connect: own.connect.or(of_all.connect) }
-            })
-            .collect()
-    }
-
-    /// The timeouts that the calls of some endpoints agree on.
-    fn timeouts_of(&self, endpoints: &[Endpoint], clock: &Clock) -> Timeouts {
-        let unanswered = |connection: &Connection| {
-            let (_, exchange) = open_exchange(connection)?;
-            (exchange.response_start.is_none()).then_some(exchange.request_end)
-        };
-        let unopened = |connection: &Connection| {
-            connection.handshake.syn.filter(|_| connection.resp.packets == 0 || connection.handshake.syns > 1)
-        };
-        Timeouts {
-            read: self.learn_timeout(endpoints, clock, Symptom::ReadTimeout, unanswered),
-            connect: self.learn_timeout(endpoints, clock, Symptom::ConnectTimeout, unopened),
-        }
-    }
-
-    fn learn_timeout(
-        &self,
-        endpoints: &[Endpoint],
-        clock: &Clock,
-        symptom: Symptom,
-        from: impl Fn(&Connection) -> Option<Timestamp>,
-    ) -> Option<i64> {
-        let mut distances = Vec::new();
-        let mut calls = 0;
-        for endpoint in endpoints {
-            let unnamed =
-                |call: &&usize| self.calls[**call].symptom == symptom && self.calls[**call].timeout_ms.is_none();
-            for call in endpoint.calls.iter().filter(unnamed) {
-                calls += 1;
-                let line = clock.to_capture(self.calls[*call].time);
-                let starts = endpoint.connections.iter().filter_map(|connection| from(&self.connections[*connection]));
-                distances.extend(starts.map(|start| (*call, line.since(start))));
-            }
-        }
-        timeouts::learn(&distances, calls)
     }
 
     fn run(&self, model: &Model, timeouts: &[Timeouts]) -> Vec<Choice> {
@@ -325,53 +255,10 @@ impl Pass<'_> {
         let assigned = assign(&rows, columns.len(), &shared, NONE);
         (calls, assigned, columns)
     }
-
-    /// Lags in nanoseconds of pairs that are sure and follow an event at once.
-    fn sure_lags<'b>(&'b self, outcome: &'b [Choice], clock: &'b Clock) -> impl Iterator<Item = (usize, i64)> + 'b {
-        outcome.iter().enumerate().filter_map(move |(call, choice)| {
-            let anchor = choice.anchor().filter(|anchor| anchor.kind == AnchorKind::Event)?;
-            (choice.margin >= SURE).then(|| (call, clock.to_capture(self.calls[call].time).since(anchor.time)))
-        })
-    }
-
-    fn refine_clock(&self, outcome: &[Choice], clock: &Clock) -> Clock {
-        let lags: Vec<i64> = self.sure_lags(outcome, clock).map(|(_, lag)| lag).collect();
-        let resolution = self.calls.iter().map(|call| call.resolution).max().unwrap_or(0);
-        clock.clone().refined(&lags, resolution)
-    }
-
-    fn learn_lags(&self, outcome: &[Choice], clock: &Clock) -> LagModel {
-        let lags: Vec<f64> = self.sure_lags(outcome, clock).map(|(_, lag)| (lag as f64 / 1e6).max(0.0)).collect();
-        LagModel::learned(&lags)
-    }
-
-    /// Whether the "Processing request" stamps precede the first packets, and by how much.
-    fn learn_begin(&self, outcome: &[Choice], clock: &Clock) -> Option<(f64, f64)> {
-        let mut distances: Vec<f64> = outcome
-            .iter()
-            .enumerate()
-            .filter(|(_, choice)| choice.margin >= SURE)
-            .filter_map(|(call, choice)| {
-                let processing = clock.to_capture(self.calls[call].processing?);
-                Some(choice.anchor()?.begin?.since(processing) as f64 / 1e6)
-            })
-            .collect();
-        if distances.len() < BEGIN_PAIRS {
-            return None;
-        }
-        distances.sort_by(f64::total_cmp);
-        let before = distances.iter().filter(|distance| **distance >= -BEGIN_SLACK).count();
-        if before * 10 < distances.len() * 9 {
-            return None;
-        }
-        let median = distances[distances.len() / 2];
-        let quartile = distances[distances.len() * 3 / 4] - median;
-        Some((median, quartile.max(2.0)))
-    }
 }
 
 impl Choice {
-    fn anchor(&self) -> Option<&Anchor> {
+    pub(super) fn anchor(&self) -> Option<&Anchor> {
         let chosen = self.chosen?;
         self.possible.iter().find(|candidate| candidate.connection == chosen).map(|candidate| &candidate.anchor)
     }
@@ -457,16 +344,10 @@ const PASSES: usize = 3;
 const MAX_CANDIDATES: usize = 40;
 /// Score of giving a call no connection, in nats: captures rarely miss one connection and hold its neighbours.
 const NONE: f64 = -3.5;
-/// Margin of pairs from which the model is learned, nats.
-const SURE: f64 = 3.0;
 /// Margin from which a join is certain (odds of about 50 to 1), nats.
 const CERTAIN: f64 = 4.0;
 /// Margin below which a join is ambiguous (odds of less than 2 to 1), nats.
 const LIKELY: f64 = 0.7;
-/// Pairs needed to learn that the stamps of "Processing request" are begin times.
-const BEGIN_PAIRS: usize = 8;
-/// A stamp may lie this much after the first packet and still be a begin time (clock, rounding), ms.
-const BEGIN_SLACK: f64 = 3.0;
 /// How early and how late a retry line may be against its event, ns.
 const RETRY_EARLY: i64 = 10_000_000;
 /// As above.

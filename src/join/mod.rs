@@ -11,6 +11,7 @@ pub mod candidates;
 pub mod clock;
 pub mod drift;
 pub mod engine;
+mod learn;
 pub mod names;
 pub mod score;
 pub mod timeouts;

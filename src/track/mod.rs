@@ -5,8 +5,11 @@
 //! cut by an idle timer. What an ending *means* is the business of [`crate::attribute`].
 
 pub mod connection;
+mod duplicate;
 pub mod exchange;
 pub mod flow;
+mod live;
+mod measure;
 pub mod note;
 mod payload;
 pub mod reset;

@@ -1,0 +1,362 @@
+//! A connection under way, and what a segment does to it.
+
+use std::{collections::VecDeque, mem};
+
+use wirecause_parsers::{
+    packet::{Endpoint, FlowEnds, Segment},
+    payload::http,
+    time::Timestamp,
+};
+
+use super::{
+    connection::{Connection, Handshake, IcmpNote, MAX_HEAD, MAX_ICMP, MAX_RESETS, MAX_TAIL, Names, Roles},
+    duplicate::Recent,
+    exchange::Exchanges,
+    measure,
+    note::{Direction, Note, NoteKind},
+    payload,
+    side::{Closing, Side},
+    state::History,
+    stream::{Protocol, TlsState},
+    tracker::Arrival,
+};
+
+/// A connection under way.
+#[derive(Debug)]
+pub(super) struct Live {
+    connection: Connection,
+    history: History,
+    head: Vec<Note>,
+    tail: VecDeque<Note>,
+    last_activity: Timestamp,
+    probed: bool,
+    recent: Recent,
+    pending_rtt: Option<(i64, Timestamp)>,
+    content: payload::Content,
+}
+
+impl Live {
+    pub(super) fn new(arrival: &Arrival<'_>) -> Self {
+        let segment = arrival.segment;
+        let (originator, responder, roles) = roles(segment, arrival.payload);
+        let mut history = History::default();
+        if roles == Roles::SynAck || roles == Roles::Ports && responder == segment.ends.source {
+            history.flipped();
+        }
+        Self {
+            connection: Connection {
+                originator,
+                responder,
+                roles,
+                start: arrival.time,
+                end: arrival.time,
+                first_frame: arrival.frame,
+                last_frame: arrival.frame,
+                handshake: Handshake::default(),
+                orig: Side::default(),
+                resp: Side::default(),
+                exchanges: Exchanges::default(),
+                resets: Vec::new(),
+                reset_count: [0; 2],
+                icmp: Vec::new(),
+                protocol: Protocol::Unknown,
+                tls: TlsState::default(),
+                names: Names::default(),
+                longest_idle: 0,
+                smallest_rtt: None,
+                history: String::new(),
+                elsewhere: None,
+                notes: Vec::new(),
+            },
+            history,
+            head: Vec::new(),
+            tail: VecDeque::new(),
+            last_activity: arrival.time,
+            probed: false,
+            recent: Recent::default(),
+            pending_rtt: None,
+            content: payload::Content::default(),
+        }
+    }
+
+    /// Whether this segment opens a new connection on a 4-tuple that was used before: a SYN with another number than the SYN
+    /// that opened this one (RFC 9293, section 3.6.1: a new incarnation has a new initial sequence number).
+    pub(super) fn begins_anew(&self, arrival: &Arrival<'_>) -> bool {
+        let segment = arrival.segment;
+        if !segment.flags.syn() || segment.flags.ack() || segment.flags.rst() {
+            return false;
+        }
+        let from = self.direction(segment.ends);
+        match (from, self.connection.handshake.syn) {
+            (Direction::Originator, Some(_)) => !self.connection.orig.is_base(segment.seq),
+            // A SYN in a stream that began in the middle, or from the end that was called before: a connection of its own,
+            // unless both ends open at the same time.
+            (Direction::Originator | Direction::Responder, None) => true,
+            (Direction::Responder, Some(_)) => self.connection.handshake.syn_ack.is_some(),
+        }
+    }
+
+    /// Whether this packet was captured before.
+    pub(super) fn is_duplicate(&mut self, arrival: &Arrival<'_>) -> bool {
+        self.recent.is_duplicate(arrival)
+    }
+
+    /// Takes an ICMP error about one of its segments.
+    pub(super) fn icmp(&mut self, note: IcmpNote) {
+        if self.connection.icmp.len() < MAX_ICMP {
+            self.connection.icmp.push(note);
+        }
+    }
+
+    fn direction(&self, ends: FlowEnds) -> Direction {
+        if ends.source == self.connection.originator { Direction::Originator } else { Direction::Responder }
+    }
+
+    pub(super) fn take(&mut self, arrival: &Arrival<'_>) {
+        let segment = arrival.segment;
+        let from = self.direction(segment.ends);
+        let time = arrival.time;
+        self.connection.end = self.connection.end.max(time);
+        self.connection.last_frame = arrival.frame;
+        let (own, other) = sides(&mut self.connection, from);
+        let seq = own.offset_of(segment.seq, segment.flags.syn());
+        let ack = segment.flags.ack().then(|| other.offset_of_ack(segment.ack));
+        own.packets += 1;
+        own.last = Some(time);
+        if segment.flags.rst() {
+            self.reset(arrival, from, seq, ack);
+            self.keep(arrival, from, seq, ack, NoteKind::Control);
+            return;
+        }
+        own.describe(segment, time);
+        let kind = self.advance(arrival, from, seq, ack);
+        // Neither a probe nor the answer to one is activity of the applications.
+        let answers_probe = mem::replace(&mut self.probed, kind == NoteKind::KeepAlive) && kind == NoteKind::Control;
+        if kind != NoteKind::KeepAlive && !answers_probe {
+            let idle = time.since(self.last_activity);
+            self.connection.longest_idle = self.connection.longest_idle.max(idle);
+            self.last_activity = self.last_activity.max(time);
+        }
+        self.after_reset(from, seq, segment.payload, kind, time);
+        self.keep(arrival, from, seq, ack, kind);
+    }
+
+    /// SYN, payload, FIN and acknowledgement of a segment, in the order in which they stand in its numbers.
+    fn advance(&mut self, arrival: &Arrival<'_>, from: Direction, seq: i64, ack: Option<i64>) -> NoteKind {
+        let segment = arrival.segment;
+        let (time, flags) = (arrival.time, segment.flags);
+        let reorder_bound = self.connection.rtt().map_or(REORDER_BOUND, |rtt| (rtt / 2).max(REORDER_BOUND));
+        let first_byte = seq + i64::from(flags.syn());
+        if flags.syn() {
+            self.syn(arrival, from, first_byte);
+        }
+        let (own, other) = sides(&mut self.connection, from);
+        let (high, bytes) = (own.high, own.bytes);
+        let peers_last_data = other.last_data.max(own.last_data);
+        let gaps = (own.gaps, other.gaps);
+        let mut kind = own.take(first_byte, segment.payload, time, reorder_bound);
+        if segment.payload == 0 && ack.is_some() && seq == high - 1 && !flags.syn() && !flags.fin() && own.packets > 1 {
+            kind = NoteKind::KeepAlive;
+        }
+        let fresh = own.bytes - bytes;
+        if let Some(ack) = ack {
+            other.acknowledge(ack, time);
+        }
+        let gaps = (own.gaps - gaps.0, other.gaps - gaps.1);
+        self.letters(arrival, from, seq, kind);
+        for (side, gaps) in [(from, gaps.0), (from.reverse(), gaps.1)] {
+            if gaps > 0 {
+                self.history.scaled(side, 'g');
+            }
+        }
+        self.measure_rtt(from, seq + i64::from(segment.payload), kind, ack, time);
+        let taken = payload::Taken {
+            from,
+            start: first_byte,
+            end: first_byte + i64::from(segment.payload),
+            kind,
+            fresh,
+            ack,
+            high_before: high,
+            last_data: peers_last_data,
+        };
+        self.content.take(&mut self.connection, arrival, &taken);
+        if flags.fin() {
+            self.fin(arrival, from, first_byte + i64::from(segment.payload), ack);
+        }
+        if from == Direction::Responder {
+            payload::acknowledged(&mut self.connection, time);
+        }
+        kind
+    }
+
+    fn syn(&mut self, arrival: &Arrival<'_>, from: Direction, first_byte: i64) {
+        let handshake = &mut self.connection.handshake;
+        if arrival.segment.flags.ack() {
+            handshake.syn_acks += 1;
+            if handshake.syn_ack.is_none() {
+                handshake.syn_ack = Some(arrival.time);
+                if let (Some(syn), 1) = (handshake.syn, handshake.syns) {
+                    handshake.rtt = Some(arrival.time.since(syn));
+                }
+            }
+        } else {
+            handshake.syns += 1;
+            handshake.last_syn = Some(arrival.time);
+            handshake.syn.get_or_insert(arrival.time);
+        }
+        let (own, _) = sides(&mut self.connection, from);
+        own.high = own.high.max(first_byte);
+    }
+
+    fn fin(&mut self, arrival: &Arrival<'_>, from: Direction, seq: i64, ack: Option<i64>) {
+        let (own, _) = sides(&mut self.connection, from);
+        own.fin.get_or_insert(Closing { time: arrival.time, frame: arrival.frame, seq, ack });
+        own.high = own.high.max(seq + 1);
+    }
+
+    /// One sample at a time, from a segment with new data to its acknowledgement, given up when anything is sent again (Karn).
+    fn measure_rtt(&mut self, from: Direction, end: i64, kind: NoteKind, ack: Option<i64>, time: Timestamp) {
+        match (from, kind) {
+            (Direction::Originator, NoteKind::New) if self.pending_rtt.is_none() => {
+                self.pending_rtt = Some((end, time));
+            }
+            (Direction::Originator, NoteKind::Retransmission) => self.pending_rtt = None,
+            (Direction::Responder, _) => {
+                if let (Some((end, sent)), Some(ack)) = (self.pending_rtt, ack)
+                    && ack >= end
+                {
+                    let sample = time.since(sent);
+                    let smallest = &mut self.connection.smallest_rtt;
+                    *smallest = Some(smallest.map_or(sample, |old| old.min(sample)));
+                    self.pending_rtt = None;
+                }
+            }
+            (Direction::Originator, _) => {
+                let handshake = &mut self.connection.handshake;
+                if handshake.syn_ack.is_some() && ack.is_some() {
+                    handshake.established.get_or_insert(time);
+                }
+            }
+        }
+    }
+
+    fn reset(&mut self, arrival: &Arrival<'_>, from: Direction, seq: i64, ack: Option<i64>) {
+        if arrival.segment.flags.fin() {
+            self.history.once(from, 'i');
+        } else {
+            self.history.numbered(from, 'r', seq);
+        }
+        let connection = &mut self.connection;
+        connection.reset_count[from as usize] += 1;
+        if connection.resets.iter().filter(|(by, _)| *by == from).count() >= MAX_RESETS {
+            return;
+        }
+        let notes = self.head.iter().chain(&self.tail);
+        let reset = measure::reset(&self.connection, notes, arrival, from, (seq, ack));
+        self.connection.resets.push((from, reset));
+    }
+
+    /// A segment of an end that had reset before: it goes on talking, so the RST may not have been its own.
+    fn after_reset(&mut self, from: Direction, seq: i64, length: u32, kind: NoteKind, time: Timestamp) {
+        let in_flight = self.connection.rtt().map_or(REORDER_BOUND, |rtt| (rtt / 2).max(REORDER_BOUND));
+        let Some((_, reset)) = self.connection.resets.iter_mut().rev().find(|(by, _)| *by == from) else { return };
+        if time.since(reset.time) <= in_flight {
+            return;
+        }
+        reset.segments_after += 1;
+        if matches!(kind, NoteKind::New | NoteKind::Retransmission) && seq + i64::from(length) > reset.seq {
+            reset.data_after += 1;
+        }
+    }
+
+    fn letters(&mut self, arrival: &Arrival<'_>, from: Direction, seq: i64, kind: NoteKind) {
+        let segment = arrival.segment;
+        let flags = segment.flags;
+        if flags.syn() && flags.fin() {
+            self.history.once(from, 'q');
+            return;
+        }
+        if flags.syn() {
+            self.history.numbered(from, if flags.ack() { 'h' } else { 's' }, seq);
+        }
+        match kind {
+            // Zeek writes the payload of a FIN as its FIN alone.
+            NoteKind::New | NoteKind::OutOfOrder if flags.fin() => {}
+            NoteKind::New | NoteKind::OutOfOrder => self.history.once(from, 'd'),
+            NoteKind::Retransmission => self.history.scaled(from, 't'),
+            NoteKind::Control | NoteKind::KeepAlive => {
+                if flags.ack() && !flags.syn() && !flags.fin() {
+                    self.history.once(from, 'a');
+                }
+            }
+        }
+        let over = self.connection.side(from.reverse()).fin.is_some();
+        if segment.window == 0 && !flags.syn() && !flags.fin() && !over {
+            self.history.scaled(from, 'w');
+        }
+        if flags.fin() {
+            self.history.numbered(from, 'f', seq + i64::from(segment.payload));
+        }
+    }
+
+    fn keep(&mut self, arrival: &Arrival<'_>, from: Direction, seq: i64, ack: Option<i64>, kind: NoteKind) {
+        let segment = arrival.segment;
+        let note = Note {
+            time: arrival.time,
+            frame: arrival.frame,
+            from,
+            flags: segment.flags,
+            seq,
+            ack,
+            payload: segment.payload,
+            window: segment.window,
+            ttl: segment.ip.ttl,
+            ip_id: segment.ip.id,
+            kind,
+        };
+        if self.head.len() < MAX_HEAD {
+            self.head.push(note);
+            return;
+        }
+        if self.tail.len() == MAX_TAIL {
+            self.tail.pop_front();
+        }
+        self.tail.push_back(note);
+    }
+
+    pub(super) fn finish(mut self) -> Connection {
+        let mut connection = self.connection;
+        connection.exchanges.settle();
+        connection.history = mem::take(&mut self.history).finish();
+        connection.notes = self.head;
+        connection.notes.extend(self.tail);
+        connection
+    }
+}
+
+/// The sender's side and the other one.
+fn sides(connection: &mut Connection, from: Direction) -> (&mut Side, &mut Side) {
+    match from {
+        Direction::Originator => (&mut connection.orig, &mut connection.resp),
+        Direction::Responder => (&mut connection.resp, &mut connection.orig),
+    }
+}
+
+/// Originator and responder by a connection's first segment: who sent the SYN, else who answers one; in mid-stream whoever
+/// sends a request, else the end with the higher port (servers listen on the lower one).
+fn roles(segment: &Segment, payload: &[u8]) -> (Endpoint, Endpoint, Roles) {
+    let FlowEnds { source, destination } = segment.ends;
+    if segment.flags.syn() && !segment.flags.ack() {
+        (source, destination, Roles::Syn)
+    } else if segment.flags.syn() {
+        (destination, source, Roles::SynAck)
+    } else if http::starts_request(payload) || source.port > destination.port && !http::starts_response(payload) {
+        (source, destination, Roles::Ports)
+    } else {
+        (destination, source, Roles::Ports)
+    }
+}
+
+/// Least delay that counts as a retransmission instead of reordering, in nanoseconds (Wireshark's fallback of 3 ms).
+const REORDER_BOUND: i64 = 3_000_000;

@@ -175,18 +175,83 @@ const GOALS_WHERE_URLS_ARE_EQUAL: &[(&str, f64)] = &[
     ("hedge", 1.0),
 ];
 
-/// The goals stand beside the floors: a floor is what has been reached, less what other seeds vary by.
+/// The goals stand beside the floors. A floor is no goal: it is what was reached over two hundred incidents of the profile, less 0.01
+/// to 0.02 for what other seeds vary by, and holds that against regression. It is raised when a figure rises.
 const EXPECTED: [Expected; 4] = [
-    Expected { profile: Profile::Immediate, goals: GOALS_WHERE_URLS_DIFFER, floors: &[] },
-    Expected { profile: Profile::Batched, goals: GOALS_WHERE_URLS_ARE_EQUAL, floors: &[] },
-    Expected { profile: Profile::Cut96, goals: GOALS_WHERE_URLS_ARE_EQUAL, floors: &[] },
-    Expected { profile: Profile::Mixed, goals: GOALS_WHERE_URLS_ARE_EQUAL, floors: &[] },
+    Expected {
+        profile: Profile::Immediate,
+        goals: GOALS_WHERE_URLS_DIFFER,
+        floors: &[
+            ("found", 0.995),
+            ("spurious", 0.005),
+            ("joined", 0.8),
+            ("misjoined", 0.025),
+            ("ambiguous", 0.18),
+            ("cause", 0.955),
+            ("wrong", 0.04),
+            ("macro", 0.945),
+            ("sure", 0.965),
+            ("set", 0.96),
+            ("hedge", 0.225),
+        ],
+    },
+    Expected {
+        profile: Profile::Batched,
+        goals: GOALS_WHERE_URLS_ARE_EQUAL,
+        floors: &[
+            ("found", 0.995),
+            ("spurious", 0.005),
+            ("joined", 0.635),
+            ("misjoined", 0.055),
+            ("ambiguous", 0.325),
+            ("cause", 0.93),
+            ("wrong", 0.055),
+            ("macro", 0.925),
+            ("sure", 0.955),
+            ("set", 0.945),
+            ("hedge", 0.255),
+        ],
+    },
+    Expected {
+        profile: Profile::Cut96,
+        goals: GOALS_WHERE_URLS_ARE_EQUAL,
+        floors: &[
+            ("found", 0.995),
+            ("spurious", 0.005),
+            ("joined", 0.68),
+            ("misjoined", 0.04),
+            ("ambiguous", 0.29),
+            ("cause", 0.94),
+            ("wrong", 0.05),
+            ("macro", 0.93),
+            ("sure", 0.96),
+            ("set", 0.955),
+            ("hedge", 0.265),
+        ],
+    },
+    Expected {
+        profile: Profile::Mixed,
+        goals: GOALS_WHERE_URLS_ARE_EQUAL,
+        floors: &[
+            ("found", 0.995),
+            ("spurious", 0.005),
+            ("joined", 0.74),
+            ("misjoined", 0.035),
+            ("ambiguous", 0.235),
+            ("cause", 0.945),
+            ("wrong", 0.045),
+            ("macro", 0.94),
+            ("sure", 0.965),
+            ("set", 0.955),
+            ("hedge", 0.255),
+        ],
+    },
 ];
 
 /// Seed of the first incident of each profile, where none is asked for.
 const FIRST_SEED: u64 = 1;
 /// Incidents of each profile.
-const INCIDENTS: u64 = 60;
+const INCIDENTS: u64 = 100;
 /// Snap length, in bytes, up to which names do not survive.
 const WITHOUT_NAMES: u32 = 128;
 /// Incidents named where the verdicts were worst.

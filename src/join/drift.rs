@@ -75,7 +75,7 @@ impl Window {
         let far: Vec<(usize, i64)> = own.iter().copied().filter(|(_, vote)| (vote - spread.low).abs() > FAR).collect();
         let chance = mode(&far, AGREE).map_or(0, |spread| spread.pairs);
         let enough = spread.pairs >= LEAST && spread.pairs * 4 >= to - from && spread.pairs > 2 * chance;
-        enough.then(|| Self { from, to, middle: times[(from + to) / 2], offset: spread.low })
+        enough.then(|| Self { from, to, middle: times[usize::midpoint(from, to)], offset: spread.low })
     }
 }
 

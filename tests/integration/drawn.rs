@@ -35,7 +35,9 @@ fn drawn_incidents_are_joined_and_explained() {
     let mut all = Tally::default();
     for (expected, scored) in EXPECTED.iter().zip(scored) {
         let mut tally = Tally::default();
-        scored.iter().for_each(|(_, of_incident)| tally.add(of_incident));
+        for (_, of_incident) in &scored {
+            tally.add(of_incident);
+        }
         println!("\n{:?}, {incidents} incidents from seed {first}, {} failed calls", expected.profile, tally.calls());
         expected.compare(&tally, &mut faults);
         println!("{}    fewest right in {}\n", tally.details(), worst(scored));

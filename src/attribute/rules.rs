@@ -119,8 +119,39 @@ fn undetermined(case: &Case<'_>) -> Ruling {
     ruling(Cause::Undetermined, 0.3, say::undetermined(case))
 }
 
+/// Where the end of the last response is not known: what the silence before the peer's ending says. A silence as long as the peer's idle
+/// timeout ended an idle connection; one that the peer's idle connections survive as a rule, and that ended none of them, may have ended
+/// a response.
+fn silence_says(wire: &Wire<'_>) -> Option<Silence> {
+    let exchange = wire.connection.exchanges.current().filter(|exchange| exchange.complete().is_none())?;
+    let (_, ended) = wire.peer_ending()?;
+    let silence = ended.since(exchange.response_end?);
+    let peer = wire.peer?;
+    let near = |idle: &i64| (idle - silence).abs() <= silence / 20 + IDLE_TIMER_SPREAD;
+    if peer.idle_timeout().is_some_and(|timeout| near(&timeout)) {
+        return Some(Silence::Idle);
+    }
+    // This connection's own silence may be among the endings.
+    let alone = peer.idle_endings.iter().filter(|idle| near(idle)).count() <= 1;
+    let survived = peer.longest_idle_survived.is_some_and(|survived| survived > silence + silence / 2);
+    (silence > SHORTEST_SILENCE && alone && survived).then_some(Silence::Unusual)
+}
+
+/// What a silence before an ending was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Silence {
+    /// An idle connection's.
+    Idle,
+    /// No idle time after which this peer closes: it may have been a pause within a response.
+    Unusual,
+}
+
 /// Round-trip time assumed where none was measured, ns.
 const UNKNOWN_RTT: i64 = 1_000_000;
+/// Variation of a peer's idle timer, ns.
+const IDLE_TIMER_SPREAD: i64 = 20_000_000;
+/// A silence shorter than this tells nothing, ns.
+const SHORTEST_SILENCE: i64 = 100_000_000;
 /// Idle times below this are pauses between calls; no device forgets a flow so soon, ns.
 const SHORTEST_IDLE: i64 = 500_000_000;
 /// A request of more bytes than this fills many segments: its sender may be in the middle of it.

@@ -5,11 +5,24 @@ use crate::{
     track::{ResetShape, connection::EndingKind},
 };
 
-use super::{MANY_SEGMENTS, Ruling, UNKNOWN_RTT, raced, ruling};
+use super::{MANY_SEGMENTS, Ruling, Silence, UNKNOWN_RTT, raced, ruling, silence_says};
 
 /// The peer had ended the connection before the request could reach it, or no longer knew it.
 pub(super) fn stale_connection_reuse(case: &Case<'_>) -> Option<Ruling> {
     let wire = case.connection.as_ref()?;
+    if wire.never_sent() && silence_says(wire) == Some(Silence::Unusual) {
+        let cut = match wire.peer_ending()?.0 {
+            EndingKind::Rst => Cause::AbortedDuringResponse,
+            EndingKind::Fin => Cause::ClosedDuringResponse,
+        };
+        return Some(ruling(Cause::StaleConnectionReuse, 0.8, say::stale_idle(wire)).also(&[cut]));
+    }
+    let unknown_end =
+        wire.exchange.is_some_and(|exchange| exchange.response_start.is_some() && exchange.complete().is_none());
+    if unknown_end && silence_says(wire) == Some(Silence::Idle) {
+        let found = ruling(Cause::StaleConnectionReuse, 0.85, say::stale_idle(wire));
+        return Some(found.also(&[Cause::AbortedDuringResponse]));
+    }
     if wire.never_sent() {
         return Some(ruling(Cause::StaleConnectionReuse, 0.96, say::stale_idle(wire)));
     }

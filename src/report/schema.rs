@@ -139,13 +139,14 @@ mod tests {
 
     #[test]
     fn columns_of_errors_are_those_of_the_design_in_its_order() {
+        // `origin_tests` came with the second capture point: the tests of a reset's origin are named in the output.
         let design = "error_id log_time node log_file log_line thread service url host port symptom message \
                       match candidates margin lag_ms earlier_connections \
                       connection_id gateway_ip gateway_port peer_ip peer_port capture_file ending_frame ending_time \
                       wireshark_filter \
                       exchange idle_before_s wait_s request_bytes acked_bytes response_bytes retransmissions \
                       handshake_rtt_ms ended_by ending peer_closed_before_send reset_shape reset_ttl peer_ttl \
-                      reset_delay_ms \
+                      reset_delay_ms origin_tests \
                       cause also_possible responsible confidence health explanation";
         assert_eq!(names(&ERRORS), design.split_whitespace().collect::<Vec<_>>());
     }

@@ -34,7 +34,7 @@ pub struct Side {
     pub last: Option<Timestamp>,
     /// Last segment that carried a new byte.
     pub last_data: Option<Timestamp>,
-    /// TTLs of segments other than RSTs, with counts, at most [`MAX_TTLS`].
+    /// TTLs of segments other than RSTs, with counts, at most `MAX_TTLS`.
     pub ttls: Vec<(u8, u32)>,
     /// IPv4 identification of the last segment other than a RST.
     pub ip_id: Option<u16>,

@@ -76,6 +76,12 @@ impl<'a> Background<'a> {
         if case.connection.as_ref().is_some_and(|wire| wire.connection.orig.gaps + wire.connection.resp.gaps > 0) {
             attribution.confidence *= GAPS;
         }
+        if self.joined.endpoints[found.endpoint].inferred {
+            attribution.confidence *= INFERRED;
+            attribution.explanation.push_str(
+                " Nothing names the host's address: it was inferred from the pattern of its errors against endings on the wire.",
+            );
+        }
         attribution.also_possible.retain(|cause| *cause != attribution.cause);
         attribution.also_possible.sort_unstable();
         attribution.also_possible.dedup();
@@ -159,5 +165,7 @@ const WORTH_NAMING: f64 = 0.15;
 const EDGE: i64 = 2_000_000_000;
 /// With fewer calls an offset cannot be estimated, and times say nothing.
 const FEW_CALLS: usize = 3;
+/// What an inferred address takes of the confidence.
+const INFERRED: f64 = 0.9;
 /// What packets that the capture missed take of the confidence.
 const GAPS: f64 = 0.9;

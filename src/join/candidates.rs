@@ -23,6 +23,8 @@ pub struct Endpoint {
     pub calls: Vec<usize>,
     /// Indices of the connections, in order of their start.
     pub connections: Vec<usize>,
+    /// Whether nothing names the address, and it was inferred from the pattern of errors against endings.
+    pub inferred: bool,
 }
 
 /// Groups `calls` by endpoint and finds each one's connections.
@@ -54,7 +56,7 @@ pub fn endpoints(calls: &[&FailedCall], connections: &[Connection], names: &Name
             for candidate in &found {
                 addresses.insert(connections[*candidate].responder.address);
             }
-            Endpoint { target: target.clone(), addresses, calls: of_target, connections: found }
+            Endpoint { target: target.clone(), addresses, calls: of_target, connections: found, inferred: false }
         })
         .collect()
 }

@@ -12,6 +12,7 @@ use super::{
     assign::{Assigned, Row, assign},
     candidates::{Endpoint, endpoints},
     clock::Clock,
+    infer::infer,
     names::NameTable,
     score::{LagModel, Model, lag_ms, score},
     timeouts::Timeouts,
@@ -98,11 +99,13 @@ impl Certainty {
 
 /// Joins `calls` to `connections`.
 pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable, config: JoinConfig) -> Joined {
-    let endpoints = endpoints(calls, connections, names);
+    let given = config.clock_offset.map(Clock::given);
+    let named = endpoints(calls, connections, names);
+    let endpoints = infer(&Pass { calls, connections, endpoints: &named }, given.as_ref());
     let endpoint_of = endpoint_of(calls.len(), &endpoints);
     let pass = Pass { calls, connections, endpoints: &endpoints };
 
-    let clock = config.clock_offset.map_or_else(|| pass.estimate_clock(), Clock::given);
+    let clock = given.unwrap_or_else(|| pass.estimate_clock());
     let mut model = Model { clock, lags: LagModel::prior(), begin: None };
     let mut timeouts = pass.learn_timeouts(&model.clock);
     let mut outcome = pass.run(&model, &timeouts);

@@ -11,6 +11,7 @@ pub mod candidates;
 pub mod clock;
 pub mod drift;
 pub mod engine;
+mod infer;
 mod learn;
 pub mod names;
 pub mod score;

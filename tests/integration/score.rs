@@ -4,7 +4,7 @@ use std::{fmt::Write as _, fs, io::Read as _, path::Path, process::Command};
 
 use crate::{
     figures::{FIGURES, Tally, True, low_is_good},
-    harness::{Scratch, files_below, read_csv, root},
+    harness::{Row, Scratch, files_below, read_csv, root},
     incidents,
 };
 
@@ -94,6 +94,34 @@ fn meadow_with_captures_of_gateway_and_backend() {
     scored("meadow", "gateway+backend", URLS_ARE_EQUAL);
 }
 
+/// Where the backend's side was captured too, each reset is proved to be the peer's or a device's: it was seen to leave the backend,
+/// or was not.
+#[test]
+fn a_second_capture_point_proves_whose_every_reset_was() {
+    let Some(folder) = incidents::folder() else { return };
+    let scratch = Scratch::new("score-proof");
+    let incident = folder.join("harbor");
+    let mut args = vec!["analyze".into(), "-o".into(), "out".into()];
+    args.extend(["ssg_0_0.log", "gateway.pcap", "backend.pcap"].map(|name| incident.join(name)));
+    scratch.wirecause(0, &args);
+    let rows = read_csv(&scratch.path("out/errors.csv"));
+    let mut proved = [0, 0];
+    for call in read_csv(&incident.join("truth.csv")) {
+        let line = |row: &&Row| ["first_line", "also_first"].iter().any(|first| row.get("log_line") == call.get(first));
+        let row = rows.iter().find(line).unwrap();
+        if row.get("ending") != "rst" || row.get("ended_by") == "gateway" {
+            continue;
+        }
+        let cause = call.get("causes").split('|').next().unwrap_or_default();
+        let foreign = matches!(cause, "injected-reset" | "idle-expiry-in-path");
+        let proof = if foreign { "other-point-never-saw-it" } else { "other-point-saw-it" };
+        assert!(row.get("origin_tests").split(';').any(|test| test == proof), "{cause}: {row:?}");
+        proved[usize::from(foreign)] += 1;
+    }
+    println!("{} resets proved to be the peer's, {} a device's", proved[0], proved[1]);
+    assert!(proved[0] > 100 && proved[1] >= 5, "{proved:?}");
+}
+
 #[test]
 fn the_sample_is_scored_as_its_incident_is() {
     let Some(folder) = incidents::folder() else { return };
@@ -107,12 +135,12 @@ fn the_sample_is_scored_as_its_incident_is() {
     score.args([
         "--list",
         "--min",
-        "found=0.98",
-        "spurious=0.02",
-        "joined=0.90",
-        "misjoined=0.05",
-        "cause=0.85",
-        "wrong=0.12",
+        "found=1",
+        "spurious=0",
+        "joined=0.98",
+        "misjoined=0.02",
+        "cause=0.97",
+        "wrong=0.02",
     ]);
     println!("{}", scratch.run(0, &mut score).stdout());
 }

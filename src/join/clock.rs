@@ -72,9 +72,9 @@ impl Clock {
         }
     }
 
-    /// Moves the offset to the lower edge of the lags of joined pairs (in nanoseconds, under the present offset), leaving out the
-    /// lowest fiftieth as strays. `resolution` is the step of the log's clock: a stamp is cut off, so that the true instant lies up
-    /// to one step later.
+    /// Moves the offset to the lower edge of the lags of joined pairs (in nanoseconds, under the present offset). The edge is where lags
+    /// begin to lie close together, so that single wrong pairs before it are left out. `resolution` is the step of the log's clock: a
+    /// stamp is cut off, so that the true instant lies up to one step later.
     #[must_use]
     pub fn refined(self, lags: &[i64], resolution: i64) -> Self {
         if self.source != ClockSource::Estimated || lags.len() < ENOUGH {
@@ -82,10 +82,13 @@ impl Clock {
         }
         let mut lags = lags.to_vec();
         lags.sort_unstable();
-        let edge = lags[lags.len() / 50] + resolution;
-        // What the fastest tenth spans is how well the edge is known.
-        let tenth = lags[lags.len() / 10] + resolution;
-        Self { offset: self.offset + edge, uncertainty: (tenth - edge).max(resolution), pairs: lags.len(), ..self }
+        let close = (lags.len() / 20).max(ENOUGH);
+        let dense = lags.windows(close).find(|near| near[close - 1] - near[0] <= EDGE_WIDTH);
+        let Some(dense) = dense else { return self };
+        let edge = dense[0] + resolution;
+        // What the first lags span is how well the edge is known.
+        let uncertainty = (dense[close - 1] - dense[0]).max(resolution);
+        Self { offset: self.offset + edge, uncertainty, pairs: lags.len(), ..self }
     }
 }
 
@@ -144,6 +147,8 @@ const WITHIN: i64 = 30_000_000;
 const FAR: i64 = 10_000_000_000;
 /// Calls that must agree, unless there are fewer.
 const ENOUGH: usize = 3;
+/// Lags this close together are no strays, ns.
+const EDGE_WIDTH: i64 = 10_000_000;
 /// Uncertainty of an offset that is only assumed, ns.
 const UNKNOWN: i64 = 1_000_000_000;
 
@@ -184,8 +189,9 @@ mod tests {
     fn the_refined_offset_is_the_lower_edge() {
         let clock =
             Clock { offset: 100 * MS, knots: Vec::new(), uncertainty: 0, pairs: 5, source: ClockSource::Estimated };
-        let lags: Vec<i64> = (0..100).map(|n| (3 + n) * MS).collect();
-        assert_eq!(clock.refined(&lags, MS).offset, (100 + 3 + 2 + 1) * MS);
+        // Two wrong pairs before the edge.
+        let lags: Vec<i64> = [-60, -25].into_iter().chain((0..100).map(|n| 3 + n)).map(|ms| ms * MS).collect();
+        assert_eq!(clock.refined(&lags, MS).offset, (100 + 3 + 1) * MS);
     }
 
     #[test]

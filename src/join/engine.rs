@@ -100,8 +100,8 @@ impl Certainty {
 /// Joins `calls` to `connections`.
 pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable, config: JoinConfig) -> Joined {
     let given = config.clock_offset.map(Clock::given);
-    let named = endpoints(calls, connections, names);
-    let endpoints = infer(&Pass { calls, connections, endpoints: &named }, given.as_ref());
+    let told = endpoints(calls, connections, names);
+    let endpoints = infer(&Pass { calls, connections, endpoints: &told }, given.as_ref());
     let endpoint_of = endpoint_of(calls.len(), &endpoints);
     let pass = Pass { calls, connections, endpoints: &endpoints };
 

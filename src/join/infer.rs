@@ -44,7 +44,7 @@ pub(super) fn infer(pass: &Pass<'_>, given: Option<&Clock>) -> Vec<Endpoint> {
         return endpoints;
     }
     for (index, peer) in fitting(&trial, &unnamed, &clock) {
-        endpoints[index].connections = free[&peer].clone();
+        endpoints[index].connections.clone_from(&free[&peer]);
         endpoints[index].addresses = BTreeSet::from([peer.address]);
         endpoints[index].inferred = true;
     }

@@ -64,8 +64,11 @@ pub struct Wire<'a> {
 }
 
 impl<'a> Wire<'a> {
-    /// Gathers what is known of a connection.
-    pub fn new(connection: &'a Connection, anchor: Anchor, peer: Option<&'a Peer>) -> Self {
+    /// Gathers what is known of a connection; `line` is the call's line on the capture's clock.
+    pub fn new(connection: &'a Connection, anchor: Anchor, line: Timestamp, peer: Option<&'a Peer>) -> Self {
+        // Where the instant of the failure is not known it lies no later than the line.
+        let time = if anchor.kind == AnchorKind::Since { anchor.time.max(line) } else { anchor.time };
+        let anchor = Anchor { time, ..anchor };
         let exchange = anchor.exchange.and_then(|index| connection.exchanges.last.get(index));
         let reset =
             connection.reset_by(Direction::Responder).filter(|reset| reset.time <= anchor.time.plus(AFTERWARDS));
@@ -100,7 +103,9 @@ impl<'a> Wire<'a> {
         let until = self.anchor.time.plus(AFTERWARDS);
         let fin =
             self.connection.peer_close().map(|closed| (EndingKind::Fin, closed)).filter(|(_, time)| *time <= until);
-        let reset = self.reset.filter(|reset| reset.fit.obeyed()).map(|reset| (EndingKind::Rst, reset.time));
+        // One outside the expected number counts where the log line follows it: the gateway did obey it.
+        let obeyed = |reset: &&Reset| reset.fit.obeyed() || self.anchor.time == reset.time;
+        let reset = self.reset.filter(obeyed).map(|reset| (EndingKind::Rst, reset.time));
         let own = own_ending(self.connection);
         let first = [fin, reset].into_iter().flatten().min_by_key(|(_, time)| *time);
         first.filter(|(_, time)| own.is_none_or(|own| *time <= own || self.anchor.kind == AnchorKind::Event))

@@ -76,6 +76,11 @@ impl<'a> Background<'a> {
         if case.connection.as_ref().is_some_and(|wire| wire.connection.orig.gaps + wire.connection.resp.gaps > 0) {
             attribution.confidence *= GAPS;
         }
+        let inexact =
+            |wire: &Wire<'_>| wire.reset.is_some_and(|reset| !reset.fit.obeyed() && reset.time == wire.anchor.time);
+        if case.connection.as_ref().is_some_and(inexact) {
+            attribution.confidence *= INEXACT;
+        }
         if self.joined.endpoints[found.endpoint].inferred {
             attribution.confidence *= INFERRED;
             attribution.explanation.push_str(
@@ -94,7 +99,7 @@ impl<'a> Background<'a> {
         let line = self.joined.clock.to_capture(failed.time);
         let wire = candidate.map(|candidate| {
             let connection = &self.connections[candidate.connection];
-            Wire::new(connection, candidate.anchor, self.population.peer(connection.responder))
+            Wire::new(connection, candidate.anchor, line, self.population.peer(connection.responder))
         });
         let coverage = match self.population.span {
             _ if self.joined.clock.source == ClockSource::Assumed && self.calls.len() < FEW_CALLS => Coverage::Unknown,
@@ -165,6 +170,8 @@ const WORTH_NAMING: f64 = 0.15;
 const EDGE: i64 = 2_000_000_000;
 /// With fewer calls an offset cannot be estimated, and times say nothing.
 const FEW_CALLS: usize = 3;
+/// What a reset whose number is not the expected one takes of the confidence: only the log says that it was obeyed.
+const INEXACT: f64 = 0.9;
 /// What an inferred address takes of the confidence.
 const INFERRED: f64 = 0.9;
 /// What packets that the capture missed take of the confidence.

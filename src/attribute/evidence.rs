@@ -83,7 +83,11 @@ fn ended(wire: &Wire<'_>, cause: Cause) -> (Option<&'static str>, Option<&'stati
         Some(ending) => {
             let by = match ending.by {
                 Direction::Originator => "gateway",
-                Direction::Responder if ending.kind == EndingKind::Rst && is_foreign(cause) => "path",
+                Direction::Responder
+                    if ending.kind == EndingKind::Rst && (is_foreign(cause) || wire.origin.is_foreign()) =>
+                {
+                    "path"
+                }
                 Direction::Responder => "peer",
             };
             let kind = if ending.kind == EndingKind::Fin { "fin" } else { "rst" };

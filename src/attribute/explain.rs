@@ -290,9 +290,12 @@ pub fn path_loss(wire: &Wire<'_>, loss: Loss) -> String {
         .peer
         .map(|peer| format!("; {} of {} connections to this peer lost segments", peer.with_loss, peer.connections))
         .unwrap_or_default();
+    let again = match loss.retransmissions {
+        0 => String::new(),
+        times => format!(" and sent again {times} times"),
+    };
     format!(
-        "The request was lost on the way and sent again {} times: it {how}{others}. What ended the call came of that delay: {}.",
-        loss.retransmissions,
+        "The request was lost on the way{again}: it {how}{others}. What ended the call came of that delay: {}.",
         ending(wire)
     )
 }
@@ -341,7 +344,7 @@ pub fn during_request(wire: &Wire<'_>, reset: &Reset) -> String {
     format!(
         "The peer reset the connection while the request was under way: {} of {sent} bytes sent were not acknowledged{} (RST in frame \
          {}).",
-        reset.unacknowledged,
+        reset.unacknowledged.min(sent as i64),
         if wire.unsent() > 0 { format!(" and {} not sent yet", wire.unsent()) } else { String::new() },
         reset.frame.number
     )

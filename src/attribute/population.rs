@@ -44,8 +44,6 @@ pub struct Peer {
     pub recovered: usize,
     /// Connections on which anything had to be sent again, in either direction.
     pub with_loss: usize,
-    /// Requests of several full-size segments that the peer acknowledged.
-    pub large_requests: usize,
     /// Connections on which the peer repeated its SYN-ACK.
     pub repeated_syn_acks: usize,
 }
@@ -102,10 +100,6 @@ impl Peer {
                 .any(|exchange| exchange.request_retransmissions > 0 && exchange.request_acked.is_some());
         self.recovered +=
             usize::from(recovered || connection.handshake.syns > 1 && connection.handshake.syn_ack.is_some());
-        let large = |exchange: &&crate::track::Exchange| {
-            exchange.acked_bytes >= LARGE_REQUEST && exchange.request_acked.is_some()
-        };
-        self.large_requests += exchanges.last.iter().filter(large).count();
         self.repeated_syn_acks += usize::from(connection.handshake.syn_acks > 1);
         self.add_resets(connection);
     }
@@ -184,8 +178,6 @@ pub fn idle_ending(connection: &Connection) -> Option<i64> {
 pub const MEASURABLE_RTT: i64 = 300_000;
 /// A FIN this soon after a response belongs to the response (`Connection: close`), ns.
 const AT_ONCE: i64 = 50_000_000;
-/// A request of more bytes than this fills at least two segments of any path, jumbo frames left aside.
-const LARGE_REQUEST: u64 = 3_000;
 /// Silence that ends a response of unknown length, ns.
 const UNKNOWN_END: i64 = 500_000_000;
 /// Connections with recovered losses that make a path lossy, and the least share of them (one in so many).

@@ -103,7 +103,10 @@ fn anchor(symptom: Symptom, connection: &Connection, limit: Option<i64>, timeout
         Symptom::ConnectionRefused => by_refusal(connection),
         Symptom::NoRoute => by_icmp(connection),
         Symptom::TlsHandshake => in_handshake(connection),
-        Symptom::TlsClosed => by_reset(connection).or_else(|| by_fin(connection)).or_else(|| in_handshake(connection)),
+        Symptom::TlsClosed => by_reset(connection)
+            .or_else(|| in_response(connection).filter(|_| ends_in_record(connection)))
+            .or_else(|| by_fin(connection))
+            .or_else(|| in_handshake(connection)),
         Symptom::SocketClosed => by_gateway(connection).or_else(|| {
             let met = by_reset(connection).or_else(|| by_fin(connection))?;
             Some(Anchor { penalty: met.penalty - UNUSUAL, ..met })
@@ -121,7 +124,13 @@ fn anchor(symptom: Symptom, connection: &Connection, limit: Option<i64>, timeout
 pub fn open_exchange(connection: &Connection) -> Option<(usize, &Exchange)> {
     let index = connection.exchanges.last.len().checked_sub(1)?;
     let exchange = &connection.exchanges.last[index];
-    (exchange.response_start.is_none() || exchange.complete() == Some(false)).then_some((index, exchange))
+    let open = exchange.response_start.is_none() || exchange.complete() == Some(false) || ends_in_record(connection);
+    open.then_some((index, exchange))
+}
+
+/// Whether what the peer sent ends within a TLS record: more of the response was to come.
+fn ends_in_record(connection: &Connection) -> bool {
+    connection.tls.in_record(Direction::Responder, connection.resp.high)
 }
 
 fn by_reset(connection: &Connection) -> Option<Anchor> {

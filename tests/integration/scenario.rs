@@ -308,7 +308,7 @@ impl<'a> Played<'a> {
         };
         let connection = found.connection.zip(found.anchor).map(|(index, anchor)| {
             let connection = &self.connections[index];
-            Wire::new(connection, anchor, self.population.peer(connection.responder))
+            Wire::new(connection, anchor, line, self.population.peer(connection.responder))
         });
         let queries = self.names.queries(&failed.target.host);
         Case { call: failed, line, endpoint, queries, coverage, connection }

@@ -69,6 +69,12 @@ fn harbor_cut_at_96_bytes() {
     scored("harbor", "cut", URLS_DIFFER);
 }
 
+/// Nothing names an address here: each is inferred from the pattern of errors against endings.
+#[test]
+fn harbor_cut_at_96_bytes_and_without_names() {
+    scored("harbor", "nameless", URLS_DIFFER);
+}
+
 #[test]
 fn harbor_with_captures_of_gateway_and_backend() {
     scored("harbor", "gateway+backend", URLS_DIFFER);
@@ -190,15 +196,15 @@ fn same_bytes(name: &str, inputs: [&[std::path::PathBuf]; 2]) {
 
 /// Runs the main job on an incident with the captures of one form, and compares its figures with bounds.
 ///
-/// The forms are `gateway`, `any`, `cut` (the gateway's, cut at 96 bytes here) and `gateway+backend`. A capture cut so short gets the
-/// hosts file, since no name survives in it.
+/// The forms are `gateway`, `any`, `cut` (the gateway's, cut at 96 bytes here), `nameless` (the same) and `gateway+backend`. No name survives
+/// in a capture cut so short: `cut` gets the hosts file, `nameless` nothing.
 fn scored(name: &str, form: &str, bounds: Bounds) {
     let Some(folder) = incidents::folder() else { return };
     let scratch = Scratch::new(&format!("score-{name}-{form}"));
     let incident = folder.join(name);
     let mut args = vec!["analyze".into(), incident.join("ssg_0_0.log")];
     match form {
-        "cut" => args.push(scratch.write("cut.pcap", cut(&whole(&incident), CUT))),
+        "cut" | "nameless" => args.push(scratch.write("cut.pcap", cut(&whole(&incident), CUT))),
         form => form.split('+').for_each(|prefix| args.extend(incidents::files(&incident, prefix))),
     }
     args.extend(["-o".into(), "out".into()]);

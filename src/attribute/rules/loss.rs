@@ -7,7 +7,7 @@ use crate::{
     track::{Direction, NoteKind},
 };
 
-use super::{Ruling, SHORTEST_IDLE, ruling};
+use super::{Ruling, ruling};
 
 /// Only full-size segments are lost: small ones of the same request were acknowledged, full-size ones are sent again and again
 /// (RFC 2923, section 2.1).
@@ -33,17 +33,17 @@ pub(super) fn mtu_black_hole(case: &Case<'_>) -> Option<Ruling> {
         .map(|note| note.payload)
         .collect();
     let only_full = again.len() >= 2 && again.iter().all(|payload| *payload >= full.max(SMALLEST_FULL));
-    // On a connection in use, of whose peer no large request is known to have passed, the size is the likeliest reason.
-    let busy = exchange.idle_before.is_none_or(|idle| idle < SHORTEST_IDLE)
-        && wire.peer.is_some_and(|peer| peer.large_requests == 0);
-    let small_passed = exchange.acked_bytes > 0
-        || busy
-        || wire.connection.notes.iter().any(|note| {
-            note.from == Direction::Responder
-                && note.time > exchange.request_end
-                && !note.flags.fin()
-                && !note.flags.rst()
-        });
+    // A duplicate acknowledgement is the answer to a later segment that did arrive (RFC 5681, section 3.2).
+    let expected = exchange.request_from + exchange.acked_bytes as i64;
+    let duplicate_ack = wire.connection.notes.iter().any(|note| {
+        note.from == Direction::Responder
+            && note.time > exchange.request_start
+            && note.kind == NoteKind::Control
+            && note.ack == Some(expected)
+            && !note.flags.fin()
+            && !note.flags.rst()
+    });
+    let small_passed = exchange.acked_bytes > 0 || duplicate_ack;
     let lossy = wire.peer.is_some_and(Peer::is_lossy);
     (only_full && small_passed && (!lossy || again.len() >= UNLIKELY_CHANCE))
         .then(|| ruling(Cause::MtuBlackHole, 0.9, say::black_hole(wire, &again)).also(&[Cause::SilentDrop]))
@@ -67,7 +67,8 @@ pub(super) fn accept_queue_overflow(case: &Case<'_>) -> Option<Ruling> {
 /// The peer announced that it takes no more.
 pub(super) fn receiver_stalled(case: &Case<'_>) -> Option<Ruling> {
     let wire = case.connection.as_ref()?;
-    let stalled = wire.connection.resp.zero_window_since.filter(|since| *since <= wire.anchor.time)?;
+    let closed_since = wire.connection.resp.zero_window_since;
+    let stalled = closed_since.filter(|since| wire.anchor.time.since(*since) >= SHORTEST_STALL)?;
     let reset_window = wire.reset.is_some_and(|reset| reset.time <= stalled);
     (!reset_window && (wire.unacknowledged() > 0 || wire.unsent() > 0) || wire.anchor.time.since(stalled) > LONG_STALL)
         .then(|| ruling(Cause::ReceiverStalled, 0.93, say::stalled(wire, stalled)))
@@ -109,9 +110,9 @@ pub(super) fn path_loss(case: &Case<'_>) -> Option<Ruling> {
         let stale = wire.reused() && wire.nothing_acknowledged() && wire.peer_ending().is_some();
         return mattered.then(|| if stale { found.also(&[Cause::StaleConnectionReuse]) } else { found });
     }
-    let hole = wire.connection.resp.has_holes();
+    let hole = wire.connection.resp.gap_opened().is_some_and(|opened| opened >= exchange.request_start);
     let again = exchange.response_retransmissions > 0 && exchange.complete() == Some(false);
-    (exchange.response_start.is_some() && (hole || again) && case.symptom_is(&[Symptom::ReadTimeout]))
+    ((hole || again) && case.symptom_is(&[Symptom::ReadTimeout]))
         .then(|| ruling(Cause::PathLoss, 0.85, say::response_lost(wire, exchange)))
 }
 
@@ -125,5 +126,8 @@ const UNLIKELY_CHANCE: usize = 4;
 const HOPELESS: u32 = 6;
 /// The delay by loss must be at least one in so many parts of the whole time.
 const LOSS_SHARE: i64 = 5;
+/// Windows close for a moment whenever a receiver is slower than the network: a stall outlasts the first probe of a closed window (Linux:
+/// 200 ms), ns.
+const SHORTEST_STALL: i64 = 150_000_000;
 /// A window closed for so long is a stall by itself, ns.
 const LONG_STALL: i64 = 1_000_000_000;

@@ -114,6 +114,11 @@ impl TlsState {
         length: u32,
         acknowledges_request: bool,
     ) -> Content {
+        if bytes.len() < HEADER && ALERT_SEGMENTS.contains(&length) && self.client_hello {
+            // The cut leaves no record header, but nothing else is as short as an encrypted alert.
+            self.note_alert(from, None);
+            return Content::Overhead;
+        }
         let end = start + i64::from(length);
         let mut records = std::mem::take(self.records(from));
         let mut application = records.open_kind == Some(APPLICATION) && records.next.is_some_and(|next| next > start);
@@ -306,6 +311,8 @@ const fn is_sealed_alert(length: u16, tls13: bool) -> bool {
     length == 19 || tls13 && length == 35
 }
 
+/// Payloads that hold an encrypted alert alone: TLS 1.3 without and with the JDK's padding, TLS 1.2 with AES-GCM.
+const ALERT_SEGMENTS: [u32; 3] = [24, 40, 31];
 /// Bytes of a record header.
 const HEADER: usize = 5;
 /// `application_data`.

@@ -45,8 +45,13 @@ pub(super) fn mtu_black_hole(case: &Case<'_>) -> Option<Ruling> {
     });
     let small_passed = exchange.acked_bytes > 0 || duplicate_ack;
     let lossy = wire.peer.is_some_and(Peer::is_lossy);
-    (only_full && small_passed && (!lossy || again.len() >= UNLIKELY_CHANCE))
-        .then(|| ruling(Cause::MtuBlackHole, 0.9, say::black_hole(wire, &again)).also(&[Cause::SilentDrop]))
+    (only_full && small_passed && (!lossy || again.len() >= UNLIKELY_CHANCE)).then(|| {
+        ruling(Cause::MtuBlackHole, 0.87, say::black_hole(wire, &again)).also(&[if wire.peer_ending().is_some() {
+            Cause::PathLoss
+        } else {
+            Cause::SilentDrop
+        }])
+    })
 }
 
 /// The handshake seems done, the peer repeats its SYN-ACK and never takes the data: its accept queue was full
@@ -105,7 +110,7 @@ pub(super) fn path_loss(case: &Case<'_>) -> Option<Ruling> {
     {
         // Up to the last round trip of it, the wait for the acknowledgement was time that the peer did not have.
         let mattered = !loss.recovered || loss.delay * LOSS_SHARE >= total;
-        let confidence = if loss.recovered { 0.8 } else { 0.93 };
+        let confidence = if loss.recovered { 0.8 } else { 0.88 };
         let found = ruling(Cause::PathLoss, confidence, say::path_loss(wire, loss));
         let stale = wire.reused() && wire.nothing_acknowledged() && wire.peer_ending().is_some();
         return mattered.then(|| if stale { found.also(&[Cause::StaleConnectionReuse]) } else { found });

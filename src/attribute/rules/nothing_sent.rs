@@ -14,8 +14,11 @@ use super::{Ruling, ruling};
 pub(super) fn no_traffic_captured(case: &Case<'_>) -> Option<Ruling> {
     // These need no packet to be known.
     let said = case.symptom_is(&[Symptom::UnknownHost, Symptom::PoolTimeout, Symptom::NoLocalPort]);
+    // Where nothing tells the host's address, its packets may be there without being known as such.
+    let nameless = case.coverage == Coverage::OtherHost && case.endpoint.addresses.is_empty();
+    let confidence = if nameless { 0.6 } else { 0.95 };
     (!said && case.connection.is_none() && matches!(case.coverage, Coverage::OtherTime | Coverage::OtherHost))
-        .then(|| ruling(Cause::NoTrafficCaptured, 0.95, say::not_covered(case)))
+        .then(|| ruling(Cause::NoTrafficCaptured, confidence, say::not_covered(case)))
 }
 
 /// The resolver says so in the log; the capture shows how.

@@ -217,6 +217,39 @@ pub(crate) fn low_is_good(figure: &str) -> bool {
     matches!(figure, "spurious" | "misjoined" | "wrong" | "ambiguous" | "hedge")
 }
 
+/// Figures with their bounds: ceilings where [`low_is_good`], else floors.
+pub(crate) type Bounds = &'static [(&'static str, f64)];
+
+/// What is wanted of every incident, those that nobody tuned for too, where every call has a URL of its own.
+pub(crate) const URLS_DIFFER: Bounds = &[
+    ("found", 0.995),
+    ("spurious", 0.005),
+    ("joined", 0.98),
+    ("misjoined", 0.01),
+    ("ambiguous", 0.02),
+    ("cause", 0.96),
+    ("wrong", 0.02),
+    ("macro", 0.94),
+    ("sure", 0.98),
+    ("set", 0.99),
+    ("hedge", 1.0),
+];
+
+/// The same where all calls of a backend share one URL, auditing is batched, and bursts fail within milliseconds.
+pub(crate) const URLS_ARE_EQUAL: Bounds = &[
+    ("found", 0.995),
+    ("spurious", 0.005),
+    ("joined", 0.85),
+    ("misjoined", 0.03),
+    ("ambiguous", 0.12),
+    ("cause", 0.96),
+    ("wrong", 0.02),
+    ("macro", 0.94),
+    ("sure", 0.98),
+    ("set", 0.99),
+    ("hedge", 1.0),
+];
+
 /// Rows this confident are counted by `sure`.
 const CONFIDENT: f64 = 0.9;
 /// Lower ends of the bands of confidence.

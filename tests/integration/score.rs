@@ -3,42 +3,12 @@
 use std::{fmt::Write as _, fs, io::Read as _, path::Path, process::Command};
 
 use crate::{
-    figures::{FIGURES, Tally, True, low_is_good},
+    figures::{Bounds, FIGURES, Tally, True, URLS_ARE_EQUAL, URLS_DIFFER, low_is_good},
     harness::{Row, Scratch, files_below, read_csv, root},
     incidents,
 };
 
-/// Where every call has a URL of its own.
-const URLS_DIFFER: Bounds = &[
-    ("found", 0.995),
-    ("spurious", 0.005),
-    ("joined", 0.98),
-    ("misjoined", 0.01),
-    ("ambiguous", 0.02),
-    ("cause", 0.96),
-    ("wrong", 0.02),
-    ("macro", 0.94),
-    ("sure", 0.98),
-    ("set", 0.99),
-    ("hedge", 1.0),
-];
-
-/// Where all calls of a backend share one URL and auditing is batched.
-const URLS_ARE_EQUAL: Bounds = &[
-    ("found", 0.995),
-    ("spurious", 0.005),
-    ("joined", 0.85),
-    ("misjoined", 0.03),
-    ("ambiguous", 0.12),
-    ("cause", 0.96),
-    ("wrong", 0.02),
-    ("macro", 0.94),
-    ("sure", 0.98),
-    ("set", 0.99),
-    ("hedge", 1.0),
-];
-
-/// The same where, besides, a cut hides the length of most responses, so that a RST behind one may have come within it. What
+/// Where, besides equal URLs, a cut hides the length of most responses, so that a RST behind one may have come within it. What
 /// is missed of the bounds above: `wrong` 0.02, `sure` 0.98, `set` 0.99. These are floors against regression.
 const LENGTHS_ARE_CUT_OFF: Bounds = &[
     ("found", 0.995),
@@ -302,9 +272,6 @@ fn cut_blocks(capture: &[u8], length: u32) -> Vec<u8> {
     }
     out
 }
-
-/// Figures with their bounds.
-type Bounds = &'static [(&'static str, f64)];
 
 /// `tcpdump -s 96`: headers, and a few bytes of payload.
 const CUT: u32 = 96;

@@ -171,7 +171,12 @@ fn threads(number: usize) -> Result<NonZeroUsize, Error> {
 
 fn read_hosts(path: &Path) -> Result<Vec<(String, IpAddr)>, Error> {
     let bytes = fs::read(path).map_err(|source| Error::HostsRead { path: path.to_owned(), source })?;
-    let text = String::from_utf8_lossy(&bytes);
+    parse_hosts(path, &bytes)
+}
+
+/// The names of a hosts file's content with their addresses, in order; `path` is for the error.
+pub fn parse_hosts(path: &Path, bytes: &[u8]) -> Result<Vec<(String, IpAddr)>, Error> {
+    let text = String::from_utf8_lossy(bytes);
     let mut hosts = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let entry = hosts_line(line).map_err(|(found, expected)| Error::HostsLine {

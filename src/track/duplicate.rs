@@ -38,6 +38,10 @@ impl Recent {
             timestamps: segment.timestamps,
             ttl: segment.ip.ttl,
         };
+        let past = |old: &Signature| new.time.since(old.time) > DUPLICATE_WITHIN;
+        while self.segments.len() == RECENT || self.segments.front().is_some_and(past) {
+            self.segments.pop_front();
+        }
         let duplicate = self.segments.iter().any(|old| {
             old.source == new.source
                 && old.numbers == new.numbers
@@ -46,9 +50,6 @@ impl Recent {
                 && new.time.since(old.time).abs() <= DUPLICATE_WITHIN
                 && (old.interface != new.interface || old.ttl.abs_diff(new.ttl) == 1)
         });
-        if self.segments.len() == RECENT {
-            self.segments.pop_front();
-        }
         self.segments.push_back(new);
         duplicate
     }
@@ -57,5 +58,6 @@ impl Recent {
 /// The same packet captured on its way through a host arrives again within this time, in nanoseconds (queueing between two
 /// interfaces of one machine).
 const DUPLICATE_WITHIN: i64 = 5_000_000;
-/// Segments remembered per connection to know duplicates.
-const RECENT: usize = 8;
+/// Segments remembered per connection to know duplicates: both directions of a window of ten segments of the usual size arrive
+/// within the time above on a fast network, and the second interface hands its copies on after them.
+const RECENT: usize = 128;

@@ -32,6 +32,8 @@ pub(super) struct Live {
     probed: bool,
     recent: Recent,
     pending_rtt: Option<(i64, Timestamp)>,
+    /// A SYN of this connection met an earlier one of the same ends.
+    challenged: bool,
     content: payload::Content,
 }
 
@@ -75,6 +77,7 @@ impl Live {
             probed: false,
             recent: Recent::default(),
             pending_rtt: None,
+            challenged: false,
             content: payload::Content::default(),
         }
     }
@@ -118,6 +121,10 @@ impl Live {
         let time = arrival.time;
         self.connection.end = self.connection.end.max(time);
         self.connection.last_frame = arrival.frame;
+        if self.answers_no_syn_of_this_one(segment, from) {
+            self.of_an_earlier_one(arrival, from);
+            return;
+        }
         let (own, other) = sides(&mut self.connection, from);
         let seq = own.offset_of(segment.seq, segment.flags.syn());
         let ack = segment.flags.ack().then(|| other.offset_of_ack(segment.ack));
@@ -139,6 +146,41 @@ impl Live {
         }
         self.after_reset(from, seq, segment.payload, kind, time);
         self.keep(arrival, from, seq, ack, kind);
+    }
+
+    /// Whether a segment belongs to an earlier connection of the same ends: the answer to a SYN that acknowledges something else than
+    /// it, from a peer in TIME-WAIT or one that still holds the connection for open (RFC 5961, section 4), or the caller's RST to it
+    /// (RFC 9293, section 3.10.7.3). The call is not refused by either: its SYN is sent again and answered then.
+    fn answers_no_syn_of_this_one(&self, segment: &Segment, from: Direction) -> bool {
+        let (connection, flags) = (&self.connection, segment.flags);
+        if connection.handshake.syn.is_none() || connection.handshake.syn_ack.is_some() || flags.syn() {
+            return false;
+        }
+        match from {
+            Direction::Responder => {
+                flags.ack() && segment.payload == 0 && !connection.orig.may_acknowledge(segment.ack)
+            }
+            Direction::Originator => {
+                flags.rst()
+                    && !flags.ack()
+                    && !connection.orig.may_acknowledge(segment.seq.wrapping_add(1))
+                    && self.challenged
+            }
+        }
+    }
+
+    /// Keeps such a segment, numbered as nothing of this connection.
+    fn of_an_earlier_one(&mut self, arrival: &Arrival<'_>, from: Direction) {
+        let (own, _) = sides(&mut self.connection, from);
+        own.packets += 1;
+        own.last = Some(arrival.time);
+        self.challenged = true;
+        if arrival.segment.flags.rst() {
+            self.history.once(from, 'r');
+        } else {
+            self.history.once(from, 'a');
+        }
+        self.keep(arrival, from, 0, None, NoteKind::Control);
     }
 
     /// SYN, payload, FIN and acknowledgement of a segment, in the order in which they stand in its numbers.
@@ -211,8 +253,7 @@ impl Live {
 
     fn fin(&mut self, arrival: &Arrival<'_>, from: Direction, seq: i64, ack: Option<i64>) {
         let (own, _) = sides(&mut self.connection, from);
-        own.fin.get_or_insert(Closing { time: arrival.time, frame: arrival.frame, seq, ack });
-        own.high = own.high.max(seq + 1);
+        own.close(Closing { time: arrival.time, frame: arrival.frame, seq, ack });
     }
 
     /// One sample at a time, from a segment with new data to its acknowledgement, given up when anything is sent again (Karn).
@@ -244,6 +285,8 @@ impl Live {
     fn reset(&mut self, arrival: &Arrival<'_>, from: Direction, seq: i64, ack: Option<i64>) {
         if arrival.segment.flags.fin() {
             self.history.once(from, 'i');
+        } else if arrival.segment.flags.syn() {
+            self.history.once(from, 'q');
         } else {
             self.history.numbered(from, 'r', seq);
         }
@@ -281,8 +324,8 @@ impl Live {
             self.history.numbered(from, if flags.ack() { 'h' } else { 's' }, seq);
         }
         match kind {
-            // Zeek writes the payload of a FIN as its FIN alone.
-            NoteKind::New | NoteKind::OutOfOrder if flags.fin() => {}
+            // Zeek writes the payload of a FIN as its FIN alone, and that of a SYN as its SYN.
+            NoteKind::New | NoteKind::OutOfOrder if flags.fin() || flags.syn() => {}
             NoteKind::New | NoteKind::OutOfOrder => self.history.once(from, 'd'),
             NoteKind::Retransmission => self.history.scaled(from, 't'),
             NoteKind::Control | NoteKind::KeepAlive => {

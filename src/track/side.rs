@@ -96,6 +96,15 @@ impl Side {
         Seq(number).offset(Seq(base), self.high.max(self.acked))
     }
 
+    /// Whether a first answer with this acknowledgement can be one to this stream's SYN: it acknowledges the SYN, and of what the SYN
+    /// carried or was sent behind it no more than that.
+    pub fn may_acknowledge(&self, number: u32) -> bool {
+        self.base.is_none_or(|base| {
+            let offset = Seq(number).offset(Seq(base), 0);
+            1 <= offset && offset <= self.high.max(1)
+        })
+    }
+
     /// Whether anything of this stream was seen.
     pub const fn seen(&self) -> bool {
         self.packets > 0
@@ -136,6 +145,15 @@ impl Side {
             self.retransmissions += 1;
             NoteKind::Retransmission
         }
+    }
+
+    /// Takes a FIN at `seq`, payload before it taken already. What lies between the bytes seen and a FIN was sent before it.
+    pub fn close(&mut self, fin: Closing) {
+        if self.started() && fin.seq > self.high {
+            self.open_hole(self.high, fin.seq, fin.time);
+        }
+        self.high = self.high.max(fin.seq + 1);
+        self.fin.get_or_insert(fin);
     }
 
     /// Takes an acknowledgement of this stream up to `offset`. Bytes acknowledged but not seen were lost by the capture
@@ -306,6 +324,16 @@ mod tests {
         assert_eq!(side.take(1, 50, at(1), 3 * MS), NoteKind::OutOfOrder);
         assert_eq!(side.take(51, 50, at(50), 3 * MS), NoteKind::Retransmission);
         assert_eq!((side.bytes, side.gaps, side.has_holes()), (200, 0, false));
+    }
+
+    #[test]
+    fn what_a_fin_leaves_open_is_filled_by_the_bytes_before_it() {
+        let mut side = opened();
+        side.take(1, 100, at(0), 3 * MS);
+        side.close(Closing { time: at(1), frame: FrameId { file: 0, number: 3 }, seq: 201, ack: None });
+        assert_eq!((side.contiguous(), side.high), (101, 202));
+        assert_eq!(side.take(101, 100, at(200), 3 * MS), NoteKind::Retransmission);
+        assert_eq!((side.bytes, side.contiguous(), side.gaps), (200, 202, 0));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The tests of the whole: the command as users run it, the documentation against the program, the shape of the source.
 
+mod against_tshark;
 mod command;
 mod documents;
 mod drawn;
@@ -8,10 +9,14 @@ mod findings;
 mod harness;
 mod incidents;
 mod kinds;
+mod loopback;
+mod oracle;
 mod order;
 mod scenario;
 mod scenario_file;
 mod scenario_packets;
 mod scenario_tracking;
 mod score;
+mod tshark;
+mod wire_file;
 mod zeek;

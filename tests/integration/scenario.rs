@@ -424,6 +424,7 @@ fn packets(scenario: &Scenario) -> Vec<crate::scenario_packets::Packet> {
     }
     for (number, connection) in (0..).zip(&scenario.connection) {
         let mut parties = parties(scenario, connection.gateway_port.unwrap_or(FIRST_PORT + number));
+        parties.isn = connection.isn.unwrap_or(parties.isn);
         parties.gateway.address = connection.client.unwrap_or(parties.gateway.address);
         parties.peer.address = connection.peer.unwrap_or(parties.peer.address);
         packets.extend(draw(&parties, connection.at, &connection.packets));

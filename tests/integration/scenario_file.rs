@@ -84,6 +84,8 @@ pub(crate) struct Connection {
     pub(crate) at: f64,
     /// The gateway's port; by default 40001 and up in their order.
     pub(crate) gateway_port: Option<u16>,
+    /// Other initial sequence numbers than the scenario's.
+    pub(crate) isn: Option<[u32; 2]>,
     /// Another originator than the gateway.
     pub(crate) client: Option<std::net::IpAddr>,
     /// Another peer than the scenario's.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 0.000 > S                    a SYN of the gateway; seconds since the connection's start
-//! 0.010 < S. ttl=57            tcpdump's letters; `.` is ACK
+//! 0.010 < S. ttl=57            tcpdump's letters; `.` is ACK, `E` and `W` are ECN's
 //! 0.011 > P. GET /a body=300   a whole request; a three-digit status makes a response
 //! 3.000 < R ttl=250            a bare RST, made as Linux makes it unless said otherwise
 //! 0.005 ! prohibited from=10.0.0.1
@@ -14,6 +14,7 @@
 //! - `lost`: captured at the gateway, and never arrives at the other end; `unseen`: arrives, and the capture missed it;
 //! - `crossing`: sent before the other end's last segment arrived;
 //! - `again`, `again=2`: the payload of the last segment but so many sent once more; `twin`: the same packet captured again;
+//! - `stray`: of another connection of the same ends: the sender's state stays as it was;
 //! - `probe`: a keep-alive probe of no byte, `probe=1` of one;
 //! - `take=100`: only that much of the payload, the `rest` later (`rest=100`: that much of it); `more=100`: bytes of no meaning;
 //! - `preface`: HTTP/2's;
@@ -198,8 +199,10 @@ impl<'a> Drawing<'a> {
         let ack = words.offset("ack", received).or(flags.ack().then_some(received));
         let segment = self.header(from, flags, (seq, ack), payload.len(), &words);
         let end = seq + i64::from(flags.syn()) + payload.len() as i64 + i64::from(flags.fin());
-        self.sent(from, flags, (seq, end), ack, &payload);
-        if !words.has("lost") && !flags.rst() {
+        if !words.has("stray") {
+            self.sent(from, flags, (seq, end), ack, &payload);
+        }
+        if !words.has("lost") && !words.has("stray") && !flags.rst() {
             let peer = &mut self.ends[to];
             peer.received_before = peer.received;
             if flags.syn() || seq <= peer.received {
@@ -405,7 +408,7 @@ fn message(words: &Words<'_>, host: &str) -> Vec<u8> {
                 bytes.extend(record(21, &[parse(level, words.1), parse(description, words.1)]));
             }
             "body" | "expect" | "chunked" | "close" | "take" | "rest" | "seq" | "ack" | "ttl" | "id" | "ts" | "win"
-            | "mss" | "iface" | "snap" | "lost" | "unseen" | "crossing" | "again" | "twin" | "probe" => {}
+            | "mss" | "iface" | "snap" | "lost" | "unseen" | "crossing" | "again" | "twin" | "probe" | "stray" => {}
             _ => panic!("{word:?} says nothing: {:?}", words.1),
         }
     }
@@ -460,6 +463,9 @@ fn flags(letters: &str, line: &str) -> TcpFlags {
                 'F' => TcpFlags::FIN.0,
                 'R' => TcpFlags::RST.0,
                 'P' => TcpFlags::PSH.0,
+                'U' => TcpFlags::URG.0,
+                'E' => 0x40,
+                'W' => 0x80,
                 '.' => TcpFlags::ACK.0,
                 _ => panic!("no flag {letter:?}: {line:?}"),
             }

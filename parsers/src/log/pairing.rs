@@ -121,6 +121,8 @@ impl Pairing {
     pub(super) fn finish(&mut self) {
         self.forget_threads();
         self.retries.sort_by_key(|retry| retry.line);
+        // Records that a container splits may end in another order than they began in.
+        self.calls.sort_by_key(|call| call.entry.first_line);
     }
 
     fn known(&self, name: Option<&str>) -> Option<&Thread> {

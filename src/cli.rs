@@ -45,6 +45,9 @@ pub struct AnalyzeArgs {
     /// No summary on the terminal
     #[arg(short, long)]
     pub quiet: bool,
+    /// Put an apostrophe before texts that a spreadsheet would take for formulas
+    #[arg(long)]
+    pub csv_safe: bool,
 }
 
 /// Arguments of `errors` and `connections`.
@@ -56,6 +59,9 @@ pub struct TableArgs {
     /// Form of the table
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     pub format: Format,
+    /// Put an apostrophe before texts that a spreadsheet would take for formulas
+    #[arg(long)]
+    pub csv_safe: bool,
 }
 
 /// What to read and how.

@@ -33,6 +33,8 @@ pub struct AnalyzeConfig {
     pub force: bool,
     /// Whether the summary is left out.
     pub quiet: bool,
+    /// Whether texts that a spreadsheet would take for formulas are disarmed.
+    pub csv_safe: bool,
 }
 
 /// A table on standard output.
@@ -42,6 +44,8 @@ pub struct TableConfig {
     pub inputs: InputConfig,
     /// The table's form.
     pub format: Format,
+    /// Whether texts that a spreadsheet would take for formulas are disarmed.
+    pub csv_safe: bool,
 }
 
 /// What to read and how.
@@ -107,11 +111,17 @@ impl TryFrom<Cli> for Config {
 }
 
 fn analyze(args: AnalyzeArgs) -> Result<AnalyzeConfig, Error> {
-    Ok(AnalyzeConfig { inputs: inputs(args.inputs)?, output: args.output, force: args.force, quiet: args.quiet })
+    Ok(AnalyzeConfig {
+        inputs: inputs(args.inputs)?,
+        output: args.output,
+        force: args.force,
+        quiet: args.quiet,
+        csv_safe: args.csv_safe,
+    })
 }
 
 fn table(args: TableArgs) -> Result<TableConfig, Error> {
-    Ok(TableConfig { inputs: inputs(args.inputs)?, format: args.format })
+    Ok(TableConfig { inputs: inputs(args.inputs)?, format: args.format, csv_safe: args.csv_safe })
 }
 
 fn inputs(args: InputArgs) -> Result<InputConfig, Error> {

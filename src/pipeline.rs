@@ -26,7 +26,7 @@ use crate::{
     report::{
         self,
         assemble::{Places, call_row, connection_row, finding_row, verdict_row},
-        csv::write_table,
+        csv::{Cells, write_table},
         output::{OutputDir, RUN_RECORD},
         rows::{ConnectionRow, ErrorRow, FindingRow},
         run::RunRecord,
@@ -85,26 +85,29 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
     readable(&read.reports, &mut messages)?;
 
     let mut output = OutputDir::open(&config.output, config.force)?;
-    let counts = tables::write_errors(&mut output, &tables.errors)?;
-    tables::write_connections(&mut output, &tables.connections)?;
-    tables::write_findings(&mut output, &tables.findings)?;
+    let counts = tables::write_errors(&mut output, &tables.errors, Cells::of(config.csv_safe))?;
+    tables::write_connections(&mut output, &tables.connections, Cells::of(config.csv_safe))?;
+    tables::write_findings(&mut output, &tables.findings, Cells::of(config.csv_safe))?;
     let path = output.path().join(RUN_RECORD);
     let options = Options::new(&config.inputs);
     output.write(RUN_RECORD, |file| RunRecord::new(&read.reports, &options, &tables.counters).write(file, &path))?;
     output.commit()?;
+    let crossed = read.counters.crossed();
     if config.quiet {
         terminal::write_faults(&read.reports, &mut messages)?;
+        terminal::write_crossed(&crossed, &mut messages)?;
     } else {
         let summary = terminal::Summary {
             counts: &counts,
             connections: tables.connections.len() as u64,
             findings: &tables.findings,
             inputs: &read.reports,
+            crossed: &crossed,
             output: Some(&config.output),
         };
         terminal::write(&summary, &mut out)?;
     }
-    Ok(outcome(&read.reports))
+    Ok(if crossed.is_empty() { outcome(&read.reports) } else { Outcome::WithFaults })
 }
 
 /// The failed calls of the logs as a table to `out`.
@@ -116,23 +119,24 @@ pub fn errors(config: &TableConfig, out: impl Write, mut messages: impl Write) -
         (read.call_rows(), read.reports)
     })?;
     readable(&reports, &mut messages)?;
-    write_table(&CALLS, &rows, out)?;
+    write_table(&CALLS, &rows, Cells::of(config.csv_safe), out)?;
     terminal::write_faults(&reports, &mut messages)?;
     Ok(outcome(&reports))
 }
 
 /// The connections of the captures as a table to `out`.
 pub fn connections(config: &TableConfig, out: impl Write, mut messages: impl Write) -> Result<Outcome, Error> {
-    let (rows, reports) = in_threads(&config.inputs, || {
+    let (rows, reports, crossed) = in_threads(&config.inputs, || {
         let inputs = sort_inputs(&config.inputs, None);
         let mut read = Read { reports: inputs.reports, ..Read::default() };
         read.captures(&inputs.captures, &config.inputs);
-        (read.connection_rows(), read.reports)
+        (read.connection_rows(), read.reports, read.counters.crossed())
     })?;
     readable(&reports, &mut messages)?;
-    write_table(&CONNECTIONS, &rows, out)?;
+    write_table(&CONNECTIONS, &rows, Cells::of(config.csv_safe), out)?;
     terminal::write_faults(&reports, &mut messages)?;
-    Ok(outcome(&reports))
+    terminal::write_crossed(&crossed, &mut messages)?;
+    Ok(if crossed.is_empty() { outcome(&reports) } else { Outcome::WithFaults })
 }
 
 fn in_threads<T: Send>(config: &InputConfig, job: impl FnOnce() -> T + Send) -> Result<T, Error> {
@@ -361,9 +365,28 @@ struct Counters {
     duplicate_segments: u64,
     icmp_errors_of_unknown_flows: u64,
     connections_seen_at_several_points: u64,
+    half_open_connections_beyond_bound: u64,
+    segments_beyond_bound: u64,
+    dns_messages_beyond_bound: u64,
 }
 
 impl Counters {
+    /// Bounds that the input crossed, each with what it cost.
+    fn crossed(&self) -> Vec<String> {
+        [
+            (
+                self.half_open_connections_beyond_bound,
+                "half-open connections are not listed: more than 262,144 at a time",
+            ),
+            (self.segments_beyond_bound, "segments are not followed: more than 2,097,152 connections"),
+            (self.dns_messages_beyond_bound, "DNS messages are not used: more than 1,048,576"),
+        ]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, said)| format!("{count} {said}"))
+        .collect()
+    }
+
     fn add_log(&mut self, log: &LogFile) {
         let counts = &log.scan.counts;
         self.log_lines += counts.lines;
@@ -393,6 +416,9 @@ impl Counters {
         self.icmp_errors = captures.icmp_errors;
         self.duplicate_segments = captures.track.duplicates;
         self.icmp_errors_of_unknown_flows = captures.track.foreign_icmp;
+        self.half_open_connections_beyond_bound = captures.track.half_open_beyond_bound;
+        self.segments_beyond_bound = captures.track.segments_beyond_bound;
+        self.dns_messages_beyond_bound = captures.dns_beyond_bound;
         self.frames_skipped = captures.skipped.iter().map(|(skip, count)| (format!("{skip:?}"), *count)).collect();
     }
 }

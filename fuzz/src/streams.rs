@@ -144,7 +144,11 @@ pub(crate) fn track(drawn: &[Drawn]) -> (Vec<Connection>, TrackCounts) {
 
 fn check(drawn: &[Drawn], connections: &[Connection], counts: TrackCounts) {
     let segments: Vec<&Drawn> = drawn.iter().filter(|drawn| !drawn.icmp).collect();
-    assert_eq!(counts.segments + counts.duplicates, segments.len() as u64, "each segment is one or the other");
+    assert_eq!(
+        counts.segments + counts.duplicates + counts.segments_beyond_bound,
+        segments.len() as u64,
+        "each segment is one or the other"
+    );
     let packets: u64 = connections.iter().map(|connection| connection.orig.packets + connection.resp.packets).sum();
     assert_eq!(packets, counts.segments, "each segment belongs to one connection");
     let sent: u64 = segments.iter().map(|drawn| u64::from(drawn.segment.payload)).sum();

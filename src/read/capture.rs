@@ -17,7 +17,7 @@ use wirecause_parsers::{
 };
 
 use crate::{
-    input::{Input, InputReport, Opened, open},
+    input::{self, Input, InputReport, Opened, open},
     track::{Arrival, Connection, FlowKey, FrameId, TrackCounts, Tracker},
 };
 
@@ -40,6 +40,8 @@ pub struct Captures {
     pub segments: u64,
     /// What tracking met.
     pub track: TrackCounts,
+    /// DNS messages that were read and not kept because there were too many.
+    pub dns_beyond_bound: u64,
 }
 
 /// One capture file.
@@ -71,20 +73,39 @@ pub struct Point {
 /// Reads `inputs`, which are captures. Those that cannot be opened are reported beside.
 pub fn read_captures(inputs: &[Input]) -> (Captures, Vec<InputReport>) {
     let mut unreadable = Vec::new();
-    let mut sources: Vec<(Option<Timestamp>, Source)> = Vec::new();
+    let mut found: Vec<Found<'_>> = Vec::new();
     for input in inputs {
         match Source::open(input) {
-            Ok(mut source) => sources.push((source.first_time(), source)),
+            Ok(mut source) => {
+                let first = source.first_time();
+                // Files are closed again: a directory may hold more of them than a process may have open.
+                let held = (input.source == input::Source::Stdin).then_some(source);
+                found.push(Found { input, first, held });
+            }
             Err(error) => unreadable.push(InputReport::unreadable(input, error.to_string())),
         }
     }
     // Files without a packet come last; names break ties, so that the order of arguments does not matter.
-    sources.sort_by(|(a, x), (b, y)| a.is_none().cmp(&b.is_none()).then(a.cmp(b)).then(x.name.cmp(&y.name)));
+    found.sort_by(|a, b| {
+        a.first.is_none().cmp(&b.first.is_none()).then(a.first.cmp(&b.first)).then(a.input.name.cmp(&b.input.name))
+    });
     let mut captures = Captures::default();
     let mut points: Vec<LivePoint> = Vec::new();
-    for (first, source) in sources {
+    for Found { input, first, held } in found {
+        let place = points.iter().position(|point| point.may_continue(first));
+        if place.is_none() && points.len() >= MAX_POINTS {
+            unreadable.push(InputReport::unreadable(input, TOO_MANY_POINTS.to_owned()));
+            continue;
+        }
+        let source = match held.map_or_else(|| Source::open(input), Ok) {
+            Ok(source) => source,
+            Err(error) => {
+                unreadable.push(InputReport::unreadable(input, error.to_string()));
+                continue;
+            }
+        };
         let index = captures.files.len();
-        let point = points.iter().position(|point| point.may_continue(first)).unwrap_or_else(|| {
+        let point = place.unwrap_or_else(|| {
             points.push(LivePoint::default());
             points.len() - 1
         });
@@ -97,14 +118,19 @@ pub fn read_captures(inputs: &[Input]) -> (Captures, Vec<InputReport>) {
         .into_iter()
         .map(|point| {
             let (point, counts) = point.finish();
-            captures.track.segments += counts.segments;
-            captures.track.duplicates += counts.duplicates;
-            captures.track.foreign_icmp += counts.foreign_icmp;
+            captures.track += counts;
             point
         })
         .collect();
     captures.dns.sort_by_key(|(time, _)| *time);
     (captures, unreadable)
+}
+
+/// A capture file and the time of its first frame; standard input stays open, since it cannot be opened twice.
+struct Found<'a> {
+    input: &'a Input,
+    first: Option<Timestamp>,
+    held: Option<Source>,
 }
 
 /// A capture point under way.
@@ -135,9 +161,7 @@ impl LivePoint {
         let finished: Vec<_> = self.shards.into_par_iter().map(Tracker::finish).collect();
         for (of_shard, of_counts) in finished {
             connections.extend(of_shard);
-            counts.segments += of_counts.segments;
-            counts.duplicates += of_counts.duplicates;
-            counts.foreign_icmp += of_counts.foreign_icmp;
+            counts += of_counts;
         }
         connections.sort_by_key(|connection| (connection.start, connection.first_frame));
         (Point { files: self.files, connections }, counts)
@@ -273,7 +297,9 @@ fn batch(source: &Source, file: u32, point: &mut LivePoint, captures: &mut Captu
         }
     });
     for part in parts {
-        captures.dns.extend(part.dns);
+        let room = MAX_DNS.saturating_sub(captures.dns.len());
+        captures.dns_beyond_bound += part.dns.len().saturating_sub(room) as u64;
+        captures.dns.extend(part.dns.into_iter().take(room));
         for (skip, count) in part.skipped {
             *captures.skipped.entry(skip).or_default() += count;
         }
@@ -331,6 +357,11 @@ fn device(link: LinkType, data: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(*data.get(4..)?.first_chunk()?))
 }
 
+/// Points told apart. Captures of one incident come from a handful of machines and interfaces; each point costs its shards.
+const MAX_POINTS: usize = 64;
+const TOO_MANY_POINTS: &str = "not read: captures of more than 64 points overlap in time";
+/// DNS messages kept, at some two hundred bytes each. A gateway caches what it resolved, so that days hold less.
+const MAX_DNS: usize = 1 << 20;
 /// Shards of a point. Fixed, so that the result does not depend on threads; 64 keep a shard's live state small.
 const SHARDS: usize = 64;
 /// Bytes of a capture decoded and tracked at a time: at least 64 k packets of the usual sizes.

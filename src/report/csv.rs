@@ -19,11 +19,29 @@ use super::{
 pub struct CsvTable<R: 'static, W: Write> {
     table: &'static Table<R>,
     writer: BatchedWriter<W>,
+    cells: Cells,
+}
+
+/// How texts stand in their cells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cells {
+    /// As they are.
+    #[default]
+    Plain,
+    /// With an apostrophe before what a spreadsheet would take for a formula. A log holds what its callers sent.
+    SafeForSpreadsheets,
+}
+
+impl Cells {
+    /// By the user's wish.
+    pub const fn of(safe: bool) -> Self {
+        if safe { Self::SafeForSpreadsheets } else { Self::Plain }
+    }
 }
 
 impl<R, W: Write> CsvTable<R, W> {
     /// Starts a table; the header is written with the first batch, or at the end.
-    pub fn new(table: &'static Table<R>, out: W) -> Result<Self, Error> {
+    pub fn new(table: &'static Table<R>, cells: Cells, out: W) -> Result<Self, Error> {
         let empty = text_frame(table, &[]).map_err(|source| Error::Table { table: table.name, source })?;
         let writer = CsvWriter::new(out)
             .with_datetime_format(Some(DATETIME_FORMAT.into()))
@@ -31,7 +49,7 @@ impl<R, W: Write> CsvTable<R, W> {
             .n_threads(1)
             .batched(empty.schema())
             .map_err(|source| Error::Table { table: table.name, source })?;
-        Ok(Self { table, writer })
+        Ok(Self { table, writer, cells })
     }
 
     /// Writes rows, in the order given.
@@ -46,6 +64,10 @@ impl<R, W: Write> CsvTable<R, W> {
     /// Writes a batch that is a data frame already, made by [`frame`] from the same table.
     pub fn write_frame(&mut self, mut frame: DataFrame) -> Result<(), Error> {
         numbers_to_text(self.table, &mut frame)
+            .and_then(|()| match self.cells {
+                Cells::Plain => Ok(()),
+                Cells::SafeForSpreadsheets => disarm(self.table, &mut frame),
+            })
             .and_then(|()| self.writer.write_batch(&frame))
             .map_err(|source| Error::Table { table: self.table.name, source })
     }
@@ -57,8 +79,8 @@ impl<R, W: Write> CsvTable<R, W> {
 }
 
 /// Writes a whole table to `out`.
-pub fn write_table<R, W: Write>(table: &'static Table<R>, rows: &[R], out: W) -> Result<(), Error> {
-    let mut csv = CsvTable::new(table, out)?;
+pub fn write_table<R, W: Write>(table: &'static Table<R>, rows: &[R], cells: Cells, out: W) -> Result<(), Error> {
+    let mut csv = CsvTable::new(table, cells, out)?;
     csv.write(rows)?;
     csv.finish()
 }
@@ -80,6 +102,24 @@ fn numbers_to_text<R>(table: &Table<R>, frame: &mut DataFrame) -> PolarsResult<(
     Ok(())
 }
 
+/// Puts an apostrophe before every text that begins like a formula. Numbers stay: a negative one is a number to a spreadsheet too.
+fn disarm<R>(table: &Table<R>, frame: &mut DataFrame) -> PolarsResult<()> {
+    for column in table.columns {
+        if let Cell::Text(_) | Cell::List(_) = column.cell {
+            let texts = frame.column(column.name)?.str()?;
+            let is_formula = |text: &str| text.starts_with(FORMULA_STARTS);
+            if texts.iter().flatten().any(is_formula) {
+                let safe = texts
+                    .iter()
+                    .map(|text| text.map(|text| if is_formula(text) { format!("'{text}") } else { text.to_owned() }));
+                let safe = StringChunked::from_iter_options(column.name.into(), safe.collect::<Vec<_>>().into_iter());
+                frame.with_column(safe.into_column())?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A number with fixed decimals, never a negative zero.
 fn fixed(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
@@ -92,6 +132,8 @@ fn fixed(value: f64, decimals: usize) -> String {
 /// RFC 3339 with microseconds. The frames' times are UTC, so the zone is a letter.
 const DATETIME_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.6fZ";
 
+/// What makes a cell a formula, or hides that one follows (OWASP, CSV Injection), in both widths.
+const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 /// Rows that polars serialises at once.
 const SERIALIZED_AT_ONCE: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
@@ -126,7 +168,7 @@ mod tests {
 
     fn written<R>(table: &'static Table<R>, rows: &[R]) -> String {
         let mut out = Vec::new();
-        write_table(table, rows, &mut out).unwrap();
+        write_table(table, rows, Cells::Plain, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -146,6 +188,19 @@ mod tests {
     }
 
     #[test]
+    fn formulas_are_disarmed_where_that_is_asked_for_and_numbers_stay() {
+        for start in FORMULA_STARTS {
+            let text = format!("{start}cmd|' /C calc'!A0");
+            let row = FindingRow { host: Some(text.clone()), value_low: Some(-1.5), ..finding() };
+            let mut out = Vec::new();
+            write_table(&FINDINGS, std::slice::from_ref(&row), Cells::SafeForSpreadsheets, &mut out).unwrap();
+            let safe = String::from_utf8(out).unwrap();
+            assert!(safe.contains(&format!("'{text}")) && safe.contains(",-1.500000,"), "{safe}");
+            assert!(!written(&FINDINGS, &[row]).contains(&format!("'{text}")));
+        }
+    }
+
+    #[test]
     fn an_empty_table_has_its_header() {
         assert_eq!(written(&CAUSES, &[]), "cause,host,port,count,share,first_time,last_time\n");
     }
@@ -154,7 +209,7 @@ mod tests {
     fn batches_make_the_same_bytes_as_one_piece() {
         let rows = vec![finding(); 5];
         let mut out = Vec::new();
-        let mut csv = CsvTable::new(&FINDINGS, &mut out).unwrap();
+        let mut csv = CsvTable::new(&FINDINGS, Cells::Plain, &mut out).unwrap();
         csv.write(&rows[..2]).unwrap();
         csv.write(&[]).unwrap();
         csv.write(&rows[2..]).unwrap();

@@ -23,6 +23,8 @@ pub struct Summary<'a> {
     pub findings: &'a [FindingRow],
     /// Every input.
     pub inputs: &'a [InputReport],
+    /// Bounds that the input crossed, each with what it cost.
+    pub crossed: &'a [String],
     /// Where the tables are, if they were written.
     pub output: Option<&'a Path>,
 }
@@ -37,6 +39,10 @@ pub fn write(summary: &Summary<'_>, out: &mut impl Write) -> io::Result<()> {
     }
     findings(summary.findings, out)?;
     inputs(summary.inputs, out)?;
+    if !summary.crossed.is_empty() {
+        writeln!(out, "\nBeyond what is kept")?;
+        summary.crossed.iter().try_for_each(|crossed| writeln!(out, "  {crossed}"))?;
+    }
     match summary.output {
         Some(path) => writeln!(out, "\nTables: {}", printable(&path.to_string_lossy())),
         None => Ok(()),
@@ -50,6 +56,11 @@ pub fn write_faults(inputs: &[InputReport], out: &mut impl Write) -> io::Result<
         writeln!(out, "wirecause: {}: {}", printable(&input.path), printable(fault))?;
     }
     Ok(())
+}
+
+/// Names every bound that was crossed, one per line: for jobs without a summary.
+pub fn write_crossed(crossed: &[String], out: &mut impl Write) -> io::Result<()> {
+    crossed.iter().try_for_each(|crossed| writeln!(out, "wirecause: {crossed}"))
 }
 
 fn headline(summary: &Summary<'_>, out: &mut impl Write) -> io::Result<()> {
@@ -115,8 +126,11 @@ fn inputs(inputs: &[InputReport], out: &mut impl Write) -> io::Result<()> {
         }
     }
     let left: Vec<_> = inputs.iter().filter(|input| input.is_left()).map(|input| printable(&input.path)).collect();
+    let more = left.len().saturating_sub(MOST_NAMED);
     if !left.is_empty() {
-        writeln!(out, "\nNeither log nor capture: {}", left.join(", "))?;
+        let named: Vec<_> = left.into_iter().take(MOST_NAMED).collect();
+        let more = if more > 0 { format!(", and {more} more, all in run.json") } else { String::new() };
+        writeln!(out, "\nNeither log nor capture: {}{more}", named.join(", "))?;
     }
     Ok(())
 }
@@ -142,6 +156,9 @@ fn percent(count: u64, of: u64) -> String {
     format!("{:.1}%", if of == 0 { 0.0 } else { 100.0 * count as f64 / of as f64 })
 }
 
+/// Files named that are neither log nor capture. An incident's directory holds a few; somebody's home holds all there are.
+const MOST_NAMED: usize = 50;
+
 #[cfg(test)]
 mod tests {
     use wirecause_parsers::time::Timestamp;
@@ -166,7 +183,8 @@ mod tests {
     }
 
     fn text(counts: &Counts, findings: &[FindingRow], inputs: &[InputReport]) -> String {
-        let summary = Summary { counts, connections: 1, findings, inputs, output: Some(Path::new("out")) };
+        let summary =
+            Summary { counts, connections: 1, findings, inputs, crossed: &[], output: Some(Path::new("out")) };
         let mut out = Vec::new();
         write(&summary, &mut out).unwrap();
         String::from_utf8(out).unwrap()

@@ -158,7 +158,7 @@ impl Live {
         }
         match from {
             Direction::Responder => {
-                flags.ack() && segment.payload == 0 && !connection.orig.may_acknowledge(segment.ack)
+                flags.ack() && !flags.rst() && segment.payload == 0 && !connection.orig.may_acknowledge(segment.ack)
             }
             Direction::Originator => {
                 flags.rst()
@@ -197,6 +197,9 @@ impl Live {
         let peers_last_data = other.last_data.max(own.last_data);
         let gaps = (own.gaps, other.gaps);
         let mut kind = own.take(first_byte, segment.payload, time, reorder_bound);
+        if segment.payload == 0 && !flags.syn() {
+            own.reach(first_byte, time, other.window_bytes());
+        }
         if segment.payload == 0 && ack.is_some() && seq == high - 1 && !flags.syn() && !flags.fin() && own.packets > 1 {
             kind = NoteKind::KeepAlive;
         }

@@ -25,4 +25,4 @@ pub use flow::FlowKey;
 pub use note::{Direction, FrameId, Note, NoteKind};
 pub use reset::{Reset, ResetShape, SequenceFit};
 pub use side::Side;
-pub use tracker::{Arrival, TrackCounts, Tracker};
+pub use tracker::{Arrival, Bounds, TrackCounts, Tracker};

@@ -118,13 +118,18 @@ fn request(connection: &mut Connection, arrival: &Arrival<'_>, taken: &Taken) {
     let head = (connection.protocol == Protocol::Http).then(|| http::request_head(arrival.payload)).flatten();
     let starts = head.is_some();
     let plain = connection.protocol == Protocol::Http && !arrival.payload.is_empty();
+    // What fills a hole was sent before: it is of a request that began already, where one did.
+    let late = end <= taken.high_before;
     let next = connection.exchanges.current().is_none_or(|current| {
+        if late {
+            return false;
+        }
         let answered = current.response_start.is_some();
         let sent = current.request_expected.is_some_and(|expected| current.request_bytes() >= expected);
         if plain { starts && (answered || sent) } else { answered }
     });
     if next {
-        let from = taken.start.max(taken.high_before);
+        let from = if late { taken.start } else { taken.start.max(taken.high_before) };
         let after_peer_close = connection.peer_close().is_some() || connection.reset_by(Direction::Responder).is_some();
         connection.exchanges.begin(Exchange {
             number: connection.exchanges.count + 1,

@@ -147,6 +147,20 @@ impl Side {
         }
     }
 
+    /// Takes a segment without payload at `seq`: by its number, what lies before it was sent. Within the other end's window, since a
+    /// forged number could otherwise make all that follows look old.
+    pub fn reach(&mut self, seq: i64, time: Timestamp, window: i64) {
+        if self.started() && self.high < seq && seq <= self.high + window {
+            self.open_hole(self.high, seq, time);
+            self.high = seq;
+        }
+    }
+
+    /// The window that this end announced last, in bytes; where its scale is not known, the largest it may be.
+    pub fn window_bytes(&self) -> i64 {
+        i64::from(self.window) << self.window_scale.unwrap_or(LARGEST_SCALE).min(LARGEST_SCALE)
+    }
+
     /// Takes a FIN at `seq`, payload before it taken already. What lies between the bytes seen and a FIN was sent before it.
     pub fn close(&mut self, fin: Closing) {
         if self.started() && fin.seq > self.high {
@@ -285,6 +299,8 @@ struct Filled {
     late: bool,
 }
 
+/// RFC 7323, section 2.3: no window is scaled by more.
+const LARGEST_SCALE: u8 = 14;
 /// TTLs kept per end. Routes change and devices answer for hosts, but more than four values say only that it varies.
 const MAX_TTLS: usize = 4;
 /// Unseen ranges kept per end; a receiver with selective acknowledgements reports at most four, and a capture that misses

@@ -1,6 +1,6 @@
 //! The table of live connections of one shard.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use wirecause_parsers::{
     packet::{IcmpError, Segment},
@@ -17,9 +17,37 @@ use super::{
 /// Follows the connections of one shard.
 #[derive(Debug, Default)]
 pub struct Tracker {
-    live: HashMap<FlowKey, Live>,
+    live: HashMap<FlowKey, Box<Live>>,
+    /// SYNs that nothing has answered or repeated, and their flows in order of arrival; some of these have gone on since.
+    openings: HashMap<FlowKey, Opening>,
+    opened: VecDeque<FlowKey>,
     finished: Vec<Connection>,
     counts: TrackCounts,
+    bounds: Bounds,
+}
+
+/// How much a tracker keeps. The defaults are those of one of a capture's 64 shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Connections of which no more than one SYN was seen.
+    pub half_open: usize,
+    /// Connections of any other kind.
+    pub connections: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { half_open: MAX_HALF_OPEN, connections: MAX_CONNECTIONS }
+    }
+}
+
+/// A lone SYN: no more than what it takes to begin its connection when something follows.
+#[derive(Clone, Copy, Debug)]
+struct Opening {
+    time: Timestamp,
+    frame: FrameId,
+    interface: u32,
+    segment: Segment,
 }
 
 /// What the tracker passed over or met, by name.
@@ -31,6 +59,20 @@ pub struct TrackCounts {
     pub duplicates: u64,
     /// ICMP errors that quote a flow that was never seen.
     pub foreign_icmp: u64,
+    /// Lone SYNs that were forgotten, the oldest first, because there were too many. They are among the segments.
+    pub half_open_beyond_bound: u64,
+    /// Segments of connections that were not followed because there were too many. They are not among the segments.
+    pub segments_beyond_bound: u64,
+}
+
+impl std::ops::AddAssign for TrackCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.segments += other.segments;
+        self.duplicates += other.duplicates;
+        self.foreign_icmp += other.foreign_icmp;
+        self.half_open_beyond_bound += other.half_open_beyond_bound;
+        self.segments_beyond_bound += other.segments_beyond_bound;
+    }
 }
 
 /// A segment as it arrives at the tracker.
@@ -49,34 +91,42 @@ pub struct Arrival<'a> {
 }
 
 impl Tracker {
+    /// A tracker that keeps so much.
+    pub fn with_bounds(bounds: Bounds) -> Self {
+        Self { bounds, ..Self::default() }
+    }
+
     /// Takes the next segment of this shard.
     pub fn segment(&mut self, arrival: &Arrival<'_>) {
         let key = FlowKey::new(arrival.segment.ends);
+        self.go_on(key);
         if let Some(live) = self.live.get_mut(&key) {
             if live.is_duplicate(arrival) {
                 self.counts.duplicates += 1;
                 return;
             }
-            self.counts.segments += 1;
             if !live.begins_anew(arrival) {
+                self.counts.segments += 1;
                 live.take(arrival);
                 return;
             }
             if let Some(old) = self.live.remove(&key) {
                 self.finished.push(old.finish());
             }
-        } else {
-            self.counts.segments += 1;
         }
-        let mut live = Live::new(arrival);
-        live.is_duplicate(arrival);
-        live.take(arrival);
-        self.live.insert(key, live);
+        if is_lone_syn(arrival.segment) {
+            self.counts.segments += 1;
+            self.open(key, arrival);
+        } else {
+            self.begin(key, arrival);
+        }
     }
 
     /// Takes an ICMP error about a flow of this shard.
     pub fn icmp(&mut self, time: Timestamp, frame: FrameId, error: &IcmpError) {
-        let Some(live) = self.live.get_mut(&FlowKey::new(error.quoted)) else {
+        let key = FlowKey::new(error.quoted);
+        self.go_on(key);
+        let Some(live) = self.live.get_mut(&key) else {
             self.counts.foreign_icmp += 1;
             return;
         };
@@ -85,8 +135,136 @@ impl Tracker {
 
     /// Ends tracking: all connections in order of their start.
     pub fn finish(mut self) -> (Vec<Connection>, TrackCounts) {
-        self.finished.extend(self.live.into_values().map(Live::finish));
+        let openings = std::mem::take(&mut self.openings);
+        self.finished.extend(openings.into_values().map(|opening| opening.connection().finish()));
+        self.finished.extend(self.live.into_values().map(|live| live.finish()));
         self.finished.sort_by_key(|connection| (connection.start, connection.first_frame));
         (self.finished, self.counts)
+    }
+
+    /// Makes a connection of a lone SYN, now that something follows it.
+    fn go_on(&mut self, key: FlowKey) {
+        if self.openings.is_empty() {
+            return;
+        }
+        let Some(opening) = self.openings.remove(&key) else { return };
+        if self.is_full() {
+            self.counts.segments -= 1;
+            self.counts.segments_beyond_bound += 1;
+        } else {
+            self.live.insert(key, opening.connection());
+        }
+    }
+
+    fn begin(&mut self, key: FlowKey, arrival: &Arrival<'_>) {
+        if self.is_full() {
+            self.counts.segments_beyond_bound += 1;
+            return;
+        }
+        self.counts.segments += 1;
+        self.live.insert(key, begun(arrival));
+    }
+
+    fn open(&mut self, key: FlowKey, arrival: &Arrival<'_>) {
+        let Arrival { time, frame, interface, segment, .. } = *arrival;
+        self.openings.insert(key, Opening { time, frame, interface, segment: *segment });
+        self.opened.push_back(key);
+        while self.openings.len() > self.bounds.half_open
+            && let Some(oldest) = self.opened.pop_front()
+        {
+            self.counts.half_open_beyond_bound += u64::from(self.openings.remove(&oldest).is_some());
+        }
+        // Those that went on leave their keys behind.
+        if self.opened.len() > 2 * self.bounds.half_open.max(self.openings.len()) {
+            let openings = &self.openings;
+            self.opened.retain(|key| openings.contains_key(key));
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.live.len() + self.finished.len() >= self.bounds.connections
+    }
+}
+
+impl Opening {
+    fn connection(&self) -> Box<Live> {
+        let Self { time, frame, interface, segment } = self;
+        begun(&Arrival { time: *time, frame: *frame, interface: *interface, segment, payload: &[] })
+    }
+}
+
+/// A connection with its first segment.
+fn begun(arrival: &Arrival<'_>) -> Box<Live> {
+    let mut live = Box::new(Live::new(arrival));
+    live.is_duplicate(arrival);
+    live.take(arrival);
+    live
+}
+
+fn is_lone_syn(segment: &Segment) -> bool {
+    let flags = segment.flags;
+    flags.syn() && !flags.ack() && !flags.rst() && !flags.fin() && segment.payload == 0
+}
+
+/// Lone SYNs kept: 262,144 in all shards. A gateway opens some thousands of connections a second and repeats a SYN after one second
+/// (RFC 6298), so that more at a time are a flood or a scan. About 200 bytes each while they wait, and some kilobytes in the tables.
+const MAX_HALF_OPEN: usize = 4_096;
+/// Connections kept: 2,097,152 in all shards. They are kept whole until the end of the run, at some three kilobytes each.
+const MAX_CONNECTIONS: usize = 32_768;
+
+#[cfg(test)]
+mod tests {
+    use wirecause_parsers::packet::{Endpoint, FlowEnds, IpFacts, TcpFlags};
+
+    use super::*;
+
+    fn segment(port: u16, flags: TcpFlags, back: bool) -> Segment {
+        let ends = [(5, port), (9, 8080)].map(|(last, port)| Endpoint { address: [10, 0, 0, last].into(), port });
+        let (source, destination) = if back { (ends[1], ends[0]) } else { (ends[0], ends[1]) };
+        Segment {
+            ends: FlowEnds { source, destination },
+            ip: IpFacts { ttl: 64, id: Some(1), dont_fragment: true, tos: 0, vlan: None, length: 40 },
+            seq: if back { 5_000 } else { 1_000 },
+            ack: if back { 1_001 } else { 0 },
+            flags,
+            window: 100,
+            payload: 0,
+            window_scale: None,
+            mss: None,
+            timestamps: None,
+            sack: false,
+            options_cut: false,
+        }
+    }
+
+    fn feed(tracker: &mut Tracker, number: u64, segment: &Segment) {
+        let (time, frame) = (Timestamp::from_nanos(number as i64 * 1_000_000), FrameId { file: 0, number });
+        tracker.segment(&Arrival { time, frame, interface: 0, segment, payload: &[] });
+    }
+
+    #[test]
+    fn of_too_many_lone_syns_the_oldest_are_forgotten_and_counted() {
+        let mut tracker = Tracker::with_bounds(Bounds { half_open: 10, connections: 100 });
+        for number in 0..50 {
+            feed(&mut tracker, u64::from(number) + 1, &segment(number + 1, TcpFlags::SYN, false));
+        }
+        // An answer to one that is still known makes a connection of it.
+        feed(&mut tracker, 51, &segment(45, TcpFlags(0x12), true));
+        feed(&mut tracker, 52, &segment(60, TcpFlags::SYN, false));
+        let (connections, counts) = tracker.finish();
+        assert_eq!((connections.len(), counts.half_open_beyond_bound, counts.segments), (11, 40, 52));
+        let answered = connections.iter().find(|connection| connection.originator.port == 45).unwrap();
+        assert_eq!((answered.handshake.rtt, answered.state().word()), (Some(6_000_000), "S1"));
+    }
+
+    #[test]
+    fn of_too_many_connections_the_latest_are_not_followed_and_counted() {
+        let mut tracker = Tracker::with_bounds(Bounds { half_open: 10, connections: 3 });
+        for number in 0..5 {
+            feed(&mut tracker, 2 * u64::from(number) + 1, &segment(number + 1, TcpFlags::SYN, false));
+            feed(&mut tracker, 2 * u64::from(number) + 2, &segment(number + 1, TcpFlags(0x12), true));
+        }
+        let (connections, counts) = tracker.finish();
+        assert_eq!((connections.len(), counts.segments, counts.segments_beyond_bound), (3, 6, 4));
     }
 }

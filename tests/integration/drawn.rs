@@ -101,6 +101,7 @@ fn score(profile: Profile, seed: u64) -> Tally {
         output: scratch.path("out"),
         force: false,
         quiet: true,
+        csv_safe: false,
     };
     let outcome = analyze(&config, io::sink(), io::sink());
     assert!(matches!(outcome, Ok(Outcome::Complete)), "{profile:?} {seed}: {outcome:?}");

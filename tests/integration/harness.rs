@@ -154,6 +154,11 @@ impl Row {
         &cell.unwrap_or_else(|| panic!("no column {column} in {:?}", self.0)).1
     }
 
+    /// All cells with their columns.
+    pub(crate) fn cells(&self) -> &[(String, String)] {
+        &self.0
+    }
+
     /// The cell of a column as a number; `None` where it is empty.
     pub(crate) fn number(&self, column: &str) -> Option<f64> {
         let cell = self.get(column);

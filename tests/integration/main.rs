@@ -2,16 +2,20 @@
 
 mod against_tshark;
 mod command;
+mod damage;
 mod documents;
 mod drawn;
 mod figures;
 mod findings;
 mod harness;
+mod hostile;
 mod incidents;
 mod kinds;
 mod loopback;
 mod oracle;
 mod order;
+mod output;
+mod properties;
 mod scenario;
 mod scenario_file;
 mod scenario_packets;

@@ -62,19 +62,24 @@ pub(crate) fn without_duplicates(packets: &[Packet]) -> (Vec<&Packet>, u64) {
     let mut packets: Vec<&Packet> = packets.iter().collect();
     packets.sort_by_key(|packet| (packet.time, packet.number));
     let mut kept: Vec<&Packet> = Vec::new();
-    let mut all: BTreeMap<(Endpoint, Endpoint), Vec<&Packet>> = BTreeMap::new();
+    // Each kept packet with the places where it was captured.
+    let mut all: BTreeMap<(Endpoint, Endpoint), Vec<(&Packet, Vec<&Packet>)>> = BTreeMap::new();
     let mut duplicates = 0;
     for packet in packets {
         let before = all.entry((packet.source, packet.destination)).or_default();
-        let twin = before.iter().rev().take_while(|old| packet.time - old.time <= 5_000_000).any(|old| {
+        let recent = before.partition_point(|(old, _)| packet.time - old.time > 5_000_000);
+        let twin = before[recent..].iter_mut().find(|(old, places)| {
+            let place = |at: &Packet| (at.device, at.ttl);
             (old.seq, old.ack, old.flags, old.length, old.ip_id, old.timestamps)
                 == (packet.seq, packet.ack, packet.flags, packet.length, packet.ip_id, packet.timestamps)
-                && (old.device != packet.device || old.ttl.abs_diff(packet.ttl) == 1)
+                && places.iter().all(|at| place(at) != place(packet))
+                && places.iter().any(|at| at.device != packet.device || at.ttl.abs_diff(packet.ttl) == 1)
         });
-        before.push(packet);
-        if twin {
+        if let Some((_, places)) = twin {
+            places.push(packet);
             duplicates += 1;
         } else {
+            before.push((packet, vec![packet]));
             kept.push(packet);
         }
     }
@@ -225,6 +230,7 @@ impl<'a> Side<'a> {
     fn offset(&mut self, number: u32, syn: bool) -> i64 {
         let base = *self.base.get_or_insert_with(|| {
             self.acknowledged = i64::from(!syn);
+            self.high = i64::from(!syn);
             number.wrapping_sub(u32::from(!syn))
         });
         let near = base.wrapping_add(self.high as u32);

@@ -50,8 +50,10 @@ impl Entry {
         if line.trim_ascii().is_empty() {
             return true;
         }
-        self.span.last_line = place.last_line;
-        self.span.length = (place.offset + place.length).saturating_sub(self.span.offset);
+        // A line that its container split may be whole only after lines that stand behind it.
+        self.span.last_line = self.span.last_line.max(place.last_line);
+        let length = (place.offset + place.length).saturating_sub(self.span.offset);
+        self.span.length = self.span.length.max(length);
         let room = self.lines < MOST_LINES;
         if room {
             self.lines += 1;

@@ -287,6 +287,33 @@ fn options_that_lie_about_their_length() {
     }
 }
 
+/// Multipath TCP's options (RFC 8684), and one that nobody knows, before those that are read: they change nothing.
+#[test]
+fn options_that_nobody_reads() {
+    let Content::Tcp(syn, _) = draw(&Parties::new(1), 0.0, &["0 > S"])[0].content.clone() else { panic!() };
+    let usual = wire_file::frame(&syn, &[]);
+    let capable = [30, 12, 0x01, 0x81, 1, 2, 3, 4, 5, 6, 7, 8];
+    let unknown = [253, 4, 0xf9, 0x89];
+    for option in [&capable[..], &unknown] {
+        let mut frame = usual.clone();
+        frame.splice(54..54, option.iter().copied());
+        let length = (frame.len() - 14) as u16;
+        frame[16..18].copy_from_slice(&length.to_be_bytes());
+        frame[46] += (option.len() as u8 / 4) << 4;
+        let read = |frame: &[u8]| {
+            let original = frame.len() as u32;
+            match wirecause_parsers::packet::decode(wirecause_parsers::capture::LinkType::ETHERNET, frame, original) {
+                wirecause_parsers::packet::Decoded::Tcp(segment, _) => segment,
+                other => panic!("{other:?}"),
+            }
+        };
+        let (mut with, without) = (read(&frame), read(&usual));
+        with.ip.length = without.ip.length;
+        assert_eq!(with, without);
+        assert!(with.mss.is_some() && with.timestamps.is_some());
+    }
+}
+
 /// Everything at its whole size: `WIRECAUSE_FULL_SIZE=1 cargo test --test integration hostile::whole -- --ignored --nocapture`.
 #[test]
 #[ignore = "writes some ten gigabytes and takes a quarter of an hour"]

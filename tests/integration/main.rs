@@ -12,6 +12,7 @@ mod hostile;
 mod incidents;
 mod kinds;
 mod loopback;
+mod msrv;
 mod oracle;
 mod order;
 mod output;

@@ -62,7 +62,7 @@ fn check(data: &[u8], decoded: &Decoded<'_>) {
         }
         Decoded::Dns(datagram) => assert!(datagram.payload.len() <= data.len()),
         Decoded::Icmp(error) => {
-            assert_eq!(error.quoted.source.address.is_ipv4(), error.quoted.destination.address.is_ipv4())
+            assert_eq!(error.quoted.source.address.is_ipv4(), error.quoted.destination.address.is_ipv4());
         }
         Decoded::Skipped(_) => {}
     }

@@ -23,8 +23,11 @@ pub use payloads::{dns, http, tls};
 pub use settings::config;
 pub use streams::tracker;
 
+/// Takes any bytes and panics where something does not hold of them.
+pub type Check = fn(&[u8]);
+
 /// Every function with the name of its corpus.
-pub const TARGETS: [(&str, fn(&[u8])); 10] = [
+pub const TARGETS: [(&str, Check); 10] = [
     ("capture", capture),
     ("packet", packet),
     ("dns", dns),

@@ -63,7 +63,8 @@ fn segment(
     (window, ttl, id): (u8, u8, u8),
 ) -> Segment {
     let gateway = Endpoint { address: IpAddr::from([10, 0, 0, 5]), port: 40_000 + flow as u16 };
-    let peer = Endpoint { address: IpAddr::from([10, 0, 0, 9]), port: if flow % 2 == 0 { 8080 } else { 8443 } };
+    let peer =
+        Endpoint { address: IpAddr::from([10, 0, 0, 9]), port: if flow.is_multiple_of(2) { 8080 } else { 8443 } };
     let (source, destination) = if back == 0 { (gateway, peer) } else { (peer, gateway) };
     Segment {
         ends: FlowEnds { source, destination },

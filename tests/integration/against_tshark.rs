@@ -266,6 +266,8 @@ impl Faults {
         }
     }
 
+    // By value, so that what is made for the comparison needs no name.
+    #[allow(clippy::needless_pass_by_value)]
     fn equal<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, ours: T, theirs: T) {
         self.check(ours == theirs, || format!("{what}: {ours:?}, by tshark {theirs:?}"));
     }

@@ -25,7 +25,7 @@ fn sample(name: &str) -> Vec<u8> {
 /// The sample's first records in every form of file.
 fn captures() -> Vec<(&'static str, Vec<u8>)> {
     let records = Records::read(&sample("gateway.pcap"));
-    let few = records.with(records.records[..FEW].to_vec());
+    let few = records.with(records.all[..FEW].to_vec());
     vec![
         ("pcap", few.pcap(Order::Little, false)),
         ("big-endian pcap", few.pcap(Order::Big, true)),

@@ -87,7 +87,7 @@ fn a_flood_of_half_open_connections() {
     let mut out = BufWriter::new(File::create(scratch.path("flood.pcap")).unwrap());
     out.write_all(&records.with([]).pcap(Order::Little, true)).unwrap();
     let Content::Tcp(mut syn, _) = draw(&Parties::new(1), 0.0, &["0 > S"])[0].content.clone() else { panic!() };
-    let start = records.records[0].time;
+    let start = records.all[0].time;
     for number in 0..flood {
         syn.ends.source.address = (0xc000_0000 + (number / 60_000) as u32).to_be_bytes().into();
         syn.ends.source.port = (number % 60_000) as u16 + 1_000;
@@ -96,7 +96,7 @@ fn a_flood_of_half_open_connections() {
         let record = Record { time: start + number as i64, original: frame.len() as u32, frame };
         out.write_all(&records.with([record]).pcap(Order::Little, true)[24..]).unwrap();
     }
-    let later = records.records.iter().map(|record| Record { time: record.time + 1_000_000_000, ..record.clone() });
+    let later = records.all.iter().map(|record| Record { time: record.time + 1_000_000_000, ..record.clone() });
     out.write_all(&records.with(later).pcap(Order::Little, true)[24..]).unwrap();
     drop(out);
     let ran = measured(&scratch, None, &["connections", "flood.pcap"]);
@@ -214,10 +214,10 @@ fn very_many_tiny_files() {
     let scratch = Scratch::new("hostile-files");
     let files = size(2_000, 100_000);
     let records = Records::read(&sample("gateway.pcap"));
-    let whole = records.with(records.records.clone());
+    let whole = records.with(records.all.clone());
     let half = files as usize / 2;
-    let per_file = whole.records.len().div_ceil(half).max(1);
-    let mut sorted = whole.records.clone();
+    let per_file = whole.all.len().div_ceil(half).max(1);
+    let mut sorted = whole.all.clone();
     sorted.sort_by_key(|record| record.time);
     fs::create_dir_all(scratch.path("in")).unwrap();
     for (number, part) in sorted.chunks(per_file).enumerate() {

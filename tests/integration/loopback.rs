@@ -15,7 +15,7 @@ use crate::harness::Scratch;
 /// Captures of the same traffic on the loopback interface and on all interfaces; `None`, with a note, where this process may not
 /// capture and nobody demands it.
 pub(crate) fn capture(scratch: &Scratch) -> Option<Vec<PathBuf>> {
-    let listeners = ["127.0.0.1:0", "[::1]:0"].map(|address| TcpListener::bind(address));
+    let listeners = ["127.0.0.1:0", "[::1]:0"].map(TcpListener::bind);
     let listeners: Vec<TcpListener> = listeners.into_iter().flatten().collect();
     let ports: Vec<u16> = listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
     // A port that was free a moment ago refuses.

@@ -56,6 +56,9 @@ enum Judged {
     Reset,
 }
 
+/// A packet, and the records of it at each place where it was captured.
+type Captured<'a> = (&'a Packet, Vec<&'a Packet>);
+
 /// The packets in order of their times that are no second capture of one before: the same numbers and marks within 5 ms on another interface, or with a
 /// TTL lower by the hop between. How many are left out.
 pub(crate) fn without_duplicates(packets: &[Packet]) -> (Vec<&Packet>, u64) {
@@ -63,7 +66,7 @@ pub(crate) fn without_duplicates(packets: &[Packet]) -> (Vec<&Packet>, u64) {
     packets.sort_by_key(|packet| (packet.time, packet.number));
     let mut kept: Vec<&Packet> = Vec::new();
     // Each kept packet with the places where it was captured.
-    let mut all: BTreeMap<(Endpoint, Endpoint), Vec<(&Packet, Vec<&Packet>)>> = BTreeMap::new();
+    let mut all: BTreeMap<(Endpoint, Endpoint), Vec<Captured<'_>>> = BTreeMap::new();
     let mut duplicates = 0;
     for packet in packets {
         let before = all.entry((packet.source, packet.destination)).or_default();

@@ -88,7 +88,7 @@ const PLACES: [&str; 6] =
 fn cutting_into_files_and_merging_them() {
     for archive in archives() {
         let before = archive.run("whole", &[archive.capture.pcap(Order::Little, true)]);
-        let records = sorted(&archive.capture).records;
+        let records = sorted(&archive.capture).all;
         let third = records.len() / 3;
         let files: Vec<Vec<u8>> = [&records[..third], &records[third..third + 7], &records[third + 7..]]
             .map(|part| archive.capture.with(part.to_vec()).pcap(Order::Little, true))
@@ -130,7 +130,7 @@ fn duplicating_on_a_second_interface() {
                 &NANOS,
             ));
         }
-        for record in &sorted(capture).records {
+        for record in &sorted(capture).all {
             let later = Record { time: record.time + 900, ..record.clone() };
             doubled.extend(crate::wire_file::enhanced(Order::Little, 0, record));
             doubled.extend(crate::wire_file::enhanced(Order::Little, 1, &later));
@@ -151,7 +151,7 @@ fn shifting_time() {
         let Some(log) = shifted(&archive.log, days) else { panic!("{}: no stamps", archive.name) };
         let records = archive
             .capture
-            .records
+            .all
             .iter()
             .map(|record| Record { time: record.time + days * 86_400_000_000_000, ..record.clone() });
         let moved = archive.capture.with(records);
@@ -179,8 +179,8 @@ fn shifting_time() {
 fn adding_unrelated_traffic() {
     for archive in archives() {
         let before = archive.run("alone", &[archive.capture.pcap(Order::Little, true)]);
-        let (first, last) = (archive.capture.records[0].time, archive.capture.records.last().unwrap().time);
-        let mut records = sorted(&archive.capture).records;
+        let (first, last) = (archive.capture.all[0].time, archive.capture.all.last().unwrap().time);
+        let mut records = sorted(&archive.capture).all;
         let lines = [
             "0 > S",
             "0.001 < S.",
@@ -196,10 +196,12 @@ fn adding_unrelated_traffic() {
             parties.gateway.address = [172, 31, 0, 1].into();
             parties.peer.address = [172, 31, 0, 2].into();
             parties.host = "unrelated.example".into();
-            let mut own = Records::of(&crate::scenario_packets::draw(&parties, 0.0, &lines)).records;
+            let mut own = Records::of(&crate::scenario_packets::draw(&parties, 0.0, &lines)).all;
             let start = first + (last - first - 10_000_000) / 200 * i64::from(number);
             let base = own[0].time;
-            own.iter_mut().for_each(|record| record.time += start - base);
+            for record in &mut own {
+                record.time += start - base;
+            }
             records.extend(own.into_iter().filter(|_| archive.capture.link == 1));
         }
         records.sort_by_key(|record| record.time);
@@ -232,8 +234,7 @@ fn swapping_the_two_ends() {
     for archive in archives() {
         let scratch = Scratch::new(&format!("properties-swapped-{}", archive.name));
         scratch.write("before.pcap", archive.capture.pcap(Order::Little, true));
-        let turned =
-            archive.capture.records.iter().map(|record| Record { frame: turned(&record.frame), ..record.clone() });
+        let turned = archive.capture.all.iter().map(|record| Record { frame: turned(&record.frame), ..record.clone() });
         scratch.write("after.pcap", archive.capture.with(turned).pcap(Order::Little, true));
         let rows = |file: &str| {
             let text = scratch.wirecause(0, &["connections", file]).stdout();
@@ -268,7 +269,7 @@ const SWAPPED: [&str; 14] = [
 ];
 
 fn sorted(capture: &Records) -> Records {
-    let mut records = capture.records.clone();
+    let mut records = capture.all.clone();
     records.sort_by_key(|record| record.time);
     capture.with(records)
 }
@@ -317,7 +318,7 @@ fn turned(frame: &[u8]) -> Vec<u8> {
 /// Every TCP stream's numbers moved by a constant of its own, so that those of most streams pass 2³² within their first kilobytes.
 fn wrapped(capture: &Records) -> Records {
     let mut moves: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
-    let records = sorted(capture).records.into_iter().map(|mut record| {
+    let records = sorted(capture).all.into_iter().map(|mut record| {
         let Some((addresses, length, header)) = places(&record.frame) else { return record };
         let is_tcp = if length == 4 { record.frame[23] } else { record.frame[20] } == 6;
         if !is_tcp || record.frame.len() < header + 20 {

@@ -13,7 +13,7 @@ use crate::scenario_packets::{Content, Packet, Parties, draw};
 pub(crate) struct Records {
     pub(crate) link: u32,
     pub(crate) snap_length: u32,
-    pub(crate) records: Vec<Record>,
+    pub(crate) all: Vec<Record>,
 }
 
 /// One frame with its time.
@@ -48,7 +48,7 @@ impl Records {
             }
             Content::Icmp(_) => None,
         });
-        Self { link: 1, snap_length: 262_144, records: records.collect() }
+        Self { link: 1, snap_length: 262_144, all: records.collect() }
     }
 
     /// The records of a little-endian pcap file of either resolution.
@@ -59,11 +59,11 @@ impl Records {
             0xa1b2_3c4d => 1,
             magic => panic!("no little-endian pcap: {magic:#x}"),
         };
-        let mut file = Self { link: word(20), snap_length: word(16), records: Vec::new() };
+        let mut file = Self { link: word(20), snap_length: word(16), all: Vec::new() };
         let mut at = 24;
         while at < bytes.len() {
             let length = word(at + 8) as usize;
-            file.records.push(Record {
+            file.all.push(Record {
                 time: i64::from(word(at)) * 1_000_000_000 + i64::from(word(at + 4)) * unit,
                 original: word(at + 12),
                 frame: bytes[at + 16..at + 16 + length].to_vec(),
@@ -74,7 +74,7 @@ impl Records {
     }
 
     pub(crate) fn with(&self, records: impl IntoIterator<Item = Record>) -> Self {
-        Self { records: records.into_iter().collect(), ..*self }
+        Self { all: records.into_iter().collect(), ..*self }
     }
 
     pub(crate) fn pcap(&self, order: Order, nanos: bool) -> Vec<u8> {
@@ -83,7 +83,7 @@ impl Records {
         order.put(&mut out, &[magic]);
         order.put_short(&mut out, &[2, 4]);
         order.put(&mut out, &[0, 0, self.snap_length, self.link]);
-        for record in &self.records {
+        for record in &self.all {
             let fraction = record.time.rem_euclid(1_000_000_000) / if nanos { 1 } else { 1_000 };
             let second = record.time.div_euclid(1_000_000_000) as u32;
             order.put(&mut out, &[second, fraction as u32, record.frame.len() as u32, record.original]);
@@ -99,7 +99,7 @@ impl Records {
         order.put_short(&mut options, &[9, 1]);
         options.extend([9, 0, 0, 0, 0, 0, 0, 0]);
         out.extend(interface(order, self.link as u16, self.snap_length, &options));
-        for record in &self.records {
+        for record in &self.all {
             out.extend(enhanced(order, 0, record));
         }
         out

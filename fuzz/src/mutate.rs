@@ -49,22 +49,34 @@ struct Record {
     frame_end: usize,
 }
 
-/// The records that hold frames. What stands between two frames belongs to the second's record: its header, and blocks without one.
+/// The records that hold frames: a pcap record with its header, or a block of pcapng. What stands between blocks belongs to none.
 fn records(bytes: &[u8]) -> Vec<Record> {
     let mut frames: Vec<FrameRef> = Vec::new();
     let _ = Walker::new().walk(bytes, true, &mut frames);
-    let mut start = if bytes.first() == Some(&0x0a) { 0 } else { PCAP_HEADER };
+    let blocks = bytes.first() == Some(&0x0a);
+    let mut end_before = PCAP_HEADER;
     let mut records = Vec::new();
     for frame in frames {
         let frame_end = frame.offset + frame.captured as usize;
-        // A block of pcapng is padded to words and ends with its length.
-        let end = if bytes.first() == Some(&0x0a) { frame_end.next_multiple_of(4) + 4 } else { frame_end };
-        if start <= frame.offset && end <= bytes.len() {
+        // A block is padded to words and ends with its length.
+        let end = if blocks { frame_end.next_multiple_of(4) + 4 } else { frame_end };
+        let start = if blocks { block_start(bytes, frame.offset) } else { Some(end_before) };
+        if let Some(start) = start.filter(|start| *start <= frame.offset && end <= bytes.len()) {
             records.push(Record { start, end, frame: frame.offset, frame_end });
         }
-        start = end;
+        end_before = end;
     }
     records
+}
+
+/// Where the block begins whose frame lies at `frame`: by the lengths of the headers of the three kinds that hold one.
+fn block_start(bytes: &[u8], frame: usize) -> Option<usize> {
+    [(28, [6, 2]), (12, [3, 3])].into_iter().find_map(|(header, kinds)| {
+        let start = frame.checked_sub(header)?;
+        let kind = *bytes.get(start..)?.first_chunk()?;
+        let known = kinds.contains(&u32::from_le_bytes(kind)) || kinds.contains(&u32::from_be_bytes(kind));
+        known.then_some(start)
+    })
 }
 
 fn repeat(data: &mut [u8], size: usize, max_size: usize, record: Record) -> usize {
@@ -79,6 +91,10 @@ fn repeat(data: &mut [u8], size: usize, max_size: usize, record: Record) -> usiz
 
 fn swap(data: &mut [u8], records: &[Record], at: usize) {
     let (Some(one), Some(two)) = (records.get(at), records.get(at + 1)) else { return };
+    // Between two sections stands more than the two records.
+    if one.end != two.start {
+        return;
+    }
     if let Some(both) = data.get_mut(one.start..two.end) {
         both.rotate_left(one.end - one.start);
     }

@@ -419,6 +419,20 @@ fn what_was_missed_by_the_capture_is_a_gap_and_what_was_lost_is_none() {
     assert_eq!(connection.exchanges.last[0].complete(), Some(true));
 }
 
+/// The last segment of a response is lost and its FIN is not: what comes again fills the hole before the FIN.
+#[test]
+fn bytes_that_come_after_their_fin_are_the_streams() {
+    let response_lines =
+        ["0.02 > P. GET /", "0.03 < . 200 body=2000 take=1448", "0.0302 < P. rest lost unseen", "0.0303 < F."];
+    let later = ["0.0304 > . ack=1449", "0.24 < P. again", "0.241 > ."];
+    let connection = only(lines(&[&OPEN[..], &response_lines, &later].concat()));
+    assert_eq!((connection.resp.bytes, connection.resp.retransmissions, connection.resp.gaps), (response(2000), 1, 0));
+    assert_eq!(connection.exchanges.last[0].complete(), Some(true));
+    // Never sent again, it never ended the stream.
+    let connection = only(lines(&[&OPEN[..], &response_lines, &later[..1]].concat()));
+    assert_eq!((connection.peer_close(), connection.exchanges.last[0].complete()), (None, Some(false)));
+}
+
 /// Numbers, bytes, exchanges and resets: what later stages count.
 fn counted(connection: &Connection) -> (Vec<u64>, String) {
     let sides = [&connection.orig, &connection.resp].map(|side| {

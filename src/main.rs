@@ -26,7 +26,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<Outcome, Box<dyn Error>> {
     let config = Config::try_from(cli)?;
-    let (out, messages) = (io::stdout().lock(), io::stderr().lock());
+    let (out, messages) = (io::stdout().lock(), io::stderr());
     let done = match &config {
         Config::Analyze(config) => pipeline::analyze(config, out, messages),
         Config::Errors(config) => pipeline::errors(config, out, messages),

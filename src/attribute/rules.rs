@@ -80,8 +80,21 @@ pub fn judge(case: &Case<'_>) -> Ruling {
     {
         first.also.push(next.cause);
     }
+    if case.connection.as_ref().is_some_and(|wire| wire.origin.is_suspicious()) && RESETS.contains(&first.cause) {
+        first.also.push(Cause::InjectedReset);
+    }
     first
 }
+
+/// Causes that a reset of the peer's own shows.
+const RESETS: [Cause; 6] = [
+    Cause::IdleExpiryInPath,
+    Cause::StaleConnectionReuse,
+    Cause::RejectedAfterAccept,
+    Cause::AbortedDuringRequest,
+    Cause::AbortedAwaitingResponse,
+    Cause::AbortedDuringResponse,
+];
 
 fn ruling(cause: Cause, confidence: f64, because: String) -> Ruling {
     Ruling { cause, also: Vec::new(), responsible: None, confidence, because }

@@ -14,7 +14,7 @@ use super::{
     clock::Clock,
     infer::infer,
     names::NameTable,
-    score::{LagModel, Model, lag_ms, score},
+    score::{LagModel, Model, lag_ms, path_of, score},
     timeouts::Timeouts,
 };
 
@@ -225,9 +225,38 @@ impl Pass<'_> {
                     .max_by(|a, b| a.score.total_cmp(&b.score))
             })
             .collect();
+        self.earlier_attempts_of(call, endpoint, targets, &mut possible);
         possible.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.connection.cmp(&b.connection)));
         possible.truncate(MAX_CANDIDATES);
         possible
+    }
+
+    /// Where the request line is on the wire and names this call alone, it stands on as many connections as the call had attempts, and
+    /// the log tells how the last one ended.
+    fn earlier_attempts_of(
+        &self,
+        call: usize,
+        endpoint: &Endpoint,
+        targets: &HashMap<&str, usize>,
+        possible: &mut [Candidate],
+    ) {
+        let path = path_of(&self.calls[call].url);
+        let is_own = |candidate: &Candidate| {
+            let exchange = self.connections[candidate.connection].exchanges.last.get(candidate.anchor.exchange?)?;
+            (!exchange.target_cut && exchange.target.as_deref() == Some(path)).then_some(exchange.request_start)
+        };
+        let Some(last) = possible.iter().filter_map(is_own).max() else { return };
+        let namesakes = endpoint.calls.iter().filter(|other| path_of(&self.calls[**other].url) == path).count();
+        if namesakes > 1 || targets.get(path).is_none_or(|seen| *seen > MOST_ATTEMPTS) {
+            return;
+        }
+        for candidate in possible {
+            // One attempt begins when the one before has failed.
+            let before = is_own(candidate).is_some_and(|start| start < last);
+            if before && candidate.anchor.time <= last {
+                candidate.score -= EARLIER_ATTEMPT;
+            }
+        }
     }
 
     /// Solves one component; columns are its connections.
@@ -345,6 +374,10 @@ const PASSES: usize = 3;
 /// Candidates kept per call: what is fortieth in score is never chosen, since each of the others would have to be taken by a call
 /// that it fits better.
 const MAX_CANDIDATES: usize = 40;
+/// Attempts of one call at most: `HttpClient` makes three again unless told otherwise.
+const MOST_ATTEMPTS: usize = 4;
+/// A connection that carried the same call before another did, nats.
+const EARLIER_ATTEMPT: f64 = 8.0;
 /// Score of giving a call no connection, in nats: captures rarely miss one connection and hold its neighbours.
 const NONE: f64 = -3.5;
 /// Margin from which a join is certain (odds of about 50 to 1), nats.

@@ -9,7 +9,7 @@ use std::{
 use rayon::ThreadPoolBuilder;
 use serde::Serialize;
 use wirecause_parsers::{
-    log::{FailedCall, LogOptions},
+    log::{FailedCall, LogOptions, Retry},
     time::Timestamp,
 };
 
@@ -284,7 +284,9 @@ fn attribute_all(config: &InputConfig, read: &Read) -> Tables {
     let spans = read.capture_spans();
     let span = spans.first().zip(spans.last()).map(|(first, last)| (first.0, last.1));
 
-    let joined = join(&calls, &read.connections, &read.names, JoinConfig { clock_offset: config.clock_offset });
+    let retries: Vec<&Retry> = read.logs.iter().flat_map(|log| &log.scan.retries).collect();
+    let join_config = JoinConfig { clock_offset: config.clock_offset, silent_retries: &retries };
+    let joined = join(&calls, &read.connections, &read.names, join_config);
     let population = Population::new(&read.connections, span);
     let background = Background {
         calls: &calls,
@@ -294,8 +296,7 @@ fn attribute_all(config: &InputConfig, read: &Read) -> Tables {
         population: &population,
     };
     let attributions = attribute(&background);
-    let retries: Vec<Timestamp> =
-        read.logs.iter().flat_map(|log| log.scan.retries.iter().map(|retry| retry.time)).collect();
+    let retries: Vec<Timestamp> = retries.iter().map(|retry| retry.time).collect();
     let found = findings(&Material {
         background,
         attributions: &attributions,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rayon::prelude::*;
-use wirecause_parsers::log::FailedCall;
+use wirecause_parsers::log::{FailedCall, Retry};
 
 use crate::track::Connection;
 
@@ -14,15 +14,18 @@ use super::{
     clock::Clock,
     infer::infer,
     names::NameTable,
+    pool::lease,
     score::{LagModel, Model, lag_ms, path_of, score},
     timeouts::Timeouts,
 };
 
 /// What the user fixed.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct JoinConfig {
+pub struct JoinConfig<'a> {
     /// Log clock less capture clock in nanoseconds, if given.
     pub clock_offset: Option<i64>,
+    /// Lines about attempts whose calls succeeded in the end: they used up connections too.
+    pub silent_retries: &'a [&'a Retry],
 }
 
 /// The outcome for all calls.
@@ -98,7 +101,7 @@ impl Certainty {
 }
 
 /// Joins `calls` to `connections`.
-pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable, config: JoinConfig) -> Joined {
+pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable, config: JoinConfig<'_>) -> Joined {
     let given = config.clock_offset.map(Clock::given);
     let told = endpoints(calls, connections, names);
     let endpoints = infer(&Pass { calls, connections, endpoints: &told }, given.as_ref());
@@ -121,6 +124,8 @@ pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable
         .enumerate()
         .map(|(call, chosen)| chosen.into_match(calls[call], endpoint_of[call], &model.clock))
         .collect();
+    let lag = (model.lags.usual() * 1e6) as i64;
+    lease(&pass, &mut matches, config.silent_retries, &model.clock, lag);
     earlier_attempts(&pass, &mut matches, &model.clock, &timeouts);
     Joined { matches, clock: model.clock, timeouts, begin: model.begin, endpoints }
 }
@@ -346,7 +351,8 @@ fn root(parent: &mut [usize], mut node: usize) -> usize {
 
 /// Finds the connections of attempts that `HttpClient` repeated by itself: each retry line follows its own event.
 fn earlier_attempts(pass: &Pass<'_>, matches: &mut [Match], clock: &Clock, timeouts: &[Timeouts]) {
-    let mut taken: Vec<usize> = matches.iter().filter_map(|found| found.connection).collect();
+    let joined = matches.iter().flat_map(|found| found.connection.into_iter().chain(found.earlier.iter().copied()));
+    let mut taken: Vec<usize> = joined.collect();
     for (index, found) in matches.iter_mut().enumerate() {
         for retry in &pass.calls[index].retries {
             let line = clock.to_capture(retry.time);
@@ -383,7 +389,7 @@ const NONE: f64 = -3.5;
 /// Margin from which a join is certain (odds of about 50 to 1), nats.
 const CERTAIN: f64 = 4.0;
 /// Margin below which a join is ambiguous (odds of less than 2 to 1), nats.
-const LIKELY: f64 = 0.7;
+pub(super) const LIKELY: f64 = 0.7;
 /// How early and how late a retry line may be against its event, ns.
 const RETRY_EARLY: i64 = 10_000_000;
 /// As above.

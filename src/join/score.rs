@@ -57,6 +57,17 @@ impl LagModel {
         Self::normalised(weights)
     }
 
+    /// A lag in ms that nine lines in ten stay below.
+    pub fn usual(&self) -> f64 {
+        let mut sum = 0.0;
+        let bin = self.weights.iter().position(|weight| {
+            sum += weight;
+            sum >= USUAL_SHARE
+        });
+        let bin = bin.unwrap_or(LAG_BINS - 1);
+        if bin == 0 { 1.0 } else { 2.0 * lag_width(bin) }
+    }
+
     /// Probability density of a lag, per ms.
     pub fn density(&self, lag: f64) -> f64 {
         let bin = lag_bin(lag);
@@ -245,6 +256,8 @@ fn lag_width(bin: usize) -> f64 {
 
 /// Bins of the lag histogram: below 1 ms, then doubling up to the longest lag.
 const LAG_BINS: usize = 19;
+/// Share of the lines whose lag is a usual one.
+const USUAL_SHARE: f64 = 0.9;
 /// Longest lag of a line that is still looked for, ms. A pooled connection may end minutes before its next use.
 const LONGEST_LAG: f64 = 240_000.0;
 /// Share of lines that may be late by any order of magnitude.

@@ -17,7 +17,7 @@ pub(super) struct Load {
     pub(super) bursts: f64,
     /// Time between the calls of a burst.
     pub(super) apart: Ns,
-    /// Restarts of one backend at most.
+    /// Restarts of backends at most, all together.
     pub(super) restarts: u32,
     /// Calls that a restart strikes at most.
     pub(super) crowd: u64,
@@ -44,7 +44,7 @@ impl Load {
                 bad: d.between(2, 6),
                 bursts: 0.06,
                 apart: d.log_range(2e4, 2e6) as Ns,
-                restarts: 2,
+                restarts: 8,
                 crowd: 12,
             },
         }

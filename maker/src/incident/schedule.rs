@@ -26,14 +26,14 @@ pub(super) fn schedule(w: &mut World, plan: &Plan) -> Option<Ns> {
     let latest = plan.load.duration.saturating_sub(4 * SEC).max(plan.start + 2 * SEC);
     let bad: Vec<usize> = (0..plan.load.bad).map(|_| w.d.index(menus.len())).collect();
     let mut left = plan.load.faults as i64;
-    let mut restarts = vec![0; menus.len()];
+    let mut restarts = 0;
     while left > 0 {
         // Most failures are a few backends', as in the field.
         let b = if w.d.chance(0.85) { *w.d.pick(&bad) } else { w.d.index(menus.len()) };
         let wish = *w.d.pick(&menus[b]);
         if wish == Wish::Restart {
-            restarts[b] += 1;
-            if restarts[b] > plan.load.restarts {
+            restarts += 1;
+            if restarts > plan.load.restarts {
                 continue;
             }
         }

@@ -10,6 +10,7 @@ use crate::track::Connection;
 use super::{
     anchor::{Anchor, anchors},
     assign::{Assigned, Row, assign},
+    attempts,
     candidates::{Endpoint, endpoints},
     clock::Clock,
     infer::infer,
@@ -126,7 +127,7 @@ pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable
         .collect();
     let lag = (model.lags.usual() * 1e6) as i64;
     lease(&pass, &mut matches, config.silent_retries, &model.clock, lag);
-    earlier_attempts(&pass, &mut matches, &model.clock, &timeouts);
+    attempts::find_earlier(&pass, &mut matches, &model.clock, &timeouts);
     Joined { matches, clock: model.clock, timeouts, begin: model.begin, endpoints }
 }
 
@@ -145,6 +146,14 @@ pub(super) struct Pass<'a> {
     pub(super) calls: &'a [&'a FailedCall],
     pub(super) connections: &'a [Connection],
     pub(super) endpoints: &'a [Endpoint],
+}
+
+/// Request targets of an endpoint, counted.
+pub(super) struct Paths<'a> {
+    /// Among its last exchanges.
+    pub(super) seen: HashMap<&'a str, usize>,
+    /// Among its failed calls.
+    pub(super) failed: HashMap<&'a str, usize>,
 }
 
 /// A pass's choice for one call.
@@ -175,11 +184,11 @@ impl Pass<'_> {
             .par_iter()
             .zip(timeouts)
             .flat_map_iter(|(endpoint, timeouts)| {
-                let targets = self.targets(endpoint);
+                let paths = self.paths(endpoint);
                 endpoint
                     .calls
                     .iter()
-                    .map(|call| (*call, self.possible(*call, endpoint, model, timeouts, &targets)))
+                    .map(|call| (*call, self.possible(*call, endpoint, model, timeouts, &paths)))
                     .collect::<Vec<_>>()
             })
             .collect();
@@ -197,17 +206,20 @@ impl Pass<'_> {
         choices
     }
 
-    /// How often each request target was seen among the endpoint's last exchanges.
-    fn targets(&self, endpoint: &Endpoint) -> HashMap<&str, usize> {
-        let mut targets = HashMap::new();
+    /// How often each request target was seen among the endpoint's last exchanges, and how often its failed calls name it.
+    fn paths(&self, endpoint: &Endpoint) -> Paths<'_> {
+        let (mut seen, mut failed) = (HashMap::new(), HashMap::new());
+        for call in &endpoint.calls {
+            *failed.entry(path_of(&self.calls[*call].url)).or_default() += 1;
+        }
         for connection in &endpoint.connections {
             for exchange in &self.connections[*connection].exchanges.last {
                 if let Some(target) = exchange.target.as_deref() {
-                    *targets.entry(target).or_default() += 1;
+                    *seen.entry(target).or_default() += 1;
                 }
             }
         }
-        targets
+        Paths { seen, failed }
     }
 
     fn possible(
@@ -216,7 +228,7 @@ impl Pass<'_> {
         endpoint: &Endpoint,
         model: &Model,
         timeouts: &Timeouts,
-        targets: &HashMap<&str, usize>,
+        paths: &Paths<'_>,
     ) -> Vec<Candidate> {
         let mut possible: Vec<Candidate> = endpoint
             .connections
@@ -224,44 +236,17 @@ impl Pass<'_> {
             .filter_map(|connection| {
                 self.anchors(call, *connection, timeouts)
                     .filter_map(|anchor| {
-                        let score = score(self.calls[call], &self.connections[*connection], &anchor, model, targets)?;
+                        let score =
+                            score(self.calls[call], &self.connections[*connection], &anchor, model, &paths.seen)?;
                         Some(Candidate { connection: *connection, anchor, score })
                     })
                     .max_by(|a, b| a.score.total_cmp(&b.score))
             })
             .collect();
-        self.earlier_attempts_of(call, endpoint, targets, &mut possible);
+        attempts::set_back(self, call, paths, &model.clock, &mut possible);
         possible.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.connection.cmp(&b.connection)));
         possible.truncate(MAX_CANDIDATES);
         possible
-    }
-
-    /// Where the request line is on the wire and names this call alone, it stands on as many connections as the call had attempts, and
-    /// the log tells how the last one ended.
-    fn earlier_attempts_of(
-        &self,
-        call: usize,
-        endpoint: &Endpoint,
-        targets: &HashMap<&str, usize>,
-        possible: &mut [Candidate],
-    ) {
-        let path = path_of(&self.calls[call].url);
-        let is_own = |candidate: &Candidate| {
-            let exchange = self.connections[candidate.connection].exchanges.last.get(candidate.anchor.exchange?)?;
-            (!exchange.target_cut && exchange.target.as_deref() == Some(path)).then_some(exchange.request_start)
-        };
-        let Some(last) = possible.iter().filter_map(is_own).max() else { return };
-        let namesakes = endpoint.calls.iter().filter(|other| path_of(&self.calls[**other].url) == path).count();
-        if namesakes > 1 || targets.get(path).is_none_or(|seen| *seen > MOST_ATTEMPTS) {
-            return;
-        }
-        for candidate in possible {
-            // One attempt begins when the one before has failed.
-            let before = is_own(candidate).is_some_and(|start| start < last);
-            if before && candidate.anchor.time <= last {
-                candidate.score -= EARLIER_ATTEMPT;
-            }
-        }
     }
 
     /// Solves one component; columns are its connections.
@@ -349,48 +334,14 @@ fn root(parent: &mut [usize], mut node: usize) -> usize {
     node
 }
 
-/// Finds the connections of attempts that `HttpClient` repeated by itself: each retry line follows its own event.
-fn earlier_attempts(pass: &Pass<'_>, matches: &mut [Match], clock: &Clock, timeouts: &[Timeouts]) {
-    let joined = matches.iter().flat_map(|found| found.connection.into_iter().chain(found.earlier.iter().copied()));
-    let mut taken: Vec<usize> = joined.collect();
-    for (index, found) in matches.iter_mut().enumerate() {
-        for retry in &pass.calls[index].retries {
-            let line = clock.to_capture(retry.time);
-            let nearest = pass.endpoints[found.endpoint]
-                .connections
-                .iter()
-                .filter(|connection| !taken.contains(connection))
-                .filter_map(|connection| {
-                    let timeouts = &timeouts[found.endpoint];
-                    let anchor = anchors(retry.symptom, &pass.connections[*connection], None, timeouts).next()?;
-                    let lag = line.since(anchor.time);
-                    (-RETRY_EARLY..=RETRY_LATE).contains(&lag).then_some((lag.abs(), *connection))
-                })
-                .min();
-            if let Some((_, connection)) = nearest {
-                taken.push(connection);
-                found.earlier.push(connection);
-            }
-        }
-    }
-}
-
 /// Passes after the first; the model changes little after the second.
 const PASSES: usize = 3;
 /// Candidates kept per call: what is fortieth in score is never chosen, since each of the others would have to be taken by a call
 /// that it fits better.
 const MAX_CANDIDATES: usize = 40;
-/// Attempts of one call at most: `HttpClient` makes three again unless told otherwise.
-const MOST_ATTEMPTS: usize = 4;
-/// A connection that carried the same call before another did, nats.
-const EARLIER_ATTEMPT: f64 = 8.0;
 /// Score of giving a call no connection, in nats: captures rarely miss one connection and hold its neighbours.
 const NONE: f64 = -3.5;
 /// Margin from which a join is certain (odds of about 50 to 1), nats.
 const CERTAIN: f64 = 4.0;
 /// Margin below which a join is ambiguous (odds of less than 2 to 1), nats.
 pub(super) const LIKELY: f64 = 0.7;
-/// How early and how late a retry line may be against its event, ns.
-const RETRY_EARLY: i64 = 10_000_000;
-/// As above.
-const RETRY_LATE: i64 = 500_000_000;

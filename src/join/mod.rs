@@ -7,6 +7,7 @@
 
 pub mod anchor;
 pub mod assign;
+mod attempts;
 pub mod candidates;
 pub mod clock;
 pub mod drift;

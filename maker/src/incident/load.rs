@@ -17,6 +17,8 @@ pub(super) struct Load {
     pub(super) bursts: f64,
     /// Time between the calls of a burst.
     pub(super) apart: Ns,
+    /// Least and most calls beside one whose connection shall expire: their connections lie above it in the pool and expire with it.
+    pub(super) beside: (u64, u64),
     /// Restarts of backends at most, all together.
     pub(super) restarts: u32,
     /// Calls that a restart strikes at most.
@@ -35,6 +37,7 @@ impl Load {
                 bad: d.between(5, 10),
                 bursts: 0.06,
                 apart: d.log_range(2e5, 2e7) as Ns,
+                beside: (0, 1),
                 restarts: 1,
                 crowd: 10,
             },
@@ -44,6 +47,7 @@ impl Load {
                 bad: d.between(2, 6),
                 bursts: 0.06,
                 apart: d.log_range(2e4, 2e6) as Ns,
+                beside: (1, 3),
                 restarts: 8,
                 crowd: 12,
             },

@@ -137,7 +137,7 @@ fn play(w: &mut World, b: usize, wish: Wish, t: Ns, load: &Load) -> i64 {
         first.body = 0;
         first.last = false;
         w.add_call(t, first);
-        for _ in 0..w.d.between(1, 3) {
+        for _ in 0..w.d.between(load.beside.0, load.beside.1) {
             let mut companion = w.healthy(b);
             companion.service += backend.service * 3 + backend.rtt;
             companion.last = false;

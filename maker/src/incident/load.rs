@@ -32,14 +32,14 @@ impl Load {
     pub(super) fn draw(d: &mut Draw, profile: Profile) -> Self {
         match profile {
             Profile::Immediate | Profile::Batched => Self {
-                duration: d.time(90 * SEC, 300 * SEC),
+                duration: d.time(120 * SEC, 300 * SEC),
                 faults: d.between(60, 220) as usize,
-                bad: d.between(5, 10),
+                bad: d.between(8, 20),
                 bursts: 0.06,
                 apart: d.log_range(2e5, 2e7) as Ns,
                 beside: (0, 1),
                 restarts: 1,
-                crowd: 10,
+                crowd: 8,
             },
             Profile::Cut96 | Profile::Mixed => Self {
                 duration: d.log_range(3e10, 3e11) as Ns,

@@ -14,6 +14,7 @@ pub mod printable;
 pub mod rows;
 pub mod run;
 pub mod schema;
+pub mod story;
 pub mod table;
 pub mod tables;
 pub mod terminal;

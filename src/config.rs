@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::cli::{AnalyzeArgs, Cli, Command, Format, InputArgs, TableArgs};
+use crate::cli::{AnalyzeArgs, Cli, Command, Format, InputArgs, TableArgs, explain::ExplainArgs, output::EvidenceArg};
 
 /// A job, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,8 @@ pub enum Config {
     Errors(TableConfig),
     /// Print the connections.
     Connections(TableConfig),
+    /// Print the story of one call.
+    Explain(ExplainConfig),
 }
 
 /// The main job.
@@ -31,8 +33,28 @@ pub struct AnalyzeConfig {
     pub output: PathBuf,
     /// Whether they may go beside foreign files.
     pub force: bool,
+    /// Which calls get evidence; `None`: the tables alone are written.
+    pub stories: Option<Evidence>,
     /// Whether the summary is left out.
     pub quiet: bool,
+}
+
+/// Which calls get evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// A few of each kind.
+    Examples,
+    /// All.
+    All,
+}
+
+/// The story of one call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExplainConfig {
+    /// The directory of an earlier run.
+    pub output: PathBuf,
+    /// First characters of the call's id, in lower case: some of its sixteen hex digits.
+    pub error_id: String,
 }
 
 /// A table on standard output.
@@ -102,12 +124,31 @@ impl TryFrom<Cli> for Config {
             Command::Analyze(args) => Self::Analyze(analyze(args)?),
             Command::Errors(args) => Self::Errors(table(args)?),
             Command::Connections(args) => Self::Connections(table(args)?),
+            Command::Explain(args) => Self::Explain(explain(args)?),
         })
     }
 }
 
 fn analyze(args: AnalyzeArgs) -> Result<AnalyzeConfig, Error> {
-    Ok(AnalyzeConfig { inputs: inputs(args.inputs)?, output: args.output, force: args.force, quiet: args.quiet })
+    let stories = match args.writes.evidence {
+        _ if args.writes.tables_only => None,
+        EvidenceArg::Examples => Some(Evidence::Examples),
+        EvidenceArg::All => Some(Evidence::All),
+    };
+    let (force, quiet) = (args.force, args.quiet);
+    Ok(AnalyzeConfig { inputs: inputs(args.inputs)?, output: args.output, force, stories, quiet })
+}
+
+fn explain(args: ExplainArgs) -> Result<ExplainConfig, Error> {
+    let error_id = args.error_id.to_ascii_lowercase();
+    let hex = (1..=16).contains(&error_id.len()) && error_id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let wrong = || Error::Value {
+        option: "ERROR_ID",
+        found: args.error_id.clone(),
+        expected: "an id of the table of errors, sixteen hex digits, or the first of them",
+    };
+    hex.then_some(()).ok_or_else(wrong)?;
+    Ok(ExplainConfig { output: args.output, error_id })
 }
 
 fn table(args: TableArgs) -> Result<TableConfig, Error> {

@@ -1,5 +1,8 @@
 //! The way from inputs to tables: the list of stages.
 
+mod explain;
+mod stories;
+
 use std::{
     collections::BTreeMap,
     io::{self, Write},
@@ -19,7 +22,7 @@ use crate::{
         decide::Background,
         findings::{Material, findings},
     },
-    config::{AnalyzeConfig, InputConfig, TableConfig},
+    config::{self, AnalyzeConfig, InputConfig, TableConfig},
     input::{Input, InputReport, Kind, expand, open},
     join::{JoinConfig, NameTable, join},
     read::{CaptureFile, LogFile, points, read_captures, read_logs},
@@ -27,6 +30,7 @@ use crate::{
         self,
         assemble::{Places, call_row, connection_row, finding_row, verdict_row},
         csv::write_table,
+        examples::Selection,
         output::{OutputDir, RUN_RECORD},
         rows::{ConnectionRow, ErrorRow, FindingRow},
         run::RunRecord,
@@ -35,6 +39,9 @@ use crate::{
     },
     track::Connection,
 };
+
+pub use self::explain::explain;
+use self::stories::Told;
 
 /// How a job that was done went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +64,9 @@ pub enum Error {
     /// The result could not be written.
     #[error("cannot write the result")]
     Report(#[from] report::Error),
+    /// The story could not be shown.
+    #[error(transparent)]
+    Explain(#[from] explain::Error),
     /// Standard output or standard error failed.
     #[error("cannot write to the terminal")]
     Terminal(#[from] io::Error),
@@ -66,7 +76,7 @@ impl Error {
     /// Whether the reader of standard output went away.
     pub fn is_broken_pipe(&self) -> bool {
         match self {
-            Self::NothingReadable | Self::Threads(_) => false,
+            Self::NothingReadable | Self::Threads(_) | Self::Explain(_) => false,
             Self::Report(error) => error.is_broken_pipe(),
             Self::Terminal(error) => error.kind() == io::ErrorKind::BrokenPipe,
         }
@@ -78,16 +88,21 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
     let result = in_threads(&config.inputs, || {
         let inputs = sort_inputs(&config.inputs, Some(&config.output));
         let read = read(&config.inputs, inputs);
-        let tables = attribute_all(&config.inputs, &read);
-        (read, tables)
+        let (tables, told) = attribute_all(&config.inputs, &read, config.stories);
+        (read, tables, told)
     })?;
-    let (read, tables) = result;
+    let (mut read, mut tables, told) = result;
     readable(&read.reports, &mut messages)?;
 
     let mut output = OutputDir::open(&config.output, config.force)?;
     let counts = tables::write_errors(&mut output, &tables.errors)?;
     tables::write_connections(&mut output, &tables.connections)?;
     tables::write_findings(&mut output, &tables.findings)?;
+    if let Some(mut told) = told {
+        let written = in_threads(&config.inputs, || told.write(&read, &mut output))??;
+        tables.counters.add_evidence(&written);
+        read.note_faults(written.faults);
+    }
     let path = output.path().join(RUN_RECORD);
     let options = Options::new(&config.inputs);
     output.write(RUN_RECORD, |file| RunRecord::new(&read.reports, &options, &tables.counters).write(file, &path))?;
@@ -223,6 +238,16 @@ impl Read {
         self.capture_files = captures.files;
     }
 
+    /// Names what could not be read again in the report of its input. Standard input never can, which is no fault of a run.
+    fn note_faults(&mut self, faults: Vec<(String, String)>) {
+        for (name, reason) in faults {
+            let report = self.reports.iter_mut().find(|report| report.path == name);
+            if let Some(report) = report.filter(|report| report.path != "-" && report.damage.is_none()) {
+                report.damage = Some(reason);
+            }
+        }
+    }
+
     /// All failed calls with the logs they stand in, in the order of the table.
     fn calls(&self) -> Vec<(&LogFile, &FailedCall)> {
         let mut calls: Vec<_> =
@@ -278,7 +303,7 @@ struct Tables {
     counters: Counters,
 }
 
-fn attribute_all(config: &InputConfig, read: &Read) -> Tables {
+fn attribute_all(config: &InputConfig, read: &Read, stories: Option<config::Evidence>) -> (Tables, Option<Told>) {
     let logged = read.calls();
     let calls: Vec<&FailedCall> = logged.iter().map(|(_, call)| *call).collect();
     let spans = read.capture_spans();
@@ -305,7 +330,7 @@ fn attribute_all(config: &InputConfig, read: &Read) -> Tables {
     });
 
     let names = read.capture_names();
-    let errors = logged
+    let errors: Vec<ErrorRow> = logged
         .iter()
         .zip(&joined.matches)
         .zip(attributions)
@@ -314,12 +339,17 @@ fn attribute_all(config: &InputConfig, read: &Read) -> Tables {
             verdict_row(row, places(&names), found, &read.connections, attribution)
         })
         .collect();
-    Tables {
-        errors,
-        connections: read.connection_rows(),
-        findings: found.into_iter().map(|finding| finding_row(places(&names), finding)).collect(),
-        counters: read.counters.clone(),
-    }
+    let findings: Vec<FindingRow> = found.into_iter().map(|finding| finding_row(places(&names), finding)).collect();
+    let material = stories::Material { read, calls: &logged, joined: &joined, rows: &errors };
+    let told = stories.map(|evidence| {
+        let selection = match evidence {
+            config::Evidence::Examples => Selection::Examples,
+            config::Evidence::All => Selection::All,
+        };
+        material.tell(&findings, selection)
+    });
+    let connections = read.connection_rows();
+    (Tables { errors, connections, findings, counters: read.counters.clone() }, told)
 }
 
 fn log_span(logs: &[LogFile]) -> Option<(Timestamp, Timestamp)> {
@@ -361,6 +391,9 @@ struct Counters {
     duplicate_segments: u64,
     icmp_errors_of_unknown_flows: u64,
     connections_seen_at_several_points: u64,
+    evidence_files: u64,
+    evidence_packets: u64,
+    evidence_packets_left_out: u64,
 }
 
 impl Counters {
@@ -383,6 +416,12 @@ impl Counters {
         ] {
             *self.log_lines_not_read.entry(reason).or_default() += count;
         }
+    }
+
+    fn add_evidence(&mut self, written: &stories::Written) {
+        self.evidence_files = written.files;
+        self.evidence_packets = written.packets;
+        self.evidence_packets_left_out = written.left_out;
     }
 
     fn add_captures(&mut self, captures: &crate::read::Captures) {

@@ -4,9 +4,11 @@
 
 use std::{io::Write, num::NonZeroUsize};
 
-use polars::prelude::{
-    BatchedWriter, CsvWriter, DataFrame, IntoColumn as _, NewChunkedArray as _, PolarsResult, SerWriter as _,
-    StringChunked,
+use polars::{
+    io::csv::write::BatchedWriter,
+    prelude::{
+        CsvWriter, DataFrame, IntoColumn as _, NewChunkedArray as _, PolarsResult, SerWriter as _, StringChunked,
+    },
 };
 
 use super::{

@@ -8,8 +8,13 @@ pub mod assemble;
 pub mod causes;
 pub mod community_id;
 pub mod csv;
+pub mod evidence;
+pub mod examples;
 pub mod filter;
+pub mod ladder;
 pub mod output;
+pub mod paint;
+pub mod pcapng;
 pub mod printable;
 pub mod rows;
 pub mod run;
@@ -17,7 +22,9 @@ pub mod schema;
 pub mod story;
 pub mod table;
 pub mod tables;
+pub mod tell;
 pub mod terminal;
+pub mod words;
 
 use std::{io, path::PathBuf};
 

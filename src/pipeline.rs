@@ -101,6 +101,9 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
     if let Some(mut told) = told {
         let written = in_threads(&config.inputs, || told.write(&read, &mut output))??;
         tables.counters.add_evidence(&written);
+        if !config.quiet {
+            terminal::write_not_again(&written.faults, &mut messages)?;
+        }
         read.note_faults(written.faults);
     }
     let path = output.path().join(RUN_RECORD);

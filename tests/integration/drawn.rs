@@ -100,6 +100,7 @@ fn score(profile: Profile, seed: u64) -> Tally {
         inputs: InputConfig { paths, hosts, threads: NonZeroUsize::new(1), ..InputConfig::default() },
         output: scratch.path("out"),
         force: false,
+        stories: None,
         quiet: true,
     };
     let outcome = analyze(&config, io::sink(), io::sink());

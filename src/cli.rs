@@ -2,12 +2,13 @@
 
 pub mod explain;
 pub mod output;
+pub mod settings;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use self::{explain::ExplainArgs, output::WriteArgs};
+use self::{explain::ExplainArgs, output::WriteArgs, settings::SettingsArgs};
 
 /// Finds out what on the network ended the failed outbound calls of an API gateway.
 ///
@@ -67,7 +68,7 @@ pub struct TableArgs {
     /// What to read and how.
     #[command(flatten)]
     pub inputs: InputArgs,
-    /// Form of the table
+    /// Form of the table; Parquet goes to a file or pipe, not to a terminal
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     pub format: Format,
 }
@@ -91,6 +92,9 @@ pub struct InputArgs {
     /// Number of threads; all processors if not given. The output does not depend on it
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Where settings come from.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
 }
 
 /// When text is emphasised.
@@ -119,8 +123,14 @@ impl ColorArg {
 /// Forms of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
+    /// Aligned columns for a reader
+    Table,
     /// Comma-separated values, RFC 4180
     Csv,
+    /// One JSON object per line
+    Json,
+    /// Parquet with typed columns
+    Parquet,
 }
 
 const EXIT_CODES: &str = "\

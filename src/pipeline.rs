@@ -24,13 +24,13 @@ use crate::{
     },
     config::{self, AnalyzeConfig, InputConfig, TableConfig},
     input::{Input, InputReport, Kind, expand, open},
-    join::{JoinConfig, NameTable, join},
+    join::{JoinConfig, NameTable, join, timeouts::Timeouts},
     read::{CaptureFile, LogFile, points, read_captures, read_logs},
     report::{
         self,
         assemble::{Places, call_row, connection_row, finding_row, verdict_row},
-        csv::write_table,
         examples::Selection,
+        format::{Format, write_table},
         output::{OutputDir, RUN_RECORD},
         rows::{ConnectionRow, ErrorRow, FindingRow},
         run::RunRecord,
@@ -95,9 +95,10 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
     readable(&read.reports, &mut messages)?;
 
     let mut output = OutputDir::open(&config.output, config.force)?;
-    let counts = tables::write_errors(&mut output, &tables.errors)?;
-    tables::write_connections(&mut output, &tables.connections)?;
-    tables::write_findings(&mut output, &tables.findings)?;
+    let formats: Vec<Format> = config.formats.iter().map(|format| file_format(*format)).collect();
+    let counts = tables::write_errors(&mut output, &tables.errors, &formats)?;
+    tables::write_connections(&mut output, &tables.connections, &formats)?;
+    tables::write_findings(&mut output, &tables.findings, &formats)?;
     if let Some(mut told) = told {
         let written = in_threads(&config.inputs, || told.write(&read, &mut output))??;
         tables.counters.add_evidence(&written);
@@ -125,6 +126,13 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
     Ok(outcome(&read.reports))
 }
 
+/// A text as it is to `out`.
+pub fn print(text: &str, mut out: impl Write) -> Result<Outcome, Error> {
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(Outcome::Complete)
+}
+
 /// The failed calls of the logs as a table to `out`.
 pub fn errors(config: &TableConfig, out: impl Write, mut messages: impl Write) -> Result<Outcome, Error> {
     let (rows, reports) = in_threads(&config.inputs, || {
@@ -134,7 +142,7 @@ pub fn errors(config: &TableConfig, out: impl Write, mut messages: impl Write) -
         (read.call_rows(), read.reports)
     })?;
     readable(&reports, &mut messages)?;
-    write_table(&CALLS, &rows, out)?;
+    write_table(&CALLS, &rows, table_format(config.format), out)?;
     terminal::write_faults(&reports, &mut messages)?;
     Ok(outcome(&reports))
 }
@@ -148,9 +156,26 @@ pub fn connections(config: &TableConfig, out: impl Write, mut messages: impl Wri
         (read.connection_rows(), read.reports)
     })?;
     readable(&reports, &mut messages)?;
-    write_table(&CONNECTIONS, &rows, out)?;
+    write_table(&CONNECTIONS, &rows, table_format(config.format), out)?;
     terminal::write_faults(&reports, &mut messages)?;
     Ok(outcome(&reports))
+}
+
+const fn file_format(format: config::FileFormat) -> Format {
+    match format {
+        config::FileFormat::Csv => Format::Csv,
+        config::FileFormat::Parquet => Format::Parquet,
+        config::FileFormat::Json => Format::Json,
+    }
+}
+
+const fn table_format(format: config::Format) -> Format {
+    match format {
+        config::Format::Table => Format::Text,
+        config::Format::Csv => Format::Csv,
+        config::Format::Json => Format::Json,
+        config::Format::Parquet => Format::Parquet,
+    }
 }
 
 fn in_threads<T: Send>(config: &InputConfig, job: impl FnOnce() -> T + Send) -> Result<T, Error> {
@@ -312,7 +337,7 @@ fn attribute_all(config: &InputConfig, read: &Read, stories: Option<config::Evid
     let spans = read.capture_spans();
     let span = spans.first().zip(spans.last()).map(|(first, last)| (first.0, last.1));
 
-    let joined = join(&calls, &read.connections, &read.names, JoinConfig { clock_offset: config.clock_offset });
+    let joined = join(&calls, &read.connections, &read.names, &join_config(config));
     let population = Population::new(&read.connections, span);
     let background = Background {
         calls: &calls,
@@ -355,6 +380,15 @@ fn attribute_all(config: &InputConfig, read: &Read, stories: Option<config::Evid
     (Tables { errors, connections, findings, counters: read.counters.clone() }, told)
 }
 
+fn join_config(config: &InputConfig) -> JoinConfig {
+    let nanos = |ms: Option<u64>| ms.map(|ms| ms as i64 * 1_000_000);
+    let timeouts = config
+        .timeouts
+        .iter()
+        .map(|known| (known.host.clone(), Timeouts { read: nanos(known.read_ms), connect: nanos(known.connect_ms) }));
+    JoinConfig { clock_offset: config.clock_offset, timeouts: timeouts.collect() }
+}
+
 fn log_span(logs: &[LogFile]) -> Option<(Timestamp, Timestamp)> {
     let first = logs.iter().filter_map(|log| log.scan.first).min()?;
     let last = logs.iter().filter_map(|log| log.scan.last).max()?;
@@ -367,11 +401,19 @@ struct Options {
     hosts: Vec<(String, IpAddr)>,
     clock_offset_ns: Option<i64>,
     log_zone_s: Option<i32>,
+    /// Host, read timeout and connect timeout in milliseconds.
+    timeouts: Vec<(String, Option<u64>, Option<u64>)>,
 }
 
 impl Options {
     fn new(config: &InputConfig) -> Self {
-        Self { hosts: config.hosts.clone(), clock_offset_ns: config.clock_offset, log_zone_s: config.log_zone }
+        let known = config.timeouts.iter();
+        Self {
+            hosts: config.hosts.clone(),
+            clock_offset_ns: config.clock_offset,
+            log_zone_s: config.log_zone,
+            timeouts: known.map(|known| (known.host.clone(), known.read_ms, known.connect_ms)).collect(),
+        }
     }
 }
 

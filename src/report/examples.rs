@@ -38,7 +38,12 @@ pub fn chosen(selection: Selection, rows: &[ErrorRow], findings: &[FindingRow]) 
     // Stable, so that equal counts keep the order of cause and endpoint.
     groups.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
     let of_findings = findings.iter().flat_map(|finding| {
-        order.iter().copied().filter(|index| concerns(finding, &rows[*index])).take(EXAMPLES).collect::<Vec<_>>()
+        order
+            .iter()
+            .copied()
+            .filter(|index| finding.members.binary_search(index).is_ok())
+            .take(EXAMPLES)
+            .collect::<Vec<_>>()
     });
     let of_causes = groups.into_iter().flat_map(|(_, calls)| calls.into_iter().take(EXAMPLES));
     let mut chosen = BTreeSet::new();
@@ -51,53 +56,11 @@ pub fn chosen(selection: Selection, rows: &[ErrorRow], findings: &[FindingRow]) 
     chosen
 }
 
-/// Whether a finding is about this call.
-pub fn concerns(finding: &FindingRow, row: &ErrorRow) -> bool {
-    let peer =
-        row.peer_ip.zip(row.peer_port).map(|(address, port)| std::net::SocketAddr::new(address, port).to_string());
-    let there = match (&finding.peer, &finding.host) {
-        (Some(of), _) => peer.as_ref() == Some(of),
-        (None, Some(host)) => *host == row.host,
-        (None, None) => true,
-    };
-    let of_kind = match finding.finding {
-        "idle-timeout" => {
-            matches!(row.cause, Cause::StaleConnectionReuse | Cause::IdleExpiryInPath | Cause::SilentDrop)
-        }
-        "response-timeout" => {
-            // Its lower end has a round trip taken off.
-            let within = |wait| {
-                finding.value_low.is_none_or(|low| wait >= low)
-                    && finding.value_high.is_none_or(|high| wait <= high + SLACK_S)
-            };
-            row.wait_s.is_some_and(within)
-        }
-        "peer-restart" => {
-            let within = |time| {
-                finding.first_time.is_none_or(|first| time >= first)
-                    && finding.last_time.is_none_or(|last| time <= last)
-            };
-            row.ending_time.is_some_and(within)
-        }
-        "reset-origin" => {
-            let ttl = row.reset_ttl.map(|ttl| ttl as f64);
-            row.ended_by == Some("path") && finding.value_low.zip(ttl).is_some_and(|(low, ttl)| (low - ttl).abs() < 0.5)
-        }
-        "coverage" => row.cause == Cause::NoTrafficCaptured,
-        // About the clock, and about calls that did not fail.
-        "clock-offset" | "silent-retries" => false,
-        _ => true,
-    };
-    there && of_kind
-}
-
 /// Whether there can be packets of a call: its connection's, or questions for its name.
 fn has_packets(row: &ErrorRow) -> bool {
     row.connection_id.is_some() || row.cause == Cause::NameResolution
 }
 
-/// Numbers of findings are rounded to this, in s.
-const SLACK_S: f64 = 1e-6;
 /// Examples for each cause at each endpoint, and for each finding: one may be odd, three show what they have in common.
 pub const EXAMPLES: usize = 3;
 /// Examples in all: more than anybody opens.
@@ -132,14 +95,16 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_is_about_calls_of_its_peer_and_kind() {
+    fn a_finding_has_examples_among_its_calls() {
+        let rows: Vec<ErrorRow> = (0..9).map(|_| row("a", Cause::SlowResponse, 0.5, true)).collect();
         let finding = FindingRow {
-            finding: "idle-timeout",
+            finding: "periodic",
             node: String::new(),
-            host: Some("a".to_owned()),
-            peer: Some("10.0.0.1:80".to_owned()),
+            host: None,
+            peer: None,
             count: 0,
-            calls: 0,
+            calls: 4,
+            members: vec![4, 6, 7, 8],
             first_time: None,
             last_time: None,
             value_low: None,
@@ -148,13 +113,6 @@ mod tests {
             statement: String::new(),
             advice: None,
         };
-        let call = ErrorRow {
-            peer_ip: Some([10, 0, 0, 1].into()),
-            peer_port: Some(80),
-            ..row("a", Cause::StaleConnectionReuse, 0.5, true)
-        };
-        assert!(concerns(&finding, &call));
-        assert!(!concerns(&finding, &ErrorRow { peer_port: Some(81), ..call.clone() }));
-        assert!(!concerns(&finding, &ErrorRow { cause: Cause::SlowResponse, ..call }));
+        assert_eq!(chosen(Selection::Examples, &rows, &[finding]), BTreeSet::from([0, 1, 2, 4, 6, 7]));
     }
 }

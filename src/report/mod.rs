@@ -11,9 +11,12 @@ pub mod csv;
 pub mod evidence;
 pub mod examples;
 pub mod filter;
+pub mod format;
+pub mod json;
 pub mod ladder;
 pub mod output;
 pub mod paint;
+pub mod parquet;
 pub mod pcapng;
 pub mod printable;
 pub mod rows;
@@ -24,6 +27,7 @@ pub mod table;
 pub mod tables;
 pub mod tell;
 pub mod terminal;
+pub mod text;
 pub mod words;
 
 use std::{io, path::PathBuf};
@@ -48,6 +52,12 @@ pub enum Error {
     Io {
         /// The file or directory.
         path: PathBuf,
+        /// The system's objection.
+        source: io::Error,
+    },
+    /// A table's text could not be written.
+    #[error("writing a table")]
+    Stream {
         /// The system's objection.
         source: io::Error,
     },
@@ -77,7 +87,7 @@ impl Error {
     pub fn is_broken_pipe(&self) -> bool {
         match self {
             Self::Table { source: PolarsError::IO { error, .. }, .. } => error.kind() == io::ErrorKind::BrokenPipe,
-            Self::Io { source, .. } => source.kind() == io::ErrorKind::BrokenPipe,
+            Self::Io { source, .. } | Self::Stream { source } => source.kind() == io::ErrorKind::BrokenPipe,
             Self::Json { source, .. } => source.io_error_kind() == Some(io::ErrorKind::BrokenPipe),
             Self::Table { .. } | Self::ForeignOutput { .. } => false,
         }

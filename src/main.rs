@@ -35,7 +35,7 @@ fn run(cli: Cli) -> Result<Outcome, Box<dyn Error>> {
         Config::Errors(config) => pipeline::errors(config, out, messages),
         Config::Connections(config) => pipeline::connections(config, out, messages),
         Config::Explain(config) => pipeline::explain(config, paint, out),
-        Config::Settings(text) => pipeline::print(text, out),
+        Config::Print(text) => pipeline::print(text, out),
     };
     match done {
         // Whoever read our output has seen enough.

@@ -14,6 +14,9 @@ pub struct WriteArgs {
     /// Forms of the tables, separated by commas
     #[arg(long, value_enum, value_name = "FORM,…", value_delimiter = ',', default_value = "csv")]
     pub format: Vec<FileFormat>,
+    /// Names and addresses replaced by stable ones, URLs without user and query, packets without payload, log entries left out
+    #[arg(long)]
+    pub redact: bool,
     /// The tables alone: neither page, review, evidence nor stories
     #[arg(long, conflicts_with = "evidence")]
     pub tables_only: bool,

@@ -159,6 +159,13 @@ pub enum Error {
     },
 }
 
+impl Config {
+    /// Whether what goes to standard output is not text.
+    pub fn is_binary(&self) -> bool {
+        matches!(self, Self::Errors(table) | Self::Connections(table) if table.format == Format::Parquet)
+    }
+}
+
 impl TryFrom<Cli> for Config {
     type Error = Error;
 

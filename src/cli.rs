@@ -90,10 +90,10 @@ pub struct AnalyzeArgs {
     #[command(flatten)]
     pub inputs: InputArgs,
     /// Directory for the tables; made if it does not exist, an earlier run's output in it is replaced
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, help_heading = "Output", value_name = "DIR")]
     pub output: PathBuf,
     /// Write into a directory that holds other files; they are left as they are
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub force: bool,
     /// What is written beside the tables.
     #[command(flatten)]

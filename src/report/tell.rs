@@ -1,7 +1,7 @@
 //! From a row, its connection and its log entry to the story of a call.
 //!
 //! The packets of the ladder are those that tracking kept of the connection; no capture is read for it. What a segment shows is
-//! [`notes`]'s; nothing here decides a cause.
+//! told in `notes`; nothing here decides a cause.
 
 mod facts;
 mod notes;

@@ -3,8 +3,11 @@
 mod command;
 mod documents;
 mod drawn;
+mod evidence;
+mod explain;
 mod figures;
 mod findings;
+mod formats;
 mod harness;
 mod incidents;
 mod kinds;
@@ -14,4 +17,5 @@ mod scenario_file;
 mod scenario_packets;
 mod scenario_tracking;
 mod score;
+mod settings;
 mod zeek;

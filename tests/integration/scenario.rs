@@ -177,7 +177,7 @@ impl<'a> Played<'a> {
         let offset = (scenario.clock_offset * NANOS_PER_SECOND as f64) as i64;
         let config = JoinConfig { clock_offset: (!scenario.estimate_clock).then_some(offset), ..JoinConfig::default() };
         let references: Vec<&FailedCall> = calls.iter().collect();
-        let joined = join(&references, &connections, &names, config);
+        let joined = join(&references, &connections, &names, &config);
         let verdicts = attribute(&Background {
             calls: &references,
             connections: &connections,

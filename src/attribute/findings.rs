@@ -23,6 +23,8 @@ pub struct Finding {
     pub count: u64,
     /// Failed calls that it concerns.
     pub calls: u64,
+    /// These calls, by their index, in order.
+    pub members: Vec<usize>,
     /// First observation.
     pub first: Option<Timestamp>,
     /// Last observation.

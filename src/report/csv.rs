@@ -113,6 +113,7 @@ mod tests {
             peer: None,
             count: 3,
             calls: 0,
+            members: Vec::new(),
             // date -u -d @1763682871: 2025-11-20T23:54:31Z
             first_time: Some(Timestamp::from_parts(1_763_682_871, 378_123_456)),
             last_time: None,

@@ -199,6 +199,7 @@ mod tests {
             peer: None,
             count: 1,
             calls: 1,
+            members: Vec::new(),
             first_time: None,
             last_time: None,
             value_low: None,

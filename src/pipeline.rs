@@ -27,10 +27,16 @@ use crate::{
         self,
         assemble::{Places, call_row, connection_row, finding_row, verdict_row},
         csv::write_table,
-        output::{OutputDir, RUN_RECORD},
+        output::{MARKDOWN, OutputDir, PAGE, RUN_RECORD},
+        review::{
+            Material as ReviewMaterial, Review,
+            facts::{Facts, Lane},
+            markdown, page,
+        },
         rows::{ConnectionRow, ErrorRow, FindingRow},
         run::RunRecord,
         schema::{CALLS, CONNECTIONS},
+        story::Disclosure,
         tables, terminal,
     },
     track::Connection,
@@ -88,6 +94,7 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
     let counts = tables::write_errors(&mut output, &tables.errors)?;
     tables::write_connections(&mut output, &tables.connections)?;
     tables::write_findings(&mut output, &tables.findings)?;
+    write_review(&mut output, &config.inputs, &read.reports, &tables)?;
     let path = output.path().join(RUN_RECORD);
     let options = Options::new(&config.inputs);
     output.write(RUN_RECORD, |file| RunRecord::new(&read.reports, &options, &tables.counters).write(file, &path))?;
@@ -105,6 +112,33 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
         terminal::write(&summary, &mut out)?;
     }
     Ok(outcome(&read.reports))
+}
+
+/// The review as a page and as Markdown.
+fn write_review(
+    output: &mut OutputDir,
+    config: &InputConfig,
+    reports: &[InputReport],
+    tables: &Tables,
+) -> Result<(), Error> {
+    let (page_path, markdown_path) = (output.path().join(PAGE), output.path().join(MARKDOWN));
+    let counters = serde_json::to_value(&tables.counters)
+        .map_err(|source| report::Error::Json { path: page_path.clone(), source })?;
+    let options = Options::new(config).words();
+    let review = Review::new(ReviewMaterial {
+        errors: &tables.errors,
+        connections: &tables.connections,
+        findings: &tables.findings,
+        stories: &[],
+        facts: &tables.facts,
+        inputs: reports,
+        counters: &counters,
+        options: &options,
+        disclosure: Disclosure::Full,
+    });
+    output.write(PAGE, |file| page::write(&review, file, &page_path))?;
+    output.write(MARKDOWN, |file| markdown::write(&review, file, &markdown_path))?;
+    Ok(())
 }
 
 /// The failed calls of the logs as a table to `out`.
@@ -250,6 +284,27 @@ impl Read {
         self.capture_files.iter().map(|file| file.name.clone()).collect()
     }
 
+    /// Every file with the time that it covers, by its own clock.
+    fn lanes(&self) -> Vec<Lane> {
+        let logs = self.logs.iter().map(|log| Lane {
+            name: log.name.clone(),
+            is_log: true,
+            span: log.scan.first.zip(log.scan.last),
+            count: log.scan.counts.records,
+            silences: Vec::new(),
+            dropped: None,
+        });
+        let captures = self.capture_files.iter().map(|file| Lane {
+            name: file.name.clone(),
+            is_log: false,
+            span: file.first.zip(file.last),
+            count: file.frames,
+            silences: file.silences.clone(),
+            dropped: file.interfaces.iter().filter_map(|interface| interface.dropped).reduce(|a, b| a + b),
+        });
+        logs.chain(captures).collect()
+    }
+
     /// Times that captures cover, overlapping ones joined, in order.
     fn capture_spans(&self) -> Vec<(Timestamp, Timestamp)> {
         let mut spans: Vec<(Timestamp, Timestamp)> =
@@ -275,6 +330,7 @@ struct Tables {
     errors: Vec<ErrorRow>,
     connections: Vec<ConnectionRow>,
     findings: Vec<FindingRow>,
+    facts: Facts,
     counters: Counters,
 }
 
@@ -314,7 +370,9 @@ fn attribute_all(config: &InputConfig, read: &Read) -> Tables {
             verdict_row(row, places(&names), found, &read.connections, attribution)
         })
         .collect();
+    let times: Vec<Timestamp> = calls.iter().map(|call| call.time).collect();
     Tables {
+        facts: Facts::new(&joined, &read.connections, &times, read.lanes()),
         errors,
         connections: read.connection_rows(),
         findings: found.into_iter().map(|finding| finding_row(places(&names), finding)).collect(),
@@ -339,6 +397,23 @@ struct Options {
 impl Options {
     fn new(config: &InputConfig) -> Self {
         Self { hosts: config.hosts.clone(), clock_offset_ns: config.clock_offset, log_zone_s: config.log_zone }
+    }
+
+    /// As the command line has them.
+    fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        if !self.hosts.is_empty() {
+            words.push("--hosts FILE".to_owned());
+        }
+        if let Some(offset) = self.clock_offset_ns {
+            words.push(format!("--clock-offset {}", offset as f64 / 1e9));
+        }
+        if let Some(zone) = self.log_zone_s {
+            let sign = if zone < 0 { '-' } else { '+' };
+            let minutes = zone.abs() / 60;
+            words.push(format!("--log-timezone {sign}{:02}:{:02}", minutes / 60, minutes % 60));
+        }
+        words
     }
 }
 

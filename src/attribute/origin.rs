@@ -208,11 +208,11 @@ fn ms(nanos: i64) -> String {
 /// Weight from which a reset does not fit the peer.
 pub const FOREIGN: f64 = 3.0;
 /// A second capture point outweighs all other tests.
-const PROOF: f64 = 20.0;
+pub const PROOF: f64 = 20.0;
 /// A point that saw nothing of the connection for so long before the reset may have stopped, ns.
 const FAR_POINT_QUIET: i64 = 60_000_000_000;
 /// Route changes move the TTL by this much at most.
-const ROUTE_CHANGE: u8 = 2;
+pub const ROUTE_CHANGE: u8 = 2;
 /// Largest step of an IP-ID counter between two segments of one connection; a host's global counter moves on for other
 /// connections in between.
 const ID_STEP: u16 = 256;

@@ -11,6 +11,7 @@ pub mod csv;
 pub mod filter;
 pub mod output;
 pub mod printable;
+pub mod review;
 pub mod rows;
 pub mod run;
 pub mod schema;
@@ -18,6 +19,7 @@ pub mod story;
 pub mod table;
 pub mod tables;
 pub mod terminal;
+pub mod visible;
 
 use std::{io, path::PathBuf};
 

@@ -13,7 +13,14 @@ use std::{
 use super::Error;
 
 /// Every file that a run writes; `run.json` is the last to get its name.
-pub const FILE_NAMES: [&str; 5] = ["errors.csv", "causes.csv", "findings.csv", "connections.csv", RUN_RECORD];
+pub const FILE_NAMES: [&str; 7] =
+    ["errors.csv", "causes.csv", "findings.csv", "connections.csv", PAGE, MARKDOWN, RUN_RECORD];
+
+/// The review as a page.
+pub const PAGE: &str = "report.html";
+
+/// The review as Markdown.
+pub const MARKDOWN: &str = "review.md";
 
 /// The record of the run, by which its directory is known.
 pub const RUN_RECORD: &str = "run.json";

@@ -1,8 +1,14 @@
 //! The command line as the user types it. [`crate::config`] checks it.
 
+pub mod explain;
+pub mod output;
+pub mod settings;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use self::{explain::ExplainArgs, output::WriteArgs, settings::SettingsArgs};
 
 /// Finds out what on the network ended the failed outbound calls of an API gateway.
 ///
@@ -11,6 +17,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "wirecause", version, after_help = EXIT_CODES)]
 pub struct Cli {
+    /// When to emphasise text: auto does where standard output is a terminal and `NO_COLOR` is not set
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorArg::Auto)]
+    pub color: ColorArg,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -28,6 +37,9 @@ pub enum Command {
     /// The TCP connections of captures, as a table on standard output
     #[command(after_help = CONNECTIONS_EXAMPLES)]
     Connections(TableArgs),
+    /// The story of one failed call, packet by packet, from what `analyze` left in its directory
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
 }
 
 /// Arguments of `analyze`.
@@ -42,6 +54,9 @@ pub struct AnalyzeArgs {
     /// Write into a directory that holds other files; they are left as they are
     #[arg(long)]
     pub force: bool,
+    /// What is written beside the tables.
+    #[command(flatten)]
+    pub writes: WriteArgs,
     /// No summary on the terminal
     #[arg(short, long)]
     pub quiet: bool,
@@ -53,7 +68,7 @@ pub struct TableArgs {
     /// What to read and how.
     #[command(flatten)]
     pub inputs: InputArgs,
-    /// Form of the table
+    /// Form of the table; Parquet goes to a file or pipe, not to a terminal
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     pub format: Format,
 }
@@ -77,13 +92,45 @@ pub struct InputArgs {
     /// Number of threads; all processors if not given. The output does not depend on it
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Where settings come from.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+}
+
+/// When text is emphasised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorArg {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl ColorArg {
+    /// Whether standard output gets escape sequences. `no_color` is the variable `NO_COLOR`, which counts if it is not empty
+    /// (no-color.org).
+    pub fn wanted(self, is_terminal: bool, no_color: Option<&std::ffi::OsStr>) -> bool {
+        match self {
+            Self::Auto => is_terminal && no_color.is_none_or(std::ffi::OsStr::is_empty),
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
 }
 
 /// Forms of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
+    /// Aligned columns for a reader
+    Table,
     /// Comma-separated values, RFC 4180
     Csv,
+    /// One JSON object per line
+    Json,
+    /// Parquet with typed columns
+    Parquet,
 }
 
 const EXIT_CODES: &str = "\
@@ -108,6 +155,11 @@ Examples:
   wirecause connections gateway.pcap
   wirecause connections 'captures/any.pcap*' --hosts hosts > connections.csv";
 
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  wirecause explain out 4f1c0d2a9b3e5d67
+  wirecause explain out 4f1c | less";
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -125,6 +177,14 @@ mod tests {
         let Command::Errors(args) = Cli::try_parse_from(line).unwrap().command else { panic!("another command") };
         assert_eq!(args.inputs.clock_offset.as_deref(), Some("-1.5"));
         assert_eq!(args.inputs.log_timezone.as_deref(), Some("-03:00"));
+    }
+
+    #[test]
+    fn an_explicit_wish_for_color_wins_over_the_surroundings() {
+        let set = Some(std::ffi::OsStr::new("1"));
+        assert!(ColorArg::Auto.wanted(true, None) && ColorArg::Auto.wanted(true, Some("".as_ref())));
+        assert!(!ColorArg::Auto.wanted(true, set) && !ColorArg::Auto.wanted(false, None));
+        assert!(ColorArg::Always.wanted(false, set) && !ColorArg::Never.wanted(true, None));
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! The way from inputs to tables: the list of stages.
 
+mod explain;
+mod review;
+mod stories;
+
 use std::{
     collections::BTreeMap,
     io::{self, Write},
@@ -19,28 +23,27 @@ use crate::{
         decide::Background,
         findings::{Material, findings},
     },
-    config::{AnalyzeConfig, InputConfig, TableConfig},
+    config::{self, AnalyzeConfig, InputConfig, TableConfig},
     input::{Input, InputReport, Kind, expand, open},
-    join::{JoinConfig, NameTable, join},
+    join::{JoinConfig, NameTable, join, timeouts::Timeouts},
     read::{CaptureFile, LogFile, points, read_captures, read_logs},
     report::{
         self,
         assemble::{Places, call_row, connection_row, finding_row, verdict_row},
-        csv::write_table,
-        output::{MARKDOWN, OutputDir, PAGE, RUN_RECORD},
-        review::{
-            Material as ReviewMaterial, Review,
-            facts::{Facts, Lane},
-            markdown, page,
-        },
+        examples::Selection,
+        format::{Format, write_table},
+        output::{OutputDir, RUN_RECORD},
+        review::facts::Facts,
         rows::{ConnectionRow, ErrorRow, FindingRow},
         run::RunRecord,
         schema::{CALLS, CONNECTIONS},
-        story::Disclosure,
         tables, terminal,
     },
     track::Connection,
 };
+
+pub use self::explain::explain;
+use self::stories::Told;
 
 /// How a job that was done went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +66,9 @@ pub enum Error {
     /// The result could not be written.
     #[error("cannot write the result")]
     Report(#[from] report::Error),
+    /// The story could not be shown.
+    #[error(transparent)]
+    Explain(#[from] explain::Error),
     /// Standard output or standard error failed.
     #[error("cannot write to the terminal")]
     Terminal(#[from] io::Error),
@@ -72,7 +78,7 @@ impl Error {
     /// Whether the reader of standard output went away.
     pub fn is_broken_pipe(&self) -> bool {
         match self {
-            Self::NothingReadable | Self::Threads(_) => false,
+            Self::NothingReadable | Self::Threads(_) | Self::Explain(_) => false,
             Self::Report(error) => error.is_broken_pipe(),
             Self::Terminal(error) => error.kind() == io::ErrorKind::BrokenPipe,
         }
@@ -84,17 +90,26 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
     let result = in_threads(&config.inputs, || {
         let inputs = sort_inputs(&config.inputs, Some(&config.output));
         let read = read(&config.inputs, inputs);
-        let tables = attribute_all(&config.inputs, &read);
-        (read, tables)
+        let (tables, told) = attribute_all(&config.inputs, &read, config.stories);
+        (read, tables, told)
     })?;
-    let (read, tables) = result;
+    let (mut read, mut tables, told) = result;
     readable(&read.reports, &mut messages)?;
 
     let mut output = OutputDir::open(&config.output, config.force)?;
-    let counts = tables::write_errors(&mut output, &tables.errors)?;
-    tables::write_connections(&mut output, &tables.connections)?;
-    tables::write_findings(&mut output, &tables.findings)?;
-    write_review(&mut output, &config.inputs, &read.reports, &tables)?;
+    let formats: Vec<Format> = config.formats.iter().map(|format| file_format(*format)).collect();
+    let counts = tables::write_errors(&mut output, &tables.errors, &formats)?;
+    tables::write_connections(&mut output, &tables.connections, &formats)?;
+    tables::write_findings(&mut output, &tables.findings, &formats)?;
+    if let Some(mut told) = told {
+        let written = in_threads(&config.inputs, || told.write(&read, &mut output))??;
+        tables.counters.add_evidence(&written);
+        if !config.quiet {
+            terminal::write_not_again(&written.faults, &mut messages)?;
+        }
+        read.note_faults(written.faults);
+        in_threads(&config.inputs, || review::write(&mut output, &config.inputs, &read, &tables, &told.stories))??;
+    }
     let path = output.path().join(RUN_RECORD);
     let options = Options::new(&config.inputs);
     output.write(RUN_RECORD, |file| RunRecord::new(&read.reports, &options, &tables.counters).write(file, &path))?;
@@ -114,31 +129,11 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
     Ok(outcome(&read.reports))
 }
 
-/// The review as a page and as Markdown.
-fn write_review(
-    output: &mut OutputDir,
-    config: &InputConfig,
-    reports: &[InputReport],
-    tables: &Tables,
-) -> Result<(), Error> {
-    let (page_path, markdown_path) = (output.path().join(PAGE), output.path().join(MARKDOWN));
-    let counters = serde_json::to_value(&tables.counters)
-        .map_err(|source| report::Error::Json { path: page_path.clone(), source })?;
-    let options = Options::new(config).words();
-    let review = Review::new(ReviewMaterial {
-        errors: &tables.errors,
-        connections: &tables.connections,
-        findings: &tables.findings,
-        stories: &[],
-        facts: &tables.facts,
-        inputs: reports,
-        counters: &counters,
-        options: &options,
-        disclosure: Disclosure::Full,
-    });
-    output.write(PAGE, |file| page::write(&review, file, &page_path))?;
-    output.write(MARKDOWN, |file| markdown::write(&review, file, &markdown_path))?;
-    Ok(())
+/// A text as it is to `out`.
+pub fn print(text: &str, mut out: impl Write) -> Result<Outcome, Error> {
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(Outcome::Complete)
 }
 
 /// The failed calls of the logs as a table to `out`.
@@ -150,7 +145,7 @@ pub fn errors(config: &TableConfig, out: impl Write, mut messages: impl Write) -
         (read.call_rows(), read.reports)
     })?;
     readable(&reports, &mut messages)?;
-    write_table(&CALLS, &rows, out)?;
+    write_table(&CALLS, &rows, table_format(config.format), out)?;
     terminal::write_faults(&reports, &mut messages)?;
     Ok(outcome(&reports))
 }
@@ -164,9 +159,26 @@ pub fn connections(config: &TableConfig, out: impl Write, mut messages: impl Wri
         (read.connection_rows(), read.reports)
     })?;
     readable(&reports, &mut messages)?;
-    write_table(&CONNECTIONS, &rows, out)?;
+    write_table(&CONNECTIONS, &rows, table_format(config.format), out)?;
     terminal::write_faults(&reports, &mut messages)?;
     Ok(outcome(&reports))
+}
+
+const fn file_format(format: config::FileFormat) -> Format {
+    match format {
+        config::FileFormat::Csv => Format::Csv,
+        config::FileFormat::Parquet => Format::Parquet,
+        config::FileFormat::Json => Format::Json,
+    }
+}
+
+const fn table_format(format: config::Format) -> Format {
+    match format {
+        config::Format::Table => Format::Text,
+        config::Format::Csv => Format::Csv,
+        config::Format::Json => Format::Json,
+        config::Format::Parquet => Format::Parquet,
+    }
 }
 
 fn in_threads<T: Send>(config: &InputConfig, job: impl FnOnce() -> T + Send) -> Result<T, Error> {
@@ -257,6 +269,16 @@ impl Read {
         self.capture_files = captures.files;
     }
 
+    /// Names what could not be read again in the report of its input. Standard input never can, which is no fault of a run.
+    fn note_faults(&mut self, faults: Vec<(String, String)>) {
+        for (name, reason) in faults {
+            let report = self.reports.iter_mut().find(|report| report.path == name);
+            if let Some(report) = report.filter(|report| report.path != "-" && report.damage.is_none()) {
+                report.damage = Some(reason);
+            }
+        }
+    }
+
     /// All failed calls with the logs they stand in, in the order of the table.
     fn calls(&self) -> Vec<(&LogFile, &FailedCall)> {
         let mut calls: Vec<_> =
@@ -282,27 +304,6 @@ impl Read {
 
     fn capture_names(&self) -> Vec<String> {
         self.capture_files.iter().map(|file| file.name.clone()).collect()
-    }
-
-    /// Every file with the time that it covers, by its own clock.
-    fn lanes(&self) -> Vec<Lane> {
-        let logs = self.logs.iter().map(|log| Lane {
-            name: log.name.clone(),
-            is_log: true,
-            span: log.scan.first.zip(log.scan.last),
-            count: log.scan.counts.records,
-            silences: Vec::new(),
-            dropped: None,
-        });
-        let captures = self.capture_files.iter().map(|file| Lane {
-            name: file.name.clone(),
-            is_log: false,
-            span: file.first.zip(file.last),
-            count: file.frames,
-            silences: file.silences.clone(),
-            dropped: file.interfaces.iter().filter_map(|interface| interface.dropped).reduce(|a, b| a + b),
-        });
-        logs.chain(captures).collect()
     }
 
     /// Times that captures cover, overlapping ones joined, in order.
@@ -334,13 +335,13 @@ struct Tables {
     counters: Counters,
 }
 
-fn attribute_all(config: &InputConfig, read: &Read) -> Tables {
+fn attribute_all(config: &InputConfig, read: &Read, stories: Option<config::Evidence>) -> (Tables, Option<Told>) {
     let logged = read.calls();
     let calls: Vec<&FailedCall> = logged.iter().map(|(_, call)| *call).collect();
     let spans = read.capture_spans();
     let span = spans.first().zip(spans.last()).map(|(first, last)| (first.0, last.1));
 
-    let joined = join(&calls, &read.connections, &read.names, JoinConfig { clock_offset: config.clock_offset });
+    let joined = join(&calls, &read.connections, &read.names, &join_config(config));
     let population = Population::new(&read.connections, span);
     let background = Background {
         calls: &calls,
@@ -361,7 +362,7 @@ fn attribute_all(config: &InputConfig, read: &Read) -> Tables {
     });
 
     let names = read.capture_names();
-    let errors = logged
+    let errors: Vec<ErrorRow> = logged
         .iter()
         .zip(&joined.matches)
         .zip(attributions)
@@ -370,14 +371,28 @@ fn attribute_all(config: &InputConfig, read: &Read) -> Tables {
             verdict_row(row, places(&names), found, &read.connections, attribution)
         })
         .collect();
+    let findings: Vec<FindingRow> = found.into_iter().map(|finding| finding_row(places(&names), finding)).collect();
+    let material = stories::Material { read, calls: &logged, joined: &joined, rows: &errors };
+    let told = stories.map(|evidence| {
+        let selection = match evidence {
+            config::Evidence::Examples => Selection::Examples,
+            config::Evidence::All => Selection::All,
+        };
+        material.tell(&findings, selection)
+    });
+    let connections = read.connection_rows();
     let times: Vec<Timestamp> = calls.iter().map(|call| call.time).collect();
-    Tables {
-        facts: Facts::new(&joined, &read.connections, &times, read.lanes()),
-        errors,
-        connections: read.connection_rows(),
-        findings: found.into_iter().map(|finding| finding_row(places(&names), finding)).collect(),
-        counters: read.counters.clone(),
-    }
+    let facts = Facts::new(&joined, &read.connections, &times, review::lanes(read));
+    (Tables { errors, connections, findings, facts, counters: read.counters.clone() }, told)
+}
+
+fn join_config(config: &InputConfig) -> JoinConfig {
+    let nanos = |ms: Option<u64>| ms.map(|ms| ms as i64 * 1_000_000);
+    let timeouts = config
+        .timeouts
+        .iter()
+        .map(|known| (known.host.clone(), Timeouts { read: nanos(known.read_ms), connect: nanos(known.connect_ms) }));
+    JoinConfig { clock_offset: config.clock_offset, timeouts: timeouts.collect() }
 }
 
 fn log_span(logs: &[LogFile]) -> Option<(Timestamp, Timestamp)> {
@@ -392,28 +407,19 @@ struct Options {
     hosts: Vec<(String, IpAddr)>,
     clock_offset_ns: Option<i64>,
     log_zone_s: Option<i32>,
+    /// Host, read timeout and connect timeout in milliseconds.
+    timeouts: Vec<(String, Option<u64>, Option<u64>)>,
 }
 
 impl Options {
     fn new(config: &InputConfig) -> Self {
-        Self { hosts: config.hosts.clone(), clock_offset_ns: config.clock_offset, log_zone_s: config.log_zone }
-    }
-
-    /// As the command line has them.
-    fn words(&self) -> Vec<String> {
-        let mut words = Vec::new();
-        if !self.hosts.is_empty() {
-            words.push("--hosts FILE".to_owned());
+        let known = config.timeouts.iter();
+        Self {
+            hosts: config.hosts.clone(),
+            clock_offset_ns: config.clock_offset,
+            log_zone_s: config.log_zone,
+            timeouts: known.map(|known| (known.host.clone(), known.read_ms, known.connect_ms)).collect(),
         }
-        if let Some(offset) = self.clock_offset_ns {
-            words.push(format!("--clock-offset {}", offset as f64 / 1e9));
-        }
-        if let Some(zone) = self.log_zone_s {
-            let sign = if zone < 0 { '-' } else { '+' };
-            let minutes = zone.abs() / 60;
-            words.push(format!("--log-timezone {sign}{:02}:{:02}", minutes / 60, minutes % 60));
-        }
-        words
     }
 }
 
@@ -436,6 +442,9 @@ struct Counters {
     duplicate_segments: u64,
     icmp_errors_of_unknown_flows: u64,
     connections_seen_at_several_points: u64,
+    evidence_files: u64,
+    evidence_packets: u64,
+    evidence_packets_left_out: u64,
 }
 
 impl Counters {
@@ -458,6 +467,12 @@ impl Counters {
         ] {
             *self.log_lines_not_read.entry(reason).or_default() += count;
         }
+    }
+
+    fn add_evidence(&mut self, written: &stories::Written) {
+        self.evidence_files = written.files;
+        self.evidence_packets = written.packets;
+        self.evidence_packets_left_out = written.left_out;
     }
 
     fn add_captures(&mut self, captures: &crate::read::Captures) {

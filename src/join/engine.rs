@@ -19,10 +19,12 @@ use super::{
 };
 
 /// What the user fixed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct JoinConfig {
     /// Log clock less capture clock in nanoseconds, if given.
     pub clock_offset: Option<i64>,
+    /// The gateway's timeouts by host, as far as given; they win over learned ones.
+    pub timeouts: Vec<(String, Timeouts)>,
 }
 
 /// The outcome for all calls.
@@ -98,7 +100,7 @@ impl Certainty {
 }
 
 /// Joins `calls` to `connections`.
-pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable, config: JoinConfig) -> Joined {
+pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable, config: &JoinConfig) -> Joined {
     let given = config.clock_offset.map(Clock::given);
     let told = endpoints(calls, connections, names);
     let endpoints = infer(&Pass { calls, connections, endpoints: &told }, given.as_ref());
@@ -107,11 +109,11 @@ pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable
 
     let clock = given.unwrap_or_else(|| pass.estimate_clock());
     let mut model = Model { clock, lags: LagModel::prior(), begin: None };
-    let mut timeouts = pass.learn_timeouts(&model.clock);
+    let mut timeouts = pass.learn_timeouts(&model.clock, &config.timeouts);
     let mut outcome = pass.run(&model, &timeouts);
     for _ in 0..PASSES {
         model.clock = pass.refine_clock(&outcome, &model.clock);
-        timeouts = pass.learn_timeouts(&model.clock);
+        timeouts = pass.learn_timeouts(&model.clock, &config.timeouts);
         model.lags = pass.learn_lags(&outcome, &model.clock);
         model.begin = pass.learn_begin(&outcome, &model.clock);
         outcome = pass.run(&model, &timeouts);

@@ -59,6 +59,10 @@ pub struct CaptureFile {
     pub interfaces: Vec<Interface>,
     /// What became of the input.
     pub report: InputReport,
+    /// The input, to read packets again.
+    pub input: Input,
+    /// Index of the point at which it was taken.
+    pub point: usize,
 }
 
 /// One capture point: files that follow each other in time.
@@ -81,7 +85,8 @@ pub fn read_captures(inputs: &[Input]) -> (Captures, Vec<InputReport>) {
         }
     }
     // Files without a packet come last; names break ties, so that the order of arguments does not matter.
-    sources.sort_by(|(a, x), (b, y)| a.is_none().cmp(&b.is_none()).then(a.cmp(b)).then(x.name.cmp(&y.name)));
+    sources
+        .sort_by(|(a, x), (b, y)| a.is_none().cmp(&b.is_none()).then(a.cmp(b)).then(x.input.name.cmp(&y.input.name)));
     let mut captures = Captures::default();
     let mut points: Vec<LivePoint> = Vec::new();
     for (first, source) in sources {
@@ -90,7 +95,7 @@ pub fn read_captures(inputs: &[Input]) -> (Captures, Vec<InputReport>) {
             points.push(LivePoint::default());
             points.len() - 1
         });
-        let file = source.read(index as u32, &mut points[point], &mut captures);
+        let file = CaptureFile { point, ..source.read(index as u32, &mut points[point], &mut captures) };
         points[point].files.push(index);
         points[point].last = points[point].last.max(file.last);
         captures.files.push(file);
@@ -147,8 +152,8 @@ impl LivePoint {
 }
 
 /// An open capture file and the part of it that was read and not consumed yet.
-struct Source {
-    name: String,
+pub(super) struct Source {
+    input: Input,
     opened: Opened,
     report: InputReport,
     walker: Walker,
@@ -161,10 +166,10 @@ struct Source {
 }
 
 impl Source {
-    fn open(input: &Input) -> io::Result<Self> {
+    pub(super) fn open(input: &Input) -> io::Result<Self> {
         let opened = open(input)?;
         Ok(Self {
-            name: input.name.clone(),
+            input: input.clone(),
             report: InputReport::of(input, &opened),
             opened,
             walker: Walker::new(),
@@ -184,7 +189,7 @@ impl Source {
     }
 
     /// Reads up to `bytes` more and walks them; false when nothing came. What was walked before is dropped.
-    fn more(&mut self, bytes: usize) -> bool {
+    pub(super) fn more(&mut self, bytes: usize) -> bool {
         if self.ended || self.failed.is_some() {
             return false;
         }
@@ -212,6 +217,26 @@ impl Source {
         true
     }
 
+    /// What was read and not consumed before; the frames lie in it.
+    pub(super) fn buffer(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// The frames that the last step walked.
+    pub(super) fn frames(&self) -> &[FrameRef] {
+        &self.frames
+    }
+
+    /// Interfaces described so far.
+    pub(super) fn interfaces(&self) -> &[Interface] {
+        self.walker.interfaces()
+    }
+
+    /// Frames walked so far.
+    pub(super) fn walked(&self) -> u64 {
+        self.walker.frames()
+    }
+
     fn read(mut self, index: u32, point: &mut LivePoint, captures: &mut Captures) -> CaptureFile {
         let (mut first, mut last) = (None, None);
         let mut silences = Vec::new();
@@ -231,13 +256,15 @@ impl Source {
         }
         let interfaces = self.walker.interfaces().to_vec();
         CaptureFile {
-            name: self.name,
+            name: self.input.name.clone(),
             frames: self.walker.frames(),
             first,
             last,
             silences,
             interfaces,
             report: self.report,
+            input: self.input,
+            point: 0,
         }
     }
 }

@@ -4,9 +4,11 @@
 
 use std::{io::Write, num::NonZeroUsize};
 
-use polars::prelude::{
-    BatchedWriter, CsvWriter, DataFrame, IntoColumn as _, NewChunkedArray as _, PolarsResult, SerWriter as _,
-    StringChunked,
+use polars::{
+    io::csv::write::BatchedWriter,
+    prelude::{
+        CsvWriter, DataFrame, IntoColumn as _, NewChunkedArray as _, PolarsResult, SerWriter as _, StringChunked,
+    },
 };
 
 use super::{
@@ -81,7 +83,7 @@ fn numbers_to_text<R>(table: &Table<R>, frame: &mut DataFrame) -> PolarsResult<(
 }
 
 /// A number with fixed decimals, never a negative zero.
-fn fixed(value: f64, decimals: usize) -> String {
+pub(super) fn fixed(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     match text.strip_prefix('-') {
         Some(rest) if rest.bytes().all(|byte| matches!(byte, b'0' | b'.')) => rest.to_owned(),

@@ -8,8 +8,16 @@ pub mod assemble;
 pub mod causes;
 pub mod community_id;
 pub mod csv;
+pub mod evidence;
+pub mod examples;
 pub mod filter;
+pub mod format;
+pub mod json;
+pub mod ladder;
 pub mod output;
+pub mod paint;
+pub mod parquet;
+pub mod pcapng;
 pub mod printable;
 pub mod review;
 pub mod rows;
@@ -18,8 +26,11 @@ pub mod schema;
 pub mod story;
 pub mod table;
 pub mod tables;
+pub mod tell;
 pub mod terminal;
+pub mod text;
 pub mod visible;
+pub mod words;
 
 use std::{io, path::PathBuf};
 
@@ -43,6 +54,12 @@ pub enum Error {
     Io {
         /// The file or directory.
         path: PathBuf,
+        /// The system's objection.
+        source: io::Error,
+    },
+    /// A table's text could not be written.
+    #[error("writing a table")]
+    Stream {
         /// The system's objection.
         source: io::Error,
     },
@@ -72,7 +89,7 @@ impl Error {
     pub fn is_broken_pipe(&self) -> bool {
         match self {
             Self::Table { source: PolarsError::IO { error, .. }, .. } => error.kind() == io::ErrorKind::BrokenPipe,
-            Self::Io { source, .. } => source.kind() == io::ErrorKind::BrokenPipe,
+            Self::Io { source, .. } | Self::Stream { source } => source.kind() == io::ErrorKind::BrokenPipe,
             Self::Json { source, .. } => source.io_error_kind() == Some(io::ErrorKind::BrokenPipe),
             Self::Table { .. } | Self::ForeignOutput { .. } => false,
         }

@@ -52,6 +52,14 @@ pub fn write_faults(inputs: &[InputReport], out: &mut impl Write) -> io::Result<
     Ok(())
 }
 
+/// Names every input that could not be read again for stories and evidence, with the reason.
+pub fn write_not_again(faults: &[(String, String)], out: &mut impl Write) -> io::Result<()> {
+    for (input, reason) in faults {
+        writeln!(out, "wirecause: {}: {}: no evidence from it", printable(input), printable(reason))?;
+    }
+    Ok(())
+}
+
 fn headline(summary: &Summary<'_>, out: &mut impl Write) -> io::Result<()> {
     let calls = counted(summary.counts.calls, "failed call");
     writeln!(out, "{calls}, {}", counted(summary.connections, "connection"))

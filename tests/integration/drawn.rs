@@ -15,7 +15,7 @@ use std::{
 };
 
 use wirecause::{
-    config::{AnalyzeConfig, InputConfig},
+    config::{AnalyzeConfig, FileFormat, InputConfig},
     pipeline::{Outcome, analyze},
 };
 use wirecause_maker::{Profile, draw, truth};
@@ -100,6 +100,8 @@ fn score(profile: Profile, seed: u64) -> Tally {
         inputs: InputConfig { paths, hosts, threads: NonZeroUsize::new(1), ..InputConfig::default() },
         output: scratch.path("out"),
         force: false,
+        stories: None,
+        formats: vec![FileFormat::Csv],
         quiet: true,
     };
     let outcome = analyze(&config, io::sink(), io::sink());

@@ -3,6 +3,8 @@
 mod command;
 mod documents;
 mod drawn;
+mod evidence;
+mod explain;
 mod figures;
 mod findings;
 mod harness;

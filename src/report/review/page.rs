@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     attribute::verdict::Cause,
-    report::{Error, story::Disclosure},
+    report::{Error, story::Disclosure, words::rule},
 };
 
 use self::{charts::Figure, data::CallList};
@@ -128,10 +128,7 @@ fn definitions() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
     let terms = |terms: &[words::Term]| terms.iter().map(|term| (term.word, term.meaning)).collect();
     vec![
         ("Terms", terms(&words::OTHERS)),
-        (
-            "Causes: what the capture shows",
-            Cause::ALL.iter().map(|cause| (cause.word(), words::shows(*cause))).collect(),
-        ),
+        ("Causes: what the capture shows", Cause::ALL.iter().map(|cause| (cause.word(), rule(*cause))).collect()),
         ("Sides", terms(&words::SIDES)),
         ("Joins", terms(&words::JOINS)),
         ("Endings by the rules of TCP", terms(&words::HEALTH)),

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::{attribute::verdict::Cause, report::rows::ErrorRow};
+use crate::{
+    attribute::verdict::Cause,
+    report::{rows::ErrorRow, words::rule},
+};
 
 use super::{text::share, words};
 
@@ -60,7 +63,7 @@ impl Shares {
         let part = |side, cause: Cause, count| Share {
             word: cause.word(),
             title: words::title(cause),
-            meaning: words::shows(cause),
+            meaning: rule(cause),
             side,
             count,
             share: share(count, total),

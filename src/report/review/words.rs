@@ -42,59 +42,6 @@ pub const fn title(cause: Cause) -> &'static str {
     }
 }
 
-/// What the capture shows where a cause is given.
-pub const fn shows(cause: Cause) -> &'static str {
-    match cause {
-        Cause::NoTrafficCaptured => "the capture does not cover that host or that time",
-        Cause::PoolExhausted => {
-            "the pool gave no connection: pool timeout in the log, or a Read timed out with no request on the wire while the peer is covered"
-        }
-        Cause::GatewayResources => "no local port, no descriptor, no local route: nothing leaves",
-        Cause::GatewayAbort => "the gateway itself ended the exchange first, not by its read timeout",
-        Cause::NameResolution => "the name did not resolve: NXDOMAIN, no answer, or no packet for that host",
-        Cause::Unreachable => "ICMP unreachable or prohibited in answer to the SYN",
-        Cause::ConnectTimeout => "SYN, sent again, never answered",
-        Cause::ConnectionRefused => "RST in answer to the SYN",
-        Cause::TlsHandshakeFailure => "alert, RST or FIN after the ClientHello and before application data",
-        Cause::InjectedReset => {
-            "a RST in mid-conversation that does not fit the peer: TTL, IP-ID, options, faster than the RTT, the peer's own segments \
-             arriving after it"
-        }
-        Cause::StaleConnectionReuse => {
-            "a kept-alive connection whose peer had already ended it (FIN, RST or TLS close_notify seen, or crossing the request), or no \
-             longer knew it (its own bare RST, one RTT after the data), when the gateway used it again"
-        }
-        Cause::IdleExpiryInPath => {
-            "after an idle gap, the first data is answered by a RST that the peer itself did not send: no FIN ever, bare RST shape, \
-             sooner than the peer can answer, or another TTL"
-        }
-        Cause::MtuBlackHole => "only full-size segments are lost, small ones pass",
-        Cause::SilentDrop => {
-            "data on an established connection is sent again and again and no segment acknowledges it; a later FIN that does not \
-             acknowledge it changes nothing"
-        }
-        Cause::AcceptQueueOverflow => {
-            "the handshake seems done, the peer repeats its SYN-ACK, data stays unacknowledged"
-        }
-        Cause::PathLoss => {
-            "the request was retransmitted, other segments got through, and the ending came because of that delay"
-        }
-        Cause::ReceiverStalled => "the peer's window stayed at zero",
-        Cause::RejectedAfterAccept => {
-            "on a fresh connection the peer's FIN or RST acknowledges no request byte: connection limit, overload, balancer with no server"
-        }
-        Cause::AbortedDuringRequest => "RST, or FIN then RST, while request bytes were unsent or unacknowledged",
-        Cause::AbortedAwaitingResponse => "request complete and acknowledged, then RST, no response byte",
-        Cause::ClosedAwaitingResponse => "request complete and acknowledged, then FIN, no response byte",
-        Cause::AbortedDuringResponse => "RST after part of a response",
-        Cause::ClosedDuringResponse => "FIN after part of a response",
-        Cause::SlowResponse => {
-            "request acknowledged, path healthy, no (further) response byte until the gateway's own timeout"
-        }
-        Cause::Undetermined => "several causes remain, or none fits",
-    }
-}
-
 /// A side in words that follow "lie with".
 pub const fn side(responsible: Responsible) -> &'static str {
     match responsible {

@@ -3,9 +3,10 @@
 use crate::{
     attribute::verdict::{Cause, Health, Responsible},
     report::{
-        review::{endpoint_name, text::span, words},
+        review::{endpoint_name, text::span},
         rows::ErrorRow,
         story::{Fact, Possible, Story},
+        words::{rule, tells},
     },
 };
 
@@ -32,7 +33,7 @@ pub(super) fn story_of(row: &ErrorRow) -> Story {
         peer: end(row.peer_ip, row.peer_port),
         facts: facts(row),
         cause: row.cause.word().to_owned(),
-        rule: words::shows(row.cause).to_owned(),
+        rule: rule(row.cause).to_owned(),
         responsible: row.responsible.map(|side| Responsible::word(side).to_owned()),
         confidence: row.confidence,
         health: row.health.map(|health| Health::word(health).to_owned()),
@@ -44,7 +45,7 @@ pub(super) fn story_of(row: &ErrorRow) -> Story {
 }
 
 fn possible(cause: Cause) -> Possible {
-    Possible { cause: cause.word().to_owned(), tells: format!("It would show as: {}.", words::shows(cause)) }
+    Possible { cause: cause.word().to_owned(), tells: tells(cause).to_owned() }
 }
 
 fn facts(row: &ErrorRow) -> Vec<Fact> {

@@ -69,15 +69,15 @@ pub fn counted(count: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
-/// A share in percent: whole, but for what would round to nothing or to all.
+/// A share in percent, which does not break: whole, but for what would round to nothing or to all.
 pub fn percent(share: f64) -> String {
     let percent = share * 100.0;
     if percent > 0.0 && percent < 1.0 {
-        "< 1 %".to_owned()
+        "<\u{a0}1\u{a0}%".to_owned()
     } else if percent > 99.0 && percent < 100.0 {
-        "> 99 %".to_owned()
+        ">\u{a0}99\u{a0}%".to_owned()
     } else {
-        format!("{percent:.0} %")
+        format!("{percent:.0}\u{a0}%")
     }
 }
 
@@ -152,7 +152,10 @@ mod tests {
     #[test]
     fn numbers_are_written_for_readers() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([0.0, 0.004, 0.5, 0.999, 1.0].map(percent), ["0 %", "< 1 %", "50 %", "> 99 %", "100 %"]);
+        assert_eq!(
+            [0.0, 0.004, 0.5, 0.999, 1.0].map(percent),
+            ["0\u{a0}%", "<\u{a0}1\u{a0}%", "50\u{a0}%", ">\u{a0}99\u{a0}%", "100\u{a0}%"]
+        );
         assert_eq!(
             [0.000_4, 0.012, 0.3, 2.5, 600.0, 9_000.0].map(span),
             ["400 µs", "12.0 ms", "300 ms", "2.500 s", "10.0 min", "2.5 h"]

@@ -227,10 +227,10 @@ mod tests {
         ];
         assert_eq!(
             verdict(&rows, &[]).paragraph.words(),
-            "4 outbound calls failed at 00:00:00 UTC on 1 January 1970, against 1 endpoint. All of them concern h:8080. 50 % lie with the \
-             backends (whoever answers at their addresses, balancers included); 25 % with devices on the way. The main cause: the backend \
-             refused the connection (2, 50 %). How sure: 3 of 4 calls were joined to one TCP connection with certainty, and the verdicts \
-             are right with a probability of 80 % on average. In doubt remain 1 (25 %) undetermined."
+            "4 outbound calls failed at 00:00:00 UTC on 1 January 1970, against 1 endpoint. All of them concern h:8080. 50\u{a0}% lie with the \
+             backends (whoever answers at their addresses, balancers included); 25\u{a0}% with devices on the way. The main cause: the backend \
+             refused the connection (2, 50\u{a0}%). How sure: 3 of 4 calls were joined to one TCP connection with certainty, and the verdicts \
+             are right with a probability of 80\u{a0}% on average. In doubt remain 1 (25\u{a0}%) undetermined."
         );
     }
 

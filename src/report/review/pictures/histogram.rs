@@ -96,8 +96,8 @@ fn unbent(bent: f64) -> f64 {
 }
 
 /// Edges in equal steps of the logarithm, over whole steps; values below `least` fall into the first bin.
-fn log_edges(values: impl Iterator<Item = f64>, least: f64) -> Vec<f64> {
-    let bounds = values.filter(|value| *value > 0.0).map(|value| value.max(least)).fold(None, |held, value| {
+fn log_edges(values: impl Iterator<Item = f64>, shortest: f64) -> Vec<f64> {
+    let bounds = values.filter(|value| *value > 0.0).map(|value| value.max(shortest)).fold(None, |held, value| {
         Some(held.map_or((value, value), |(low, high): (f64, f64)| (low.min(value), high.max(value))))
     });
     let Some((low, high)) = bounds else { return Vec::new() };
@@ -137,7 +137,7 @@ const PER_DECADE: f64 = 10.0;
 /// Bins per unit of the bent axis.
 const LAG_BINS: f64 = 8.0;
 /// Shorter idle times are pauses within a caller's work, s.
-const SHORTEST_IDLE: f64 = 1e-3;
+pub const SHORTEST_IDLE: f64 = 1e-3;
 /// Shorter waits are no waits, s.
 const SHORTEST_WAIT: f64 = 1e-3;
 /// Brackets drawn; the findings that concern most calls come first.

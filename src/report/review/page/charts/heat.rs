@@ -21,8 +21,8 @@ pub(super) fn figure(heat: Option<&Heat>) -> Figure {
         heat.bins.last.since(heat.bins.first) as f64 / 1e9 / heat.bins.count as f64
     );
     let [wide, narrow] = Size::BOTH.map(|size| draw(heat, size, &says));
-    let mut head = vec!["Endpoint".to_owned()];
-    head.extend(
+    let mut columns = vec!["Endpoint".to_owned()];
+    columns.extend(
         (0..heat.bins.count).step_by(TABLE_STEP).map(|bin| format!("from {}", &instant(heat.bins.start(bin))[11..19])),
     );
     let rows = heat
@@ -32,7 +32,7 @@ pub(super) fn figure(heat: Option<&Heat>) -> Figure {
             std::iter::once(name.clone()).chain(merged(counts, TABLE_STEP).into_iter().map(grouped)).collect()
         })
         .collect();
-    Figure { id, title, says, legend: Vec::new(), wide, narrow, table: NumberTable { head, rows } }
+    Figure { id, title, says, legend: Vec::new(), wide, narrow, table: NumberTable { head: columns, rows } }
 }
 
 fn draw(heat: &Heat, size: Size, says: &str) -> String {

@@ -6,7 +6,7 @@ use crate::report::{
             scale::{Linear, log_ticks, round_span},
             svg::{Anchor, Svg, fitted},
         },
-        pictures::histogram::{Bracket, Histogram, bent},
+        pictures::histogram::{Bracket, Histogram, SHORTEST_IDLE, bent},
         text::{counted, grouped, listed, span},
     },
     rows::ErrorRow,
@@ -72,7 +72,13 @@ pub(super) fn lag(histogram: &Histogram, errors: &[ErrorRow]) -> Figure {
 
 fn seconds(id: &'static str, title: &'static str, says: String, histogram: &Histogram) -> Figure {
     let (low, high) = (histogram.edges[0], histogram.edges[histogram.edges.len() - 1]);
-    let ticks = log_ticks(low, high).into_iter().map(|tick| (tick, round_span(tick))).collect();
+    let mut ticks: Vec<(f64, String)> = log_ticks(low, high).into_iter().map(|tick| (tick, round_span(tick))).collect();
+    // The first bin holds what is shorter, too.
+    if let Some((tick, label)) = ticks.first_mut()
+        && (*tick - SHORTEST_IDLE).abs() < SHORTEST_IDLE / 2.0
+    {
+        label.insert_str(0, "≤ ");
+    }
     build(id, title, says, histogram, &Axis { place: f64::log10, ticks }, span)
 }
 
@@ -130,7 +136,7 @@ fn draw(id: &str, title: &str, says: &str, histogram: &Histogram, axis: &Axis, s
     let edges: Vec<f64> = histogram.edges.iter().map(|edge| at(*edge)).collect();
     for (index, panel) in histogram.panels.iter().enumerate() {
         let top = index as f64 * (PANEL + LABEL);
-        svg.text("lb", [left, top + 13.0], Anchor::Start, &format!("{} ({})", panel.label, grouped(panel.total())));
+        svg.text("lb", [left, top + 20.0], Anchor::Start, &format!("{} ({})", panel.label, grouped(panel.total())));
         let class = format!("bar {}", panel.class);
         Bars { edges: &edges, counts: &panel.counts, class: &class, top: top + LABEL, height: PANEL, left, right }
             .draw(&mut svg);
@@ -176,6 +182,6 @@ fn learned(brackets: &[Bracket]) -> String {
 }
 
 const PANEL: f64 = 64.0;
-const LABEL: f64 = 24.0;
+const LABEL: f64 = 30.0;
 const AXIS: f64 = 26.0;
 const BRACKET: f64 = 19.0;

@@ -74,7 +74,7 @@ fn draw(timeline: &Timeline, size: Size, says: &str) -> String {
         let step = (right - left) / counts.len() as f64;
         let edges: Vec<f64> = (0..=counts.len()).map(|edge| left + edge as f64 * step).collect();
         let top = index as f64 * (PANEL + LABEL);
-        svg.text("lb", [left, top + 13.0], Anchor::Start, label);
+        svg.text("lb", [left, top + 20.0], Anchor::Start, label);
         Bars { edges: &edges, counts: &counts, class, top: top + LABEL, height: PANEL, left, right }.draw(&mut svg);
     }
     let description = format!("{says} The axis runs {}.", period(timeline.bins.first, timeline.bins.last));
@@ -82,5 +82,5 @@ fn draw(timeline: &Timeline, size: Size, says: &str) -> String {
 }
 
 const PANEL: f64 = 62.0;
-const LABEL: f64 = 24.0;
+const LABEL: f64 = 30.0;
 const AXIS: f64 = 24.0;

@@ -8,16 +8,15 @@ function ladder(story) {
   let last = null;
   (story.events ?? []).forEach((event, index) => {
     if (story.gap_before === index) {
-      list.append(make("li", { class: "row-gap" }, make("div", { class: "pause" }, `… ${story.packets_left_out} packets left out …`)));
+      list.append(make("li", { class: "whole" }, make("div", { class: "pause" }, `… ${story.packets_left_out} packets left out …`)));
     }
     const pause = last === null ? 0 : (event.time_ns - last) / 1e9;
     if (pause >= PAUSE && story.gap_before !== index) {
-      list.append(make("li", {}, make("div", { class: "pause" }, `${span(pause)} without a packet`)));
+      list.append(make("li", { class: "whole" }, make("div", { class: "pause" }, `${span(pause)} without a packet`)));
     }
     last = event.time_ns;
     list.append(rung(event, story));
   });
-  for (const item of list.querySelectorAll(".pause, .log-event, .third")) item.parentElement.classList.add("whole");
   const head = make("div", { class: "ladder-head", "aria-hidden": "true" },
     make("span", { class: "gw" }, `gateway ${story.gateway ?? ""}`), make("span", { class: "peer" }, `peer ${story.peer ?? ""}`));
   return make("div", { class: "ladder-box" }, head, list);
@@ -26,11 +25,11 @@ function ladder(story) {
 function rung(event, story) {
   const time = make("span", { class: "time" }, timeOfDay(event.time_ns));
   if (event.who === "log") {
-    return make("li", {}, make("div", { class: "log-event" }, time, make("b", {}, "Log line"),
-      `${story.log_file}:${story.log_line} `, make("bdi", {}, event.note ?? story.message ?? "")));
+    return make("li", { class: "whole" }, make("div", { class: "log-event" }, time, make("b", {}, "Log line"),
+      make("bdi", {}, event.note ?? `${story.log_file}, line ${story.log_line}: ${story.message ?? ""}`)));
   }
   if (event.who === "path") {
-    return make("li", {}, make("div", { class: "third" }, time, make("b", {}, "From elsewhere"), make("bdi", {}, event.note ?? ""),
+    return make("li", { class: "whole" }, make("div", { class: "third" }, time, make("b", {}, "From elsewhere"), make("bdi", {}, event.note ?? ""),
       event.frame === undefined ? null : ` (frame ${event.frame})`));
   }
   const right = event.who === "gateway-to-peer";

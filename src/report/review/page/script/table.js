@@ -52,12 +52,19 @@ async function openStory(call) {
   if (!at) return;
   const button = at.querySelector("button");
   button.setAttribute("aria-expanded", "true");
-  const cell = make("td", { colspan: "7" });
+  const cell = make("td", { colspan: visibleColumns() });
   const storyRow = make("tr", { class: "story-row", id: "story" }, cell);
   button.setAttribute("aria-controls", "story");
   at.after(storyRow);
   cell.append(await storyElement(call));
 }
+
+/** Columns that the width of the window leaves. */
+function visibleColumns() {
+  return [...document.querySelectorAll("#call-table thead th")].filter((header) => header.offsetParent !== null).length;
+}
+
+window.addEventListener("resize", () => byId("story")?.firstElementChild.setAttribute("colspan", visibleColumns()));
 
 function closeStory() {
   byId("story")?.remove();

@@ -94,7 +94,7 @@ pub fn round_span(seconds: f64) -> String {
 
 const DAY: i64 = 86_400 * NANOS_PER_SECOND;
 /// Steps of a time axis, ns.
-const STEPS: [i64; 24] = {
+const STEPS: [i64; 25] = {
     const S: i64 = NANOS_PER_SECOND;
     [
         S / 1_000,
@@ -120,6 +120,7 @@ const STEPS: [i64; 24] = {
         3 * 3_600 * S,
         6 * 3_600 * S,
         DAY,
+        2 * DAY,
         7 * DAY,
     ]
 };
@@ -145,15 +146,9 @@ mod tests {
         let labels = |seconds: i64| -> Vec<String> {
             time_ticks(first, first.plus(seconds * NANOS_PER_SECOND), 6).into_iter().map(|(_, label)| label).collect()
         };
-        assert_eq!(
-            labels(120),
-            ["23:55", "23:55:30", "23:56", "23:56:30"].map(|label| if label.len() == 5 {
-                format!("{label}:00")
-            } else {
-                label.to_owned()
-            })
-        );
-        assert_eq!(labels(7 * 86_400).first().map(String::as_str), Some("21 Nov"));
+        assert_eq!(labels(120), ["23:55:00", "23:55:30", "23:56:00", "23:56:30"]);
+        let days = labels(7 * 86_400);
+        assert!(days.len() >= 3 && days.iter().all(|day| day.ends_with(" Nov")), "{days:?}");
     }
 
     #[test]

@@ -1,14 +1,20 @@
 //! The command line as the user types it. [`crate::config`] checks it.
 
 pub mod explain;
+pub mod generate;
 pub mod output;
 pub mod settings;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use self::{explain::ExplainArgs, output::WriteArgs, settings::SettingsArgs};
+use self::{
+    explain::ExplainArgs,
+    generate::{CompletionsArgs, ManArgs},
+    output::WriteArgs,
+    settings::SettingsArgs,
+};
 
 /// Finds out what on the network ended the failed outbound calls of an API gateway.
 ///
@@ -40,6 +46,41 @@ pub enum Command {
     /// The story of one failed call, packet by packet, from what `analyze` left in its directory
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
+    /// Completions of the command line for a shell, on standard output
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
+    /// A manual page in the form of man(7), on standard output
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(ManArgs),
+}
+
+/// The completions of the command line for a shell.
+pub fn completions(shell: clap_complete::Shell) -> Vec<u8> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "wirecause", &mut text);
+    text
+}
+
+/// The manual page of the program, or of one of its commands; the commands that there are where it is none of them.
+pub fn man(command: Option<&str>) -> Result<Vec<u8>, Vec<String>> {
+    let mut program = Cli::command();
+    // Commands get the options that all have.
+    program.build();
+    let page = match command {
+        None => program,
+        Some(name) => {
+            let commands = || program.get_subcommands().filter(|command| command.get_name() != "help");
+            let found = commands().find(|command| command.get_name() == name);
+            let found =
+                found.ok_or_else(|| commands().map(|command| command.get_name().to_owned()).collect::<Vec<_>>())?;
+            found.clone()
+        }
+    };
+    let mut text = Vec::new();
+    // Writing to a `Vec` cannot fail.
+    let title = command.map_or_else(|| "wirecause".to_owned(), |command| format!("wirecause-{command}"));
+    let _ = clap_mangen::Man::new(page).title(title).render(&mut text);
+    Ok(text)
 }
 
 /// Arguments of `analyze`.
@@ -49,17 +90,20 @@ pub struct AnalyzeArgs {
     #[command(flatten)]
     pub inputs: InputArgs,
     /// Directory for the tables; made if it does not exist, an earlier run's output in it is replaced
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, help_heading = "Output", value_name = "DIR")]
     pub output: PathBuf,
     /// Write into a directory that holds other files; they are left as they are
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub force: bool,
     /// What is written beside the tables.
     #[command(flatten)]
     pub writes: WriteArgs,
     /// No summary on the terminal
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
+    /// Every input and everything that was counted, beside the summary, on standard error
+    #[arg(short, long)]
+    pub verbose: bool,
 }
 
 /// Arguments of `errors` and `connections`.
@@ -155,6 +199,16 @@ Examples:
   wirecause connections gateway.pcap
   wirecause connections 'captures/any.pcap*' --hosts hosts > connections.csv";
 
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  wirecause completions bash > ~/.local/share/bash-completion/completions/wirecause
+  wirecause completions zsh > ~/.zfunc/_wirecause";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  wirecause man > /usr/local/share/man/man1/wirecause.1
+  wirecause man analyze | man -l -";
+
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   wirecause explain out 4f1c0d2a9b3e5d67
@@ -162,13 +216,24 @@ Examples:
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_shell_has_completions_and_every_command_a_page() {
+        for shell in clap_complete::Shell::value_variants() {
+            let text = String::from_utf8(completions(*shell)).unwrap();
+            assert!(text.contains("wirecause") && text.contains("explain"), "{shell}");
+        }
+        let page = |command| String::from_utf8(man(command).unwrap()).unwrap();
+        assert!(page(None).contains(".TH wirecause 1") && page(None).contains("analyze"));
+        assert!(page(Some("analyze")).contains("hosts") && page(Some("analyze")).contains("color"));
+        let commands = man(Some("analyse")).unwrap_err();
+        assert!(commands.contains(&"analyze".to_owned()) && !commands.contains(&"help".to_owned()));
     }
 
     #[test]

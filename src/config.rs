@@ -15,7 +15,8 @@ use std::{
 };
 
 use crate::cli::{
-    AnalyzeArgs, Cli, Command, InputArgs, TableArgs, explain::ExplainArgs, output::EvidenceArg, settings::SettingsArgs,
+    self, AnalyzeArgs, Cli, Command, InputArgs, TableArgs, explain::ExplainArgs, output::EvidenceArg,
+    settings::SettingsArgs,
 };
 pub use crate::cli::{Format, output::FileFormat};
 
@@ -32,8 +33,8 @@ pub enum Config {
     Connections(TableConfig),
     /// Print the story of one call.
     Explain(ExplainConfig),
-    /// Print the settings in force, which are this text.
-    Settings(String),
+    /// Print this: the settings in force, completions, or a manual page.
+    Print(Vec<u8>),
 }
 
 /// The main job.
@@ -49,8 +50,12 @@ pub struct AnalyzeConfig {
     pub stories: Option<Evidence>,
     /// Forms of the tables: at least one, each once.
     pub formats: Vec<FileFormat>,
+    /// Whether hosts, addresses and payload are kept from the output.
+    pub redact: bool,
     /// Whether the summary is left out.
     pub quiet: bool,
+    /// Whether every input and every count is told.
+    pub verbose: bool,
 }
 
 /// Which calls get evidence.
@@ -114,6 +119,14 @@ pub enum Error {
     /// The file of settings cannot be used.
     #[error(transparent)]
     Settings(#[from] file::Error),
+    /// There is no such command.
+    #[error("COMMAND {found:?}: expected one of {}", known.join(", "))]
+    Command {
+        /// What was given.
+        found: String,
+        /// The commands that there are.
+        known: Vec<String>,
+    },
     /// A value is not what its option takes.
     #[error("{option} {found:?}: expected {expected}")]
     Value {
@@ -146,6 +159,13 @@ pub enum Error {
     },
 }
 
+impl Config {
+    /// Whether what goes to standard output is not text.
+    pub fn is_binary(&self) -> bool {
+        matches!(self, Self::Errors(table) | Self::Connections(table) if table.format == Format::Parquet)
+    }
+}
+
 impl TryFrom<Cli> for Config {
     type Error = Error;
 
@@ -154,11 +174,20 @@ impl TryFrom<Cli> for Config {
             Command::Analyze(args) => {
                 let print = args.inputs.settings.print_config;
                 let config = analyze(args)?;
-                Ok(if print { Self::Settings(print::settings(&config.inputs)) } else { Self::Analyze(config) })
+                Ok(if print {
+                    Self::Print(print::settings(&config.inputs).into_bytes())
+                } else {
+                    Self::Analyze(config)
+                })
             }
             Command::Errors(args) => table(args, Self::Errors),
             Command::Connections(args) => table(args, Self::Connections),
             Command::Explain(args) => Ok(Self::Explain(explain(args)?)),
+            Command::Completions(args) => Ok(Self::Print(cli::completions(args.shell))),
+            Command::Man(args) => match cli::man(args.command.as_deref()) {
+                Ok(page) => Ok(Self::Print(page)),
+                Err(known) => Err(Error::Command { found: args.command.unwrap_or_default(), known }),
+            },
         }
     }
 }
@@ -169,11 +198,21 @@ fn analyze(args: AnalyzeArgs) -> Result<AnalyzeConfig, Error> {
         EvidenceArg::Examples => Some(Evidence::Examples),
         EvidenceArg::All => Some(Evidence::All),
     };
-    let (force, quiet) = (args.force, args.quiet);
+    let (force, quiet, verbose) = (args.force, args.quiet, args.verbose);
+    let redact = args.writes.redact;
     let mut formats = args.writes.format;
     formats.sort_unstable();
     formats.dedup();
-    Ok(AnalyzeConfig { inputs: inputs(args.inputs)?, output: args.output, force, stories, formats, quiet })
+    Ok(AnalyzeConfig {
+        inputs: inputs(args.inputs)?,
+        output: args.output,
+        force,
+        stories,
+        formats,
+        redact,
+        quiet,
+        verbose,
+    })
 }
 
 fn explain(args: ExplainArgs) -> Result<ExplainConfig, Error> {
@@ -191,7 +230,7 @@ fn explain(args: ExplainArgs) -> Result<ExplainConfig, Error> {
 fn table(args: TableArgs, job: fn(TableConfig) -> Config) -> Result<Config, Error> {
     let print = args.inputs.settings.print_config;
     let config = TableConfig { inputs: inputs(args.inputs)?, format: args.format };
-    Ok(if print { Config::Settings(print::settings(&config.inputs)) } else { job(config) })
+    Ok(if print { Config::Print(print::settings(&config.inputs).into_bytes()) } else { job(config) })
 }
 
 fn inputs(args: InputArgs) -> Result<InputConfig, Error> {

@@ -29,13 +29,16 @@ fn run(cli: Cli) -> Result<Outcome, Box<dyn Error>> {
     let coloured = cli.color.wanted(io::stdout().is_terminal(), std::env::var_os("NO_COLOR").as_deref());
     let paint = if coloured { Paint::Coloured } else { Paint::Plain };
     let config = Config::try_from(cli)?;
+    if config.is_binary() && io::stdout().is_terminal() {
+        return Err("Parquet is not for a terminal: redirect standard output to a file or a pipe".into());
+    }
     let (out, messages) = (io::stdout().lock(), io::stderr().lock());
     let done = match &config {
         Config::Analyze(config) => pipeline::analyze(config, out, messages),
         Config::Errors(config) => pipeline::errors(config, out, messages),
         Config::Connections(config) => pipeline::connections(config, out, messages),
         Config::Explain(config) => pipeline::explain(config, paint, out),
-        Config::Settings(text) => pipeline::print(text, out),
+        Config::Print(text) => pipeline::print(text, out),
     };
     match done {
         // Whoever read our output has seen enough.

@@ -5,6 +5,7 @@ mod review;
 mod stories;
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     io::{self, Write},
     net::IpAddr,
@@ -33,6 +34,7 @@ use crate::{
         examples::Selection,
         format::{Format, write_table},
         output::{OutputDir, RUN_RECORD},
+        redact::Redactor,
         review::facts::Facts,
         rows::{ConnectionRow, ErrorRow, FindingRow},
         run::RunRecord,
@@ -90,7 +92,7 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
     let result = in_threads(&config.inputs, || {
         let inputs = sort_inputs(&config.inputs, Some(&config.output));
         let read = read(&config.inputs, inputs);
-        let (tables, told) = attribute_all(&config.inputs, &read, config.stories);
+        let (tables, told) = attribute_all(config, &read);
         (read, tables, told)
     })?;
     let (mut read, mut tables, told) = result;
@@ -102,7 +104,8 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
     tables::write_connections(&mut output, &tables.connections, &formats)?;
     tables::write_findings(&mut output, &tables.findings, &formats)?;
     if let Some(mut told) = told {
-        let written = in_threads(&config.inputs, || told.write(&read, &mut output))??;
+        let redactor = tables.redactor.as_ref();
+        let written = in_threads(&config.inputs, || told.write(&read, redactor, &mut output))??;
         tables.counters.add_evidence(&written);
         if !config.quiet {
             terminal::write_not_again(&written.faults, &mut messages)?;
@@ -111,9 +114,12 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
         in_threads(&config.inputs, || review::write(&mut output, &config.inputs, &read, &tables, &told.stories))??;
     }
     let path = output.path().join(RUN_RECORD);
-    let options = Options::new(&config.inputs);
+    let options = Options::new(&config.inputs, tables.redactor.as_ref());
     output.write(RUN_RECORD, |file| RunRecord::new(&read.reports, &options, &tables.counters).write(file, &path))?;
     output.commit()?;
+    if config.verbose {
+        terminal::write_details(&read.reports, &tables.counters, &mut messages)?;
+    }
     if config.quiet {
         terminal::write_faults(&read.reports, &mut messages)?;
     } else {
@@ -130,8 +136,8 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
 }
 
 /// A text as it is to `out`.
-pub fn print(text: &str, mut out: impl Write) -> Result<Outcome, Error> {
-    out.write_all(text.as_bytes())?;
+pub fn print(text: &[u8], mut out: impl Write) -> Result<Outcome, Error> {
+    out.write_all(text)?;
     out.flush()?;
     Ok(Outcome::Complete)
 }
@@ -156,7 +162,7 @@ pub fn connections(config: &TableConfig, out: impl Write, mut messages: impl Wri
         let inputs = sort_inputs(&config.inputs, None);
         let mut read = Read { reports: inputs.reports, ..Read::default() };
         read.captures(&inputs.captures, &config.inputs);
-        (read.connection_rows(), read.reports)
+        (read.connection_rows(&read.connections, None), read.reports)
     })?;
     readable(&reports, &mut messages)?;
     write_table(&CONNECTIONS, &rows, table_format(config.format), out)?;
@@ -294,12 +300,42 @@ impl Read {
         self.calls().into_iter().map(|(log, call)| call_row(places(&names), call, &log.name, &log.digest)).collect()
     }
 
-    fn connection_rows(&self) -> Vec<ConnectionRow> {
-        let (names, by_address) = (self.capture_names(), self.names.by_address());
+    /// The rows of `connections`, which are the run's own, redacted or not.
+    fn connection_rows(&self, connections: &[Connection], redactor: Option<&Redactor>) -> Vec<ConnectionRow> {
+        let names = self.capture_names();
+        let by_address = Redactor::optionally(redactor, self.names.by_address(), Redactor::names_by_address);
         let mut rows: Vec<_> =
-            self.connections.iter().map(|connection| connection_row(places(&names), connection, &by_address)).collect();
+            connections.iter().map(|connection| connection_row(places(&names), connection, &by_address)).collect();
         rows.sort_by(|a, b| (a.start_time, &a.connection_id).cmp(&(b.start_time, &b.connection_id)));
         rows
+    }
+
+    /// Names for every host and address that may come into the output.
+    fn redactor(&self, calls: &[&FailedCall], config: &InputConfig) -> Redactor {
+        let by_address = self.names.by_address();
+        let shown = self.connections.iter().flat_map(|connection| {
+            let names = &connection.names;
+            let connect = names.connect.as_ref().map(|(host, _)| host);
+            [names.sni.as_ref(), names.host.as_ref(), connect].into_iter().flatten().map(ToString::to_string)
+        });
+        let hosts = calls
+            .iter()
+            .map(|call| call.target.host.clone())
+            .chain(by_address.values().flatten().cloned())
+            .chain(config.hosts.iter().map(|(name, _)| name.clone()))
+            .chain(config.timeouts.iter().map(|known| known.host.clone()))
+            .chain(shown);
+        let ends = self.connections.iter().flat_map(|connection| {
+            let senders = connection.icmp.iter().map(|icmp| icmp.sender);
+            senders.chain([connection.originator.address, connection.responder.address])
+        });
+        let addresses = calls
+            .iter()
+            .flat_map(|call| call.target.host.parse().ok().into_iter().chain(call.remote))
+            .chain(by_address.keys().copied())
+            .chain(config.hosts.iter().map(|(_, address)| *address))
+            .chain(ends);
+        Redactor::new(hosts, addresses)
     }
 
     fn capture_names(&self) -> Vec<String> {
@@ -333,15 +369,16 @@ struct Tables {
     findings: Vec<FindingRow>,
     facts: Facts,
     counters: Counters,
+    redactor: Option<Redactor>,
 }
 
-fn attribute_all(config: &InputConfig, read: &Read, stories: Option<config::Evidence>) -> (Tables, Option<Told>) {
+fn attribute_all(config: &AnalyzeConfig, read: &Read) -> (Tables, Option<Told>) {
     let logged = read.calls();
     let calls: Vec<&FailedCall> = logged.iter().map(|(_, call)| *call).collect();
     let spans = read.capture_spans();
     let span = spans.first().zip(spans.last()).map(|(first, last)| (first.0, last.1));
 
-    let joined = join(&calls, &read.connections, &read.names, &join_config(config));
+    let joined = join(&calls, &read.connections, &read.names, &join_config(&config.inputs));
     let population = Population::new(&read.connections, span);
     let background = Background {
         calls: &calls,
@@ -361,6 +398,12 @@ fn attribute_all(config: &InputConfig, read: &Read, stories: Option<config::Evid
         silent_retries: &retries,
     });
 
+    let redactor = config.redact.then(|| read.redactor(&calls, &config.inputs));
+    let connections = match &redactor {
+        Some(redactor) => read.connections.iter().map(|connection| redactor.connection(connection)).collect(),
+        None => Cow::Borrowed(&read.connections[..]),
+    };
+    let redacted = |row, how| Redactor::optionally(redactor.as_ref(), row, how);
     let names = read.capture_names();
     let errors: Vec<ErrorRow> = logged
         .iter()
@@ -368,22 +411,32 @@ fn attribute_all(config: &InputConfig, read: &Read, stories: Option<config::Evid
         .zip(attributions)
         .map(|(((log, call), found), attribution)| {
             let row = call_row(places(&names), call, &log.name, &log.digest);
-            verdict_row(row, places(&names), found, &read.connections, attribution)
+            redacted(verdict_row(row, places(&names), found, &connections, attribution), Redactor::error)
         })
         .collect();
-    let findings: Vec<FindingRow> = found.into_iter().map(|finding| finding_row(places(&names), finding)).collect();
-    let material = stories::Material { read, calls: &logged, joined: &joined, rows: &errors };
-    let told = stories.map(|evidence| {
+    let findings: Vec<FindingRow> = found
+        .into_iter()
+        .map(|finding| finding_row(places(&names), finding))
+        .map(|row| Redactor::optionally(redactor.as_ref(), row, Redactor::finding))
+        .collect();
+    let connection_rows = read.connection_rows(&connections, redactor.as_ref());
+    let material =
+        stories::Material { read, calls: &logged, joined: &joined, connections: &connections, rows: &errors, redactor };
+    let told = config.stories.map(|evidence| {
         let selection = match evidence {
             config::Evidence::Examples => Selection::Examples,
             config::Evidence::All => Selection::All,
         };
         material.tell(&findings, selection)
     });
-    let connections = read.connection_rows();
+    let redactor = material.redactor;
     let times: Vec<Timestamp> = calls.iter().map(|call| call.time).collect();
-    let facts = Facts::new(&joined, &read.connections, &times, review::lanes(read));
-    (Tables { errors, connections, findings, facts, counters: read.counters.clone() }, told)
+    let mut facts = Facts::new(&joined, &read.connections, &times, review::lanes(read));
+    if let Some(redactor) = &redactor {
+        facts.endpoints.iter_mut().for_each(|endpoint| endpoint.host = redactor.host(&endpoint.host));
+    }
+    let counters = read.counters.clone();
+    (Tables { errors, connections: connection_rows, findings, facts, counters, redactor }, told)
 }
 
 fn join_config(config: &InputConfig) -> JoinConfig {
@@ -409,16 +462,20 @@ struct Options {
     log_zone_s: Option<i32>,
     /// Host, read timeout and connect timeout in milliseconds.
     timeouts: Vec<(String, Option<u64>, Option<u64>)>,
+    redacted: bool,
 }
 
 impl Options {
-    fn new(config: &InputConfig) -> Self {
+    fn new(config: &InputConfig, redactor: Option<&Redactor>) -> Self {
+        let host = |host: &str| redactor.map_or_else(|| host.to_owned(), |redactor| redactor.host(host));
+        let address = |address: IpAddr| redactor.map_or(address, |redactor| redactor.address(address));
         let known = config.timeouts.iter();
         Self {
-            hosts: config.hosts.clone(),
+            hosts: config.hosts.iter().map(|(name, of)| (host(name), address(*of))).collect(),
             clock_offset_ns: config.clock_offset,
             log_zone_s: config.log_zone,
-            timeouts: known.map(|known| (known.host.clone(), known.read_ms, known.connect_ms)).collect(),
+            timeouts: known.map(|known| (host(&known.host), known.read_ms, known.connect_ms)).collect(),
+            redacted: redactor.is_some(),
         }
     }
 }

@@ -4,18 +4,27 @@ use clap::{Args, ValueEnum};
 
 /// What is written.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Output")]
 pub struct WriteArgs {
     /// Which calls get a file of their packets
     ///
     /// Examples are, for each cause at each endpoint and for each finding, its three surest calls, 300 in all.
-    #[arg(long, value_enum, value_name = "WHICH", default_value_t = EvidenceArg::Examples)]
+    #[arg(long, help_heading = "Output", value_enum, value_name = "WHICH", default_value_t = EvidenceArg::Examples)]
     pub evidence: EvidenceArg,
     /// Forms of the tables, separated by commas
-    #[arg(long, value_enum, value_name = "FORM,…", value_delimiter = ',', default_value = "csv")]
+    #[arg(
+        long,
+        help_heading = "Output",
+        value_enum,
+        value_name = "FORM,…",
+        value_delimiter = ',',
+        default_value = "csv"
+    )]
     pub format: Vec<FileFormat>,
+    /// Names and addresses replaced by stable ones, URLs without user and query, packets without payload, log entries left out
+    #[arg(long, help_heading = "Output")]
+    pub redact: bool,
     /// The tables alone: neither page, review, evidence nor stories
-    #[arg(long, conflicts_with = "evidence")]
+    #[arg(long, help_heading = "Output", conflicts_with = "evidence")]
     pub tables_only: bool,
 }
 

@@ -6,15 +6,14 @@ use clap::Args;
 
 /// The file of settings.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Settings")]
 pub struct SettingsArgs {
     /// File of settings; wirecause.toml of the current directory is read if it is there and none is given. Options win over it
-    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
+    #[arg(long, help_heading = "Settings", value_name = "FILE", conflicts_with = "no_config")]
     pub config: Option<PathBuf>,
     /// Read no file of settings
-    #[arg(long)]
+    #[arg(long, help_heading = "Settings")]
     pub no_config: bool,
     /// Print the settings in force, from file and options, and do nothing else
-    #[arg(long)]
+    #[arg(long, help_heading = "Settings")]
     pub print_config: bool,
 }

@@ -22,7 +22,7 @@ pub(super) fn write(
     let (page_path, markdown_path) = (output.path().join(PAGE), output.path().join(MARKDOWN));
     let counters = serde_json::to_value(&tables.counters)
         .map_err(|source| report::Error::Json { path: page_path.clone(), source })?;
-    let options = words(&Options::new(config));
+    let options = words(&Options::new(config, tables.redactor.as_ref()));
     let review = Review::new(Material {
         errors: &tables.errors,
         connections: &tables.connections,
@@ -32,7 +32,7 @@ pub(super) fn write(
         inputs: &read.reports,
         counters: &counters,
         options: &options,
-        disclosure: Disclosure::Full,
+        disclosure: if tables.redactor.is_some() { Disclosure::Redacted } else { Disclosure::Full },
     });
     output.write(PAGE, |file| page::write(&review, file, &page_path))?;
     output.write(MARKDOWN, |file| markdown::write(&review, file, &markdown_path))?;
@@ -73,6 +73,9 @@ fn words(options: &Options) -> Vec<String> {
         let sign = if zone < 0 { '-' } else { '+' };
         let minutes = zone.abs() / 60;
         words.push(format!("--log-timezone {sign}{:02}:{:02}", minutes / 60, minutes % 60));
+    }
+    if options.redacted {
+        words.push("--redact".to_owned());
     }
     words
 }

@@ -11,17 +11,19 @@ use crate::{
     read::{
         LogFile,
         entries::{EntryText, read_entries},
-        packets::{Wanted, WantedFlow, fitting, sweep},
+        packets::{Swept, Wanted, WantedFlow, fitting, sweep},
     },
     report::{
         self,
         evidence::Evidence,
         examples::{Selection, chosen},
         output::{EVIDENCE, OutputDir},
+        redact::{Redactor, packets},
         rows::{ErrorRow, FindingRow},
         story::{STORIES, Story},
         tell::Sources,
     },
+    track::Connection,
 };
 
 /// What stories are told from: all calls with their rows and matches, in the order of the table.
@@ -29,7 +31,10 @@ pub(super) struct Material<'a> {
     pub(super) read: &'a Read,
     pub(super) calls: &'a [(&'a LogFile, &'a FailedCall)],
     pub(super) joined: &'a Joined,
+    /// The run's connections as they may be shown.
+    pub(super) connections: &'a [Connection],
     pub(super) rows: &'a [ErrorRow],
+    pub(super) redactor: Option<Redactor>,
 }
 
 /// Stories of all calls, and what it takes to read their packets back.
@@ -70,7 +75,7 @@ impl Material<'_> {
             call,
             row: &self.rows[index],
             found,
-            connection: found.connection.map(|connection| &self.read.connections[connection]),
+            connection: found.connection.map(|connection| &self.connections[connection]),
             line: self.joined.clock.to_capture(call.time),
             queries: self.read.names.queries(&call.target.host),
             captures,
@@ -86,6 +91,12 @@ impl Material<'_> {
 
     /// The text of every call's entry, each log read once.
     fn entries(&self) -> (Vec<EntryText>, Vec<(String, String)>) {
+        if self.redactor.is_some() {
+            // Nobody knows what a log's text tells of hosts and people.
+            let lines = |(_, call): &(&LogFile, &FailedCall)| call.entry.last_line - call.entry.first_line + 1;
+            let left_out = self.calls.iter().map(|call| EntryText { lines: Vec::new(), left_out: lines(call) });
+            return (left_out.collect(), Vec::new());
+        }
         let mut of_log: BTreeMap<&str, (&LogFile, Vec<usize>)> = BTreeMap::new();
         for (index, (log, _)) in self.calls.iter().enumerate() {
             of_log.entry(&log.name).or_insert_with(|| (log, Vec::new())).1.push(index);
@@ -111,7 +122,12 @@ impl Material<'_> {
 
 impl Told {
     /// Reads the packets back, writes the evidence, and then the stories, which name it.
-    pub(super) fn write(&mut self, read: &Read, output: &mut OutputDir) -> Result<Written, Error> {
+    pub(super) fn write(
+        &mut self,
+        read: &Read,
+        redactor: Option<&Redactor>,
+        output: &mut OutputDir,
+    ) -> Result<Written, Error> {
         let mut written = Written { faults: std::mem::take(&mut self.faults), ..Written::default() };
         let captures = read.capture_names();
         let (calls, wanted): (Vec<usize>, Vec<Wanted>) = std::mem::take(&mut self.wanted).into_iter().unzip();
@@ -119,6 +135,7 @@ impl Told {
         while done < wanted.len() {
             let next = done + fitting(&wanted[done..]);
             let swept = sweep(&read.capture_files, &wanted[done..next]);
+            let swept = Redactor::optionally(redactor, swept, redacted);
             for (call, taken) in calls[done..next].iter().zip(&swept.taken) {
                 if taken.frames.is_empty() {
                     continue;
@@ -140,6 +157,20 @@ impl Told {
         output.write(STORIES, |file| write_stories(&self.stories, file, &path))?;
         Ok(written)
     }
+}
+
+fn redacted(redactor: &Redactor, mut swept: Swept) -> Swept {
+    for taken in &mut swept.taken {
+        let frames = std::mem::take(&mut taken.frames).into_iter().filter_map(|frame| {
+            let interface = swept.interfaces.get(&frame.id.file)?.get(frame.interface as usize)?;
+            packets::frame(&frame, interface, redactor)
+        });
+        taken.frames = frames.collect();
+    }
+    for interface in swept.interfaces.values_mut().flatten() {
+        *interface = packets::interface(interface);
+    }
+    swept
 }
 
 fn write_stories(stories: &[Story], out: &mut impl Write, path: &Path) -> Result<(), report::Error> {

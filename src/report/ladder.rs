@@ -1,7 +1,7 @@
 //! The story of one call as text: verdict, ladder, facts, and where to look further.
 //!
 //! Everything that came from a log or a packet goes through [`printable`]. Lines of the ladder are as wide as they need to be; the rest is
-//! broken at [`WIDTH`] columns.
+//! broken at some hundred columns.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! What the stages before found, on paper: tables as CSV, the run's record, and the summary on the terminal.
+//! What the stages before found, on paper: tables, stories and evidence, the record of the run, and the summary on the terminal.
 //!
 //! The rows are plain values ([`rows`]); one schema table per output ([`schema`]) names and orders their columns, makes
 //! the data frames ([`table`]) and the column list of the documentation. Nothing here decides a cause: polars groups,
@@ -19,6 +19,7 @@ pub mod paint;
 pub mod parquet;
 pub mod pcapng;
 pub mod printable;
+pub mod redact;
 pub mod review;
 pub mod rows;
 pub mod run;

@@ -82,7 +82,7 @@ impl OutputDir {
         Ok(result)
     }
 
-    /// Writes a file of evidence under `name`, which [`is_evidence`] knows.
+    /// Writes a file of evidence under `name`, an error's id with the ending of the format.
     pub fn write_evidence(
         &mut self,
         name: String,

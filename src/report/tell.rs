@@ -1,12 +1,12 @@
 //! From a row, its connection and its log entry to the story of a call.
 //!
 //! The packets of the ladder are those that tracking kept of the connection; no capture is read for it. What a segment shows is
-//! [`notes`]'s; nothing here decides a cause.
+//! told in `notes`; nothing here decides a cause.
 
 mod facts;
 mod notes;
 
-use std::ops::RangeInclusive;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use wirecause_parsers::{log::FailedCall, packet::Endpoint, time::Timestamp};
 
@@ -154,7 +154,13 @@ impl Sources<'_> {
 
     fn questions(&self) -> impl Iterator<Item = LadderEvent> {
         let asked = self.asked();
-        let within: Vec<&Query> = self.queries.iter().filter(|query| asked.contains(&query.time)).collect();
+        // Several capture points show one question several times.
+        let mut seen = BTreeSet::new();
+        let within: Vec<&Query> = self
+            .queries
+            .iter()
+            .filter(|query| asked.contains(&query.time) && seen.insert((query.id, query.outcome.is_some())))
+            .collect();
         let last = within.len().saturating_sub(MOST_QUESTIONS);
         let decides = self.row.cause == Cause::NameResolution;
         within.into_iter().skip(last).map(move |query| {

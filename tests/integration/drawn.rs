@@ -102,7 +102,9 @@ fn score(profile: Profile, seed: u64) -> Tally {
         force: false,
         stories: None,
         formats: vec![FileFormat::Csv],
+        redact: false,
         quiet: true,
+        verbose: false,
     };
     let outcome = analyze(&config, io::sink(), io::sink());
     assert!(matches!(outcome, Ok(Outcome::Complete)), "{profile:?} {seed}: {outcome:?}");

@@ -153,6 +153,7 @@ fn comments_stand_on_the_frames_that_matter() {
     let (mut noted, mut deciding) = (0, 0);
     for ((file, story), comment) in files.iter().zip(section_comments(&scratch, &files)) {
         let events = story["events"].as_array().unwrap();
+        assert!(events.iter().any(|event| event["decides"] == true), "nothing decides in {story:#}");
         for number in numbers(&comment, "gateway.pcap") {
             let shown = shown.next().unwrap();
             let event = events.iter().find(|event| event["frame"].as_u64() == Some(number as u64));

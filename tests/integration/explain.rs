@@ -57,6 +57,15 @@ fn an_id_may_be_short_and_what_names_no_single_call_is_told() {
 }
 
 #[test]
+fn readme_shows_a_true_story() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let shown = readme.split("$ wirecause explain out fc33\n").nth(1).unwrap().split("```").next().unwrap();
+    let scratch = analyzed("explain-readme");
+    let told = scratch.wirecause(0, &["explain", "out", "fc33"]).stdout();
+    assert_eq!(shown.trim(), told.trim(), "README.md differs from what the command prints");
+}
+
+#[test]
 fn emphasis_is_for_terminals_and_for_who_asks() {
     let scratch = analyzed("explain-color");
     let id = read_csv(&scratch.path("out/errors.csv"))[0].get("error_id").to_owned();

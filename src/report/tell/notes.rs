@@ -187,11 +187,19 @@ impl<'a> Teller<'a> {
         match self.cause {
             Cause::ConnectTimeout => of_gateway && note.flags.syn(),
             Cause::AcceptQueueOverflow => !of_gateway && note.flags.syn() && self.syn_acks > 1,
-            Cause::SilentDrop | Cause::PathLoss | Cause::MtuBlackHole => {
-                of_gateway && note.kind == NoteKind::Retransmission && self.failed.is_none_or(of_request)
+            // Where nothing was sent again before the end came, the request's last segment stands unacknowledged.
+            Cause::SilentDrop | Cause::PathLoss | Cause::MtuBlackHole
+                if self.failed.is_none_or(|exchange| {
+                    exchange.request_retransmissions + exchange.response_retransmissions > 0
+                }) =>
+            {
+                let of_response = |exchange: &Exchange| exchange.response_start.is_some_and(|start| note.time >= start);
+                let lost =
+                    if of_gateway { self.failed.is_none_or(of_request) } else { self.failed.is_some_and(of_response) };
+                lost && note.kind == NoteKind::Retransmission
             }
             Cause::ReceiverStalled => !of_gateway && note.window == 0 && !note.flags.rst(),
-            Cause::SlowResponse => {
+            Cause::SlowResponse | Cause::SilentDrop | Cause::PathLoss | Cause::MtuBlackHole => {
                 let ends = |exchange: &Exchange| note.seq + i64::from(note.payload) == exchange.request_to;
                 of_gateway && note.payload > 0 && self.failed.is_some_and(ends)
             }

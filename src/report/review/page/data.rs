@@ -42,9 +42,10 @@ impl CallList {
     pub fn new(review: &Review<'_>) -> Self {
         let all = review.material.errors;
         let errors = &all[..all.len().min(MOST_LISTED)];
-        let (chunks, told) = chunks(errors, review.material.stories);
+        let calls = in_script(&list(review, errors).to_string());
+        let (chunks, told) = chunks(errors, review.material.stories, PAGE_BYTES.saturating_sub(calls.len()));
         Self {
-            calls: in_script(&list(review, errors).to_string()),
+            calls,
             chunks,
             listed: errors.len() as u64,
             left_out: (all.len() - errors.len()) as u64,
@@ -136,8 +137,8 @@ fn list(review: &Review<'_>, errors: &[ErrorRow]) -> Value {
     })
 }
 
-/// The stories in chunks until they fill their part of the file, and how many they are.
-fn chunks(errors: &[ErrorRow], stories: &[Story]) -> (Vec<String>, usize) {
+/// The stories in chunks until they fill the room that the list leaves, and how many they are.
+fn chunks(errors: &[ErrorRow], stories: &[Story], room: usize) -> (Vec<String>, usize) {
     let packed: Vec<(String, usize)> = errors
         .par_chunks(CHUNK)
         .enumerate()
@@ -147,7 +148,7 @@ fn chunks(errors: &[ErrorRow], stories: &[Story]) -> (Vec<String>, usize) {
     let mut kept = Vec::new();
     for (chunk, calls) in packed {
         bytes += chunk.len();
-        if bytes > STORY_BYTES {
+        if bytes > room {
             break;
         }
         told += calls;
@@ -194,8 +195,8 @@ fn prune(value: &mut Value) {
 const CHUNK: usize = 100;
 /// Calls that the page lists: their rows take some 10 MB then, and a browser still filters them in an instant.
 const MOST_LISTED: usize = 20_000;
-/// Bytes of stories in the page, so that the file stays below 20 MB.
-const STORY_BYTES: usize = 11_000_000;
+/// Bytes of list and stories, so that the file stays below 20 MB with all else in it.
+const PAGE_BYTES: usize = 18_500_000;
 
 #[cfg(test)]
 mod tests {

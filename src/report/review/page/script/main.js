@@ -35,7 +35,8 @@ function wireList() {
   form.hidden = false;
   byId("call-table").hidden = false;
   const changed = (event) => {
-    if (!event.target.name) return;
+    // A field that is left reports its change again; drawing anew then would take the row away under the click.
+    if (!event.target.name || view[event.target.name] === event.target.value) return;
     view[event.target.name] = event.target.value;
     view.page = 1;
     draw();

@@ -1,6 +1,7 @@
 //! The way from inputs to tables: the list of stages.
 
 mod explain;
+mod review;
 mod stories;
 
 use std::{
@@ -34,6 +35,7 @@ use crate::{
         format::{Format, write_table},
         output::{OutputDir, RUN_RECORD},
         redact::Redactor,
+        review::facts::Facts,
         rows::{ConnectionRow, ErrorRow, FindingRow},
         run::RunRecord,
         schema::{CALLS, CONNECTIONS},
@@ -109,6 +111,7 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
             terminal::write_not_again(&written.faults, &mut messages)?;
         }
         read.note_faults(written.faults);
+        in_threads(&config.inputs, || review::write(&mut output, &config.inputs, &read, &tables, &told.stories))??;
     }
     let path = output.path().join(RUN_RECORD);
     let options = Options::new(&config.inputs, tables.redactor.as_ref());
@@ -364,6 +367,7 @@ struct Tables {
     errors: Vec<ErrorRow>,
     connections: Vec<ConnectionRow>,
     findings: Vec<FindingRow>,
+    facts: Facts,
     counters: Counters,
     redactor: Option<Redactor>,
 }
@@ -426,7 +430,13 @@ fn attribute_all(config: &AnalyzeConfig, read: &Read) -> (Tables, Option<Told>) 
         material.tell(&findings, selection)
     });
     let redactor = material.redactor;
-    (Tables { errors, connections: connection_rows, findings, counters: read.counters.clone(), redactor }, told)
+    let times: Vec<Timestamp> = calls.iter().map(|call| call.time).collect();
+    let mut facts = Facts::new(&joined, &read.connections, &times, review::lanes(read));
+    if let Some(redactor) = &redactor {
+        facts.endpoints.iter_mut().for_each(|endpoint| endpoint.host = redactor.host(&endpoint.host));
+    }
+    let counters = read.counters.clone();
+    (Tables { errors, connections: connection_rows, findings, facts, counters, redactor }, told)
 }
 
 fn join_config<'a>(config: &InputConfig, silent_retries: &'a [&'a Retry]) -> JoinConfig<'a> {

@@ -1,8 +1,8 @@
 //! What the population shows: patterns over many calls, each with its measured values and one sentence of advice.
 
-mod bursts;
-mod timeouts;
-mod whole;
+pub mod bursts;
+pub mod timeouts;
+pub mod whole;
 
 use wirecause_parsers::time::Timestamp;
 

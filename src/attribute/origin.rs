@@ -232,11 +232,11 @@ const OVERTAKEN: i64 = 3_000_000;
 /// Weight from which a reset may not be the peer's.
 const SUSPICIOUS: f64 = 1.0;
 /// A second capture point outweighs all other tests.
-const PROOF: f64 = 20.0;
+pub const PROOF: f64 = 20.0;
 /// A point that saw nothing of the connection for so long before the reset may have stopped, ns.
 const FAR_POINT_QUIET: i64 = 60_000_000_000;
 /// Route changes move the TTL by this much at most.
-const ROUTE_CHANGE: u8 = 2;
+pub const ROUTE_CHANGE: u8 = 2;
 /// Largest step of an IP-ID counter between two segments of one connection; a host's global counter moves on for other
 /// connections in between.
 const ID_STEP: u16 = 256;

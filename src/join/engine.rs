@@ -342,8 +342,8 @@ const PASSES: usize = 3;
 /// that it fits better.
 const MAX_CANDIDATES: usize = 40;
 /// Score of giving a call no connection, in nats: captures rarely miss one connection and hold its neighbours.
-const NONE: f64 = -3.5;
+pub const NONE: f64 = -3.5;
 /// Margin from which a join is certain (odds of about 50 to 1), nats.
-const CERTAIN: f64 = 4.0;
+pub const CERTAIN: f64 = 4.0;
 /// Margin below which a join is ambiguous (odds of less than 2 to 1), nats.
-pub(super) const LIKELY: f64 = 0.7;
+pub const LIKELY: f64 = 0.7;

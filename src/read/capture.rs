@@ -53,6 +53,8 @@ pub struct CaptureFile {
     pub first: Option<Timestamp>,
     /// Latest time of a frame.
     pub last: Option<Timestamp>,
+    /// Long times without any frame, at most [`MAX_SILENCES`].
+    pub silences: Vec<(Timestamp, Timestamp)>,
     /// Its interfaces.
     pub interfaces: Vec<Interface>,
     /// What became of the input.
@@ -237,8 +239,10 @@ impl Source {
 
     fn read(mut self, index: u32, point: &mut LivePoint, captures: &mut Captures) -> CaptureFile {
         let (mut first, mut last) = (None, None);
+        let mut silences = Vec::new();
         loop {
             if !self.frames.is_empty() {
+                add_silences(&mut silences, last, &self.frames);
                 first = first.or(self.frames.first().map(|frame| frame.time));
                 last = last.max(self.frames.iter().map(|frame| frame.time).max());
                 batch(&self, index, point, captures);
@@ -256,11 +260,25 @@ impl Source {
             frames: self.walker.frames(),
             first,
             last,
+            silences,
             interfaces,
             report: self.report,
             input: self.input,
             point: 0,
         }
+    }
+}
+
+/// Notes the long times without a frame; `last` is the latest time before these frames.
+fn add_silences(silences: &mut Vec<(Timestamp, Timestamp)>, mut last: Option<Timestamp>, frames: &[FrameRef]) {
+    for frame in frames {
+        if let Some(before) = last
+            && frame.time.since(before) >= LONG_SILENCE
+            && silences.len() < MAX_SILENCES
+        {
+            silences.push((before, frame.time));
+        }
+        last = last.max(Some(frame.time));
     }
 }
 
@@ -375,3 +393,7 @@ const FIRST_READ: usize = 1 << 16;
 const CHUNK_FRAMES: usize = 8192;
 /// Rotated files may overlap by this much, ns: packets of one instant fall on either side of the cut.
 const ROTATION_OVERLAP: i64 = 1_000_000_000;
+/// A gateway at work sends something more often than this, if only keep-alives and health checks, ns.
+const LONG_SILENCE: i64 = 10_000_000_000;
+/// Silences kept of one file.
+const MAX_SILENCES: usize = 64;

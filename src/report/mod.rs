@@ -20,6 +20,7 @@ pub mod parquet;
 pub mod pcapng;
 pub mod printable;
 pub mod redact;
+pub mod review;
 pub mod rows;
 pub mod run;
 pub mod schema;
@@ -29,6 +30,7 @@ pub mod tables;
 pub mod tell;
 pub mod terminal;
 pub mod text;
+pub mod visible;
 pub mod words;
 
 use std::{io, path::PathBuf};

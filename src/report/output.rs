@@ -14,7 +14,7 @@ use std::{
 use super::{Error, story::STORIES};
 
 /// Every file that a run writes; `run.json` is the last to get its name.
-pub const FILE_NAMES: [&str; 14] = [
+pub const FILE_NAMES: [&str; 16] = [
     "errors.csv",
     "causes.csv",
     "findings.csv",
@@ -28,8 +28,16 @@ pub const FILE_NAMES: [&str; 14] = [
     "findings.jsonl",
     "connections.jsonl",
     STORIES,
+    PAGE,
+    MARKDOWN,
     RUN_RECORD,
 ];
+
+/// The review as a page.
+pub const PAGE: &str = "report.html";
+
+/// The review as Markdown.
+pub const MARKDOWN: &str = "review.md";
 
 /// The record of the run, by which its directory is known.
 pub const RUN_RECORD: &str = "run.json";

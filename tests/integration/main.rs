@@ -12,6 +12,7 @@ mod harness;
 mod incidents;
 mod kinds;
 mod order;
+mod page;
 mod scenario;
 mod scenario_file;
 mod scenario_packets;

@@ -172,6 +172,6 @@ fn finding(
 }
 
 /// Shorter waits are no timeouts anybody sets, ns.
-const SHORTEST_WAIT: i64 = 500_000_000;
+pub const SHORTEST_WAIT: i64 = 500_000_000;
 /// Two equal waits may be chance.
-const LEAST_WAITS: usize = 3;
+pub const LEAST_WAITS: usize = 3;

@@ -215,4 +215,4 @@ pub(super) fn silent_retries(material: &Material<'_>) -> Option<Finding> {
 }
 
 /// An endpoint with this share of the failed calls is the one concerned.
-const SINGLE: f64 = 0.5;
+pub const SINGLE: f64 = 0.5;

@@ -1,8 +1,20 @@
 //! The command line as the user types it. [`crate::config`] checks it.
 
+pub mod explain;
+pub mod generate;
+pub mod output;
+pub mod settings;
+
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+use self::{
+    explain::ExplainArgs,
+    generate::{CompletionsArgs, ManArgs},
+    output::WriteArgs,
+    settings::SettingsArgs,
+};
 
 /// Finds out what on the network ended the failed outbound calls of an API gateway.
 ///
@@ -11,6 +23,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "wirecause", version, after_help = EXIT_CODES)]
 pub struct Cli {
+    /// When to emphasise text: auto does where standard output is a terminal and `NO_COLOR` is not set
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorArg::Auto)]
+    pub color: ColorArg,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -28,6 +43,44 @@ pub enum Command {
     /// The TCP connections of captures, as a table on standard output
     #[command(after_help = CONNECTIONS_EXAMPLES)]
     Connections(TableArgs),
+    /// The story of one failed call, packet by packet, from what `analyze` left in its directory
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
+    /// Completions of the command line for a shell, on standard output
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
+    /// A manual page in the form of man(7), on standard output
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(ManArgs),
+}
+
+/// The completions of the command line for a shell.
+pub fn completions(shell: clap_complete::Shell) -> Vec<u8> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "wirecause", &mut text);
+    text
+}
+
+/// The manual page of the program, or of one of its commands; the commands that there are where it is none of them.
+pub fn man(command: Option<&str>) -> Result<Vec<u8>, Vec<String>> {
+    let mut program = Cli::command();
+    // Commands get the options that all have.
+    program.build();
+    let page = match command {
+        None => program,
+        Some(name) => {
+            let commands = || program.get_subcommands().filter(|command| command.get_name() != "help");
+            let found = commands().find(|command| command.get_name() == name);
+            let found =
+                found.ok_or_else(|| commands().map(|command| command.get_name().to_owned()).collect::<Vec<_>>())?;
+            found.clone()
+        }
+    };
+    let mut text = Vec::new();
+    // Writing to a `Vec` cannot fail.
+    let title = command.map_or_else(|| "wirecause".to_owned(), |command| format!("wirecause-{command}"));
+    let _ = clap_mangen::Man::new(page).title(title).render(&mut text);
+    Ok(text)
 }
 
 /// Arguments of `analyze`.
@@ -37,17 +90,23 @@ pub struct AnalyzeArgs {
     #[command(flatten)]
     pub inputs: InputArgs,
     /// Directory for the tables; made if it does not exist, an earlier run's output in it is replaced
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, help_heading = "Output", value_name = "DIR")]
     pub output: PathBuf,
     /// Write into a directory that holds other files; they are left as they are
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub force: bool,
+    /// What is written beside the tables.
+    #[command(flatten)]
+    pub writes: WriteArgs,
     /// No summary on the terminal
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Put an apostrophe before texts that a spreadsheet would take for formulas
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub csv_safe: bool,
+    /// Every input and everything that was counted, beside the summary, on standard error
+    #[arg(short, long)]
+    pub verbose: bool,
 }
 
 /// Arguments of `errors` and `connections`.
@@ -56,7 +115,7 @@ pub struct TableArgs {
     /// What to read and how.
     #[command(flatten)]
     pub inputs: InputArgs,
-    /// Form of the table
+    /// Form of the table; Parquet goes to a file or pipe, not to a terminal
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     pub format: Format,
     /// Put an apostrophe before texts that a spreadsheet would take for formulas
@@ -83,13 +142,45 @@ pub struct InputArgs {
     /// Number of threads; all processors if not given. The output does not depend on it
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Where settings come from.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+}
+
+/// When text is emphasised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorArg {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl ColorArg {
+    /// Whether standard output gets escape sequences. `no_color` is the variable `NO_COLOR`, which counts if it is not empty
+    /// (no-color.org).
+    pub fn wanted(self, is_terminal: bool, no_color: Option<&std::ffi::OsStr>) -> bool {
+        match self {
+            Self::Auto => is_terminal && no_color.is_none_or(std::ffi::OsStr::is_empty),
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
 }
 
 /// Forms of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
+    /// Aligned columns for a reader
+    Table,
     /// Comma-separated values, RFC 4180
     Csv,
+    /// One JSON object per line
+    Json,
+    /// Parquet with typed columns
+    Parquet,
 }
 
 const EXIT_CODES: &str = "\
@@ -114,10 +205,23 @@ Examples:
   wirecause connections gateway.pcap
   wirecause connections 'captures/any.pcap*' --hosts hosts > connections.csv";
 
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  wirecause completions bash > ~/.local/share/bash-completion/completions/wirecause
+  wirecause completions zsh > ~/.zfunc/_wirecause";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  wirecause man > /usr/local/share/man/man1/wirecause.1
+  wirecause man analyze | man -l -";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  wirecause explain out 4f1c0d2a9b3e5d67
+  wirecause explain out 4f1c | less";
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
@@ -126,11 +230,32 @@ mod tests {
     }
 
     #[test]
+    fn every_shell_has_completions_and_every_command_a_page() {
+        for shell in clap_complete::Shell::value_variants() {
+            let text = String::from_utf8(completions(*shell)).unwrap();
+            assert!(text.contains("wirecause") && text.contains("explain"), "{shell}");
+        }
+        let page = |command| String::from_utf8(man(command).unwrap()).unwrap();
+        assert!(page(None).contains(".TH wirecause 1") && page(None).contains("analyze"));
+        assert!(page(Some("analyze")).contains("hosts") && page(Some("analyze")).contains("color"));
+        let commands = man(Some("analyse")).unwrap_err();
+        assert!(commands.contains(&"analyze".to_owned()) && !commands.contains(&"help".to_owned()));
+    }
+
+    #[test]
     fn negative_offsets_and_zones_are_values() {
         let line = ["wirecause", "errors", "x", "--clock-offset", "-1.5", "--log-timezone", "-03:00"];
         let Command::Errors(args) = Cli::try_parse_from(line).unwrap().command else { panic!("another command") };
         assert_eq!(args.inputs.clock_offset.as_deref(), Some("-1.5"));
         assert_eq!(args.inputs.log_timezone.as_deref(), Some("-03:00"));
+    }
+
+    #[test]
+    fn an_explicit_wish_for_color_wins_over_the_surroundings() {
+        let set = Some(std::ffi::OsStr::new("1"));
+        assert!(ColorArg::Auto.wanted(true, None) && ColorArg::Auto.wanted(true, Some("".as_ref())));
+        assert!(!ColorArg::Auto.wanted(true, set) && !ColorArg::Auto.wanted(false, None));
+        assert!(ColorArg::Always.wanted(false, set) && !ColorArg::Never.wanted(true, None));
     }
 
     #[test]

@@ -1,15 +1,26 @@
 //! Raw arguments, checked once: what the pipeline may rely on.
 //!
-//! Reads the hosts file, and no other input.
+//! Reads the hosts file and the file of settings, and no other input. Where an option and the settings say different things the option
+//! wins.
+
+pub mod file;
+pub mod print;
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     net::IpAddr,
     num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
-use crate::cli::{AnalyzeArgs, Cli, Command, Format, InputArgs, TableArgs};
+use crate::cli::{
+    self, AnalyzeArgs, Cli, Command, InputArgs, TableArgs, explain::ExplainArgs, output::EvidenceArg,
+    settings::SettingsArgs,
+};
+pub use crate::cli::{Format, output::FileFormat};
+
+use self::file::Settings;
 
 /// A job, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +31,10 @@ pub enum Config {
     Errors(TableConfig),
     /// Print the connections.
     Connections(TableConfig),
+    /// Print the story of one call.
+    Explain(ExplainConfig),
+    /// Print this: the settings in force, completions, or a manual page.
+    Print(Vec<u8>),
 }
 
 /// The main job.
@@ -31,10 +46,36 @@ pub struct AnalyzeConfig {
     pub output: PathBuf,
     /// Whether they may go beside foreign files.
     pub force: bool,
+    /// Which calls get evidence; `None`: the tables alone are written.
+    pub stories: Option<Evidence>,
+    /// Forms of the tables: at least one, each once.
+    pub formats: Vec<FileFormat>,
+    /// Whether hosts, addresses and payload are kept from the output.
+    pub redact: bool,
     /// Whether the summary is left out.
     pub quiet: bool,
     /// Whether texts that a spreadsheet would take for formulas are disarmed.
     pub csv_safe: bool,
+    /// Whether every input and every count is told.
+    pub verbose: bool,
+}
+
+/// Which calls get evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// A few of each kind.
+    Examples,
+    /// All.
+    All,
+}
+
+/// The story of one call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExplainConfig {
+    /// The directory of an earlier run.
+    pub output: PathBuf,
+    /// First characters of the call's id, in lower case: some of its sixteen hex digits.
+    pub error_id: String,
 }
 
 /// A table on standard output.
@@ -61,11 +102,35 @@ pub struct InputConfig {
     pub log_zone: Option<i32>,
     /// Threads to use; `None`: one per processor.
     pub threads: Option<NonZeroUsize>,
+    /// Timeouts of the gateway that are known.
+    pub timeouts: Vec<KnownTimeout>,
+}
+
+/// Timeouts of the gateway towards one host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownTimeout {
+    /// The host, as URLs name it, in lower case.
+    pub host: String,
+    /// Read timeout in milliseconds.
+    pub read_ms: Option<u64>,
+    /// Connect timeout in milliseconds.
+    pub connect_ms: Option<u64>,
 }
 
 /// An argument that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The file of settings cannot be used.
+    #[error(transparent)]
+    Settings(#[from] file::Error),
+    /// There is no such command.
+    #[error("COMMAND {found:?}: expected one of {}", known.join(", "))]
+    Command {
+        /// What was given.
+        found: String,
+        /// The commands that there are.
+        known: Vec<String>,
+    },
     /// A value is not what its option takes.
     #[error("{option} {found:?}: expected {expected}")]
     Value {
@@ -98,40 +163,111 @@ pub enum Error {
     },
 }
 
+impl Config {
+    /// Whether what goes to standard output is not text.
+    pub fn is_binary(&self) -> bool {
+        matches!(self, Self::Errors(table) | Self::Connections(table) if table.format == Format::Parquet)
+    }
+}
+
 impl TryFrom<Cli> for Config {
     type Error = Error;
 
     fn try_from(cli: Cli) -> Result<Self, Error> {
-        Ok(match cli.command {
-            Command::Analyze(args) => Self::Analyze(analyze(args)?),
-            Command::Errors(args) => Self::Errors(table(args)?),
-            Command::Connections(args) => Self::Connections(table(args)?),
-        })
+        match cli.command {
+            Command::Analyze(args) => {
+                let print = args.inputs.settings.print_config;
+                let config = analyze(args)?;
+                Ok(if print {
+                    Self::Print(print::settings(&config.inputs).into_bytes())
+                } else {
+                    Self::Analyze(config)
+                })
+            }
+            Command::Errors(args) => table(args, Self::Errors),
+            Command::Connections(args) => table(args, Self::Connections),
+            Command::Explain(args) => Ok(Self::Explain(explain(args)?)),
+            Command::Completions(args) => Ok(Self::Print(cli::completions(args.shell))),
+            Command::Man(args) => match cli::man(args.command.as_deref()) {
+                Ok(page) => Ok(Self::Print(page)),
+                Err(known) => Err(Error::Command { found: args.command.unwrap_or_default(), known }),
+            },
+        }
     }
 }
 
 fn analyze(args: AnalyzeArgs) -> Result<AnalyzeConfig, Error> {
+    let stories = match args.writes.evidence {
+        _ if args.writes.tables_only => None,
+        EvidenceArg::Examples => Some(Evidence::Examples),
+        EvidenceArg::All => Some(Evidence::All),
+    };
+    let (force, quiet, verbose) = (args.force, args.quiet, args.verbose);
+    let redact = args.writes.redact;
+    let mut formats = args.writes.format;
+    formats.sort_unstable();
+    formats.dedup();
     Ok(AnalyzeConfig {
         inputs: inputs(args.inputs)?,
         output: args.output,
-        force: args.force,
-        quiet: args.quiet,
+        force,
+        stories,
+        formats,
+        redact,
+        quiet,
         csv_safe: args.csv_safe,
+        verbose,
     })
 }
 
-fn table(args: TableArgs) -> Result<TableConfig, Error> {
-    Ok(TableConfig { inputs: inputs(args.inputs)?, format: args.format, csv_safe: args.csv_safe })
+fn explain(args: ExplainArgs) -> Result<ExplainConfig, Error> {
+    let error_id = args.error_id.to_ascii_lowercase();
+    let hex = (1..=16).contains(&error_id.len()) && error_id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let wrong = || Error::Value {
+        option: "ERROR_ID",
+        found: args.error_id.clone(),
+        expected: "an id of the table of errors, sixteen hex digits, or the first of them",
+    };
+    hex.then_some(()).ok_or_else(wrong)?;
+    Ok(ExplainConfig { output: args.output, error_id })
+}
+
+fn table(args: TableArgs, job: fn(TableConfig) -> Config) -> Result<Config, Error> {
+    let print = args.inputs.settings.print_config;
+    let config = TableConfig { inputs: inputs(args.inputs)?, format: args.format, csv_safe: args.csv_safe };
+    Ok(if print { Config::Print(print::settings(&config.inputs).into_bytes()) } else { job(config) })
 }
 
 fn inputs(args: InputArgs) -> Result<InputConfig, Error> {
+    let settings = settings(&args.settings)?;
+    let of_file = settings.hosts_file.as_deref().map(read_hosts).transpose()?.unwrap_or_default();
+    let given = args.hosts.as_deref().map(read_hosts).transpose()?.unwrap_or_default();
     Ok(InputConfig {
         paths: args.paths,
-        hosts: args.hosts.as_deref().map(read_hosts).transpose()?.unwrap_or_default(),
-        clock_offset: args.clock_offset.as_deref().map(clock_offset).transpose()?,
-        log_zone: args.log_timezone.as_deref().map(log_zone).transpose()?,
-        threads: args.threads.map(threads).transpose()?,
+        hosts: over(over(of_file, settings.hosts), given),
+        clock_offset: args.clock_offset.as_deref().map(clock_offset).transpose()?.or(settings.clock_offset),
+        log_zone: args.log_timezone.as_deref().map(log_zone).transpose()?.or(settings.log_zone),
+        threads: args.threads.map(threads).transpose()?.or(settings.threads),
+        timeouts: settings.timeouts,
     })
+}
+
+/// The settings of the file that is given, or of the one in the current directory.
+fn settings(args: &SettingsArgs) -> Result<Settings, Error> {
+    let found = Path::new(file::FILE_NAME);
+    match &args.config {
+        Some(path) => Ok(file::read(path)?),
+        None if !args.no_config && found.is_file() => Ok(file::read(found)?),
+        None => Ok(Settings::default()),
+    }
+}
+
+/// Names of both, where the `stronger` have all that is known of a name that they hold.
+fn over(weaker: Vec<(String, IpAddr)>, stronger: Vec<(String, IpAddr)>) -> Vec<(String, IpAddr)> {
+    let names: BTreeSet<&str> = stronger.iter().map(|(name, _)| name.as_str()).collect();
+    let mut hosts: Vec<_> = weaker.into_iter().filter(|(name, _)| !names.contains(name.as_str())).collect();
+    hosts.extend(stronger);
+    hosts
 }
 
 fn clock_offset(text: &str) -> Result<i64, Error> {
@@ -243,6 +379,13 @@ mod tests {
         for wrong in ["", "3", "03:00", "+3:00", "+03:60", "+14:01", "+ 3:00", "CET", "+é00"] {
             assert!(log_zone(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_given_twice_has_the_addresses_of_the_stronger() {
+        let host = |name: &str, last| (name.to_owned(), IpAddr::from([10, 0, 0, last]));
+        let hosts = over(vec![host("a", 1), host("b", 2)], vec![host("a", 3), host("a", 4)]);
+        assert_eq!(hosts, [host("b", 2), host("a", 3), host("a", 4)]);
     }
 
     #[test]

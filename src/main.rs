@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
 };
 
@@ -11,6 +11,7 @@ use wirecause::{
     cli::Cli,
     config::Config,
     pipeline::{self, Outcome},
+    report::paint::Paint,
 };
 
 fn main() -> ExitCode {
@@ -25,12 +26,20 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<Outcome, Box<dyn Error>> {
+    let coloured = cli.color.wanted(io::stdout().is_terminal(), std::env::var_os("NO_COLOR").as_deref());
+    let paint = if coloured { Paint::Coloured } else { Paint::Plain };
     let config = Config::try_from(cli)?;
-    let (out, messages) = (io::stdout().lock(), io::stderr().lock());
+    if config.is_binary() && io::stdout().is_terminal() {
+        return Err("Parquet is not for a terminal: redirect standard output to a file or a pipe".into());
+    }
+    // Standard error is not locked: a thread that panics writes to it.
+    let (out, messages) = (io::stdout().lock(), io::stderr());
     let done = match &config {
         Config::Analyze(config) => pipeline::analyze(config, out, messages),
         Config::Errors(config) => pipeline::errors(config, out, messages),
         Config::Connections(config) => pipeline::connections(config, out, messages),
+        Config::Explain(config) => pipeline::explain(config, paint, out),
+        Config::Print(text) => pipeline::print(text, out),
     };
     match done {
         // Whoever read our output has seen enough.

@@ -1,6 +1,11 @@
 //! The way from inputs to tables: the list of stages.
 
+mod explain;
+mod review;
+mod stories;
+
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     io::{self, Write},
     net::IpAddr,
@@ -9,7 +14,7 @@ use std::{
 use rayon::ThreadPoolBuilder;
 use serde::Serialize;
 use wirecause_parsers::{
-    log::{FailedCall, LogOptions},
+    log::{FailedCall, LogOptions, Retry},
     time::Timestamp,
 };
 
@@ -19,15 +24,19 @@ use crate::{
         decide::Background,
         findings::{Material, findings},
     },
-    config::{AnalyzeConfig, InputConfig, TableConfig},
+    config::{self, AnalyzeConfig, InputConfig, TableConfig},
     input::{Input, InputReport, Kind, expand, open},
-    join::{JoinConfig, NameTable, join},
+    join::{JoinConfig, NameTable, join, timeouts::Timeouts},
     read::{CaptureFile, LogFile, points, read_captures, read_logs},
     report::{
         self,
         assemble::{Places, call_row, connection_row, finding_row, verdict_row},
-        csv::{Cells, write_table},
+        csv::Cells,
+        examples::Selection,
+        format::{Format, write_table},
         output::{OutputDir, RUN_RECORD},
+        redact::Redactor,
+        review::facts::Facts,
         rows::{ConnectionRow, ErrorRow, FindingRow},
         run::RunRecord,
         schema::{CALLS, CONNECTIONS},
@@ -35,6 +44,9 @@ use crate::{
     },
     track::Connection,
 };
+
+pub use self::explain::explain;
+use self::stories::Told;
 
 /// How a job that was done went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +69,9 @@ pub enum Error {
     /// The result could not be written.
     #[error("cannot write the result")]
     Report(#[from] report::Error),
+    /// The story could not be shown.
+    #[error(transparent)]
+    Explain(#[from] explain::Error),
     /// Standard output or standard error failed.
     #[error("cannot write to the terminal")]
     Terminal(#[from] io::Error),
@@ -66,7 +81,7 @@ impl Error {
     /// Whether the reader of standard output went away.
     pub fn is_broken_pipe(&self) -> bool {
         match self {
-            Self::NothingReadable | Self::Threads(_) => false,
+            Self::NothingReadable | Self::Threads(_) | Self::Explain(_) => false,
             Self::Report(error) => error.is_broken_pipe(),
             Self::Terminal(error) => error.kind() == io::ErrorKind::BrokenPipe,
         }
@@ -78,21 +93,35 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
     let result = in_threads(&config.inputs, || {
         let inputs = sort_inputs(&config.inputs, Some(&config.output));
         let read = read(&config.inputs, inputs);
-        let tables = attribute_all(&config.inputs, &read);
-        (read, tables)
+        let (tables, told) = attribute_all(config, &read);
+        (read, tables, told)
     })?;
-    let (read, tables) = result;
+    let (mut read, mut tables, told) = result;
     readable(&read.reports, &mut messages)?;
 
     let mut output = OutputDir::open(&config.output, config.force)?;
-    let counts = tables::write_errors(&mut output, &tables.errors, Cells::of(config.csv_safe))?;
-    tables::write_connections(&mut output, &tables.connections, Cells::of(config.csv_safe))?;
-    tables::write_findings(&mut output, &tables.findings, Cells::of(config.csv_safe))?;
+    let formats: Vec<Format> = config.formats.iter().map(|format| file_format(*format, config.csv_safe)).collect();
+    let counts = tables::write_errors(&mut output, &tables.errors, &formats)?;
+    tables::write_connections(&mut output, &tables.connections, &formats)?;
+    tables::write_findings(&mut output, &tables.findings, &formats)?;
+    if let Some(mut told) = told {
+        let redactor = tables.redactor.as_ref();
+        let written = in_threads(&config.inputs, || told.write(&read, redactor, &mut output))??;
+        tables.counters.add_evidence(&written);
+        if !config.quiet {
+            terminal::write_not_again(&written.faults, &mut messages)?;
+        }
+        read.note_faults(written.faults);
+        in_threads(&config.inputs, || review::write(&mut output, &config.inputs, &read, &tables, &told.stories))??;
+    }
     let path = output.path().join(RUN_RECORD);
-    let options = Options::new(&config.inputs);
+    let options = Options::new(&config.inputs, tables.redactor.as_ref());
     output.write(RUN_RECORD, |file| RunRecord::new(&read.reports, &options, &tables.counters).write(file, &path))?;
     output.commit()?;
     let crossed = read.counters.crossed();
+    if config.verbose {
+        terminal::write_details(&read.reports, &tables.counters, &mut messages)?;
+    }
     if config.quiet {
         terminal::write_faults(&read.reports, &mut messages)?;
         terminal::write_crossed(&crossed, &mut messages)?;
@@ -110,6 +139,13 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
     Ok(if crossed.is_empty() { outcome(&read.reports) } else { Outcome::WithFaults })
 }
 
+/// A text as it is to `out`.
+pub fn print(text: &[u8], mut out: impl Write) -> Result<Outcome, Error> {
+    out.write_all(text)?;
+    out.flush()?;
+    Ok(Outcome::Complete)
+}
+
 /// The failed calls of the logs as a table to `out`.
 pub fn errors(config: &TableConfig, out: impl Write, mut messages: impl Write) -> Result<Outcome, Error> {
     let (rows, reports) = in_threads(&config.inputs, || {
@@ -119,7 +155,7 @@ pub fn errors(config: &TableConfig, out: impl Write, mut messages: impl Write) -
         (read.call_rows(), read.reports)
     })?;
     readable(&reports, &mut messages)?;
-    write_table(&CALLS, &rows, Cells::of(config.csv_safe), out)?;
+    write_table(&CALLS, &rows, table_format(config.format, config.csv_safe), out)?;
     terminal::write_faults(&reports, &mut messages)?;
     Ok(outcome(&reports))
 }
@@ -130,13 +166,30 @@ pub fn connections(config: &TableConfig, out: impl Write, mut messages: impl Wri
         let inputs = sort_inputs(&config.inputs, None);
         let mut read = Read { reports: inputs.reports, ..Read::default() };
         read.captures(&inputs.captures, &config.inputs);
-        (read.connection_rows(), read.reports, read.counters.crossed())
+        (read.connection_rows(&read.connections, None), read.reports, read.counters.crossed())
     })?;
     readable(&reports, &mut messages)?;
-    write_table(&CONNECTIONS, &rows, Cells::of(config.csv_safe), out)?;
+    write_table(&CONNECTIONS, &rows, table_format(config.format, config.csv_safe), out)?;
     terminal::write_faults(&reports, &mut messages)?;
     terminal::write_crossed(&crossed, &mut messages)?;
     Ok(if crossed.is_empty() { outcome(&reports) } else { Outcome::WithFaults })
+}
+
+const fn file_format(format: config::FileFormat, csv_safe: bool) -> Format {
+    match format {
+        config::FileFormat::Csv => Format::Csv(Cells::of(csv_safe)),
+        config::FileFormat::Parquet => Format::Parquet,
+        config::FileFormat::Json => Format::Json,
+    }
+}
+
+const fn table_format(format: config::Format, csv_safe: bool) -> Format {
+    match format {
+        config::Format::Table => Format::Text,
+        config::Format::Csv => Format::Csv(Cells::of(csv_safe)),
+        config::Format::Json => Format::Json,
+        config::Format::Parquet => Format::Parquet,
+    }
 }
 
 fn in_threads<T: Send>(config: &InputConfig, job: impl FnOnce() -> T + Send) -> Result<T, Error> {
@@ -227,6 +280,16 @@ impl Read {
         self.capture_files = captures.files;
     }
 
+    /// Names what could not be read again in the report of its input. Standard input never can, which is no fault of a run.
+    fn note_faults(&mut self, faults: Vec<(String, String)>) {
+        for (name, reason) in faults {
+            let report = self.reports.iter_mut().find(|report| report.path == name);
+            if let Some(report) = report.filter(|report| report.path != "-" && report.damage.is_none()) {
+                report.damage = Some(reason);
+            }
+        }
+    }
+
     /// All failed calls with the logs they stand in, in the order of the table.
     fn calls(&self) -> Vec<(&LogFile, &FailedCall)> {
         let mut calls: Vec<_> =
@@ -242,12 +305,42 @@ impl Read {
         self.calls().into_iter().map(|(log, call)| call_row(places(&names), call, &log.name, &log.digest)).collect()
     }
 
-    fn connection_rows(&self) -> Vec<ConnectionRow> {
-        let (names, by_address) = (self.capture_names(), self.names.by_address());
+    /// The rows of `connections`, which are the run's own, redacted or not.
+    fn connection_rows(&self, connections: &[Connection], redactor: Option<&Redactor>) -> Vec<ConnectionRow> {
+        let names = self.capture_names();
+        let by_address = Redactor::optionally(redactor, self.names.by_address(), Redactor::names_by_address);
         let mut rows: Vec<_> =
-            self.connections.iter().map(|connection| connection_row(places(&names), connection, &by_address)).collect();
+            connections.iter().map(|connection| connection_row(places(&names), connection, &by_address)).collect();
         rows.sort_by(|a, b| (a.start_time, &a.connection_id).cmp(&(b.start_time, &b.connection_id)));
         rows
+    }
+
+    /// Names for every host and address that may come into the output.
+    fn redactor(&self, calls: &[&FailedCall], config: &InputConfig) -> Redactor {
+        let by_address = self.names.by_address();
+        let shown = self.connections.iter().flat_map(|connection| {
+            let names = &connection.names;
+            let connect = names.connect.as_ref().map(|(host, _)| host);
+            [names.sni.as_ref(), names.host.as_ref(), connect].into_iter().flatten().map(ToString::to_string)
+        });
+        let hosts = calls
+            .iter()
+            .map(|call| call.target.host.clone())
+            .chain(by_address.values().flatten().cloned())
+            .chain(config.hosts.iter().map(|(name, _)| name.clone()))
+            .chain(config.timeouts.iter().map(|known| known.host.clone()))
+            .chain(shown);
+        let ends = self.connections.iter().flat_map(|connection| {
+            let senders = connection.icmp.iter().map(|icmp| icmp.sender);
+            senders.chain([connection.originator.address, connection.responder.address])
+        });
+        let addresses = calls
+            .iter()
+            .flat_map(|call| call.target.host.parse().ok().into_iter().chain(call.remote))
+            .chain(by_address.keys().copied())
+            .chain(config.hosts.iter().map(|(_, address)| *address))
+            .chain(ends);
+        Redactor::new(hosts, addresses)
     }
 
     fn capture_names(&self) -> Vec<String> {
@@ -279,16 +372,19 @@ struct Tables {
     errors: Vec<ErrorRow>,
     connections: Vec<ConnectionRow>,
     findings: Vec<FindingRow>,
+    facts: Facts,
     counters: Counters,
+    redactor: Option<Redactor>,
 }
 
-fn attribute_all(config: &InputConfig, read: &Read) -> Tables {
+fn attribute_all(config: &AnalyzeConfig, read: &Read) -> (Tables, Option<Told>) {
     let logged = read.calls();
     let calls: Vec<&FailedCall> = logged.iter().map(|(_, call)| *call).collect();
     let spans = read.capture_spans();
     let span = spans.first().zip(spans.last()).map(|(first, last)| (first.0, last.1));
 
-    let joined = join(&calls, &read.connections, &read.names, JoinConfig { clock_offset: config.clock_offset });
+    let retries: Vec<&Retry> = read.logs.iter().flat_map(|log| &log.scan.retries).collect();
+    let joined = join(&calls, &read.connections, &read.names, &join_config(&config.inputs, &retries));
     let population = Population::new(&read.connections, span);
     let background = Background {
         calls: &calls,
@@ -298,8 +394,7 @@ fn attribute_all(config: &InputConfig, read: &Read) -> Tables {
         population: &population,
     };
     let attributions = attribute(&background);
-    let retries: Vec<Timestamp> =
-        read.logs.iter().flat_map(|log| log.scan.retries.iter().map(|retry| retry.time)).collect();
+    let retries: Vec<Timestamp> = retries.iter().map(|retry| retry.time).collect();
     let found = findings(&Material {
         background,
         attributions: &attributions,
@@ -308,22 +403,54 @@ fn attribute_all(config: &InputConfig, read: &Read) -> Tables {
         silent_retries: &retries,
     });
 
+    let redactor = config.redact.then(|| read.redactor(&calls, &config.inputs));
+    let connections = match &redactor {
+        Some(redactor) => read.connections.iter().map(|connection| redactor.connection(connection)).collect(),
+        None => Cow::Borrowed(&read.connections[..]),
+    };
+    let redacted = |row, how| Redactor::optionally(redactor.as_ref(), row, how);
     let names = read.capture_names();
-    let errors = logged
+    let errors: Vec<ErrorRow> = logged
         .iter()
         .zip(&joined.matches)
         .zip(attributions)
         .map(|(((log, call), found), attribution)| {
             let row = call_row(places(&names), call, &log.name, &log.digest);
-            verdict_row(row, places(&names), found, &read.connections, attribution)
+            redacted(verdict_row(row, places(&names), found, &connections, attribution), Redactor::error)
         })
         .collect();
-    Tables {
-        errors,
-        connections: read.connection_rows(),
-        findings: found.into_iter().map(|finding| finding_row(places(&names), finding)).collect(),
-        counters: read.counters.clone(),
+    let findings: Vec<FindingRow> = found
+        .into_iter()
+        .map(|finding| finding_row(places(&names), finding))
+        .map(|row| Redactor::optionally(redactor.as_ref(), row, Redactor::finding))
+        .collect();
+    let connection_rows = read.connection_rows(&connections, redactor.as_ref());
+    let material =
+        stories::Material { read, calls: &logged, joined: &joined, connections: &connections, rows: &errors, redactor };
+    let told = config.stories.map(|evidence| {
+        let selection = match evidence {
+            config::Evidence::Examples => Selection::Examples,
+            config::Evidence::All => Selection::All,
+        };
+        material.tell(&findings, selection)
+    });
+    let redactor = material.redactor;
+    let times: Vec<Timestamp> = calls.iter().map(|call| call.time).collect();
+    let mut facts = Facts::new(&joined, &read.connections, &times, review::lanes(read));
+    if let Some(redactor) = &redactor {
+        facts.endpoints.iter_mut().for_each(|endpoint| endpoint.host = redactor.host(&endpoint.host));
     }
+    let counters = read.counters.clone();
+    (Tables { errors, connections: connection_rows, findings, facts, counters, redactor }, told)
+}
+
+fn join_config<'a>(config: &InputConfig, silent_retries: &'a [&'a Retry]) -> JoinConfig<'a> {
+    let nanos = |ms: Option<u64>| ms.map(|ms| ms as i64 * 1_000_000);
+    let timeouts = config
+        .timeouts
+        .iter()
+        .map(|known| (known.host.clone(), Timeouts { read: nanos(known.read_ms), connect: nanos(known.connect_ms) }));
+    JoinConfig { clock_offset: config.clock_offset, timeouts: timeouts.collect(), silent_retries }
 }
 
 fn log_span(logs: &[LogFile]) -> Option<(Timestamp, Timestamp)> {
@@ -338,11 +465,23 @@ struct Options {
     hosts: Vec<(String, IpAddr)>,
     clock_offset_ns: Option<i64>,
     log_zone_s: Option<i32>,
+    /// Host, read timeout and connect timeout in milliseconds.
+    timeouts: Vec<(String, Option<u64>, Option<u64>)>,
+    redacted: bool,
 }
 
 impl Options {
-    fn new(config: &InputConfig) -> Self {
-        Self { hosts: config.hosts.clone(), clock_offset_ns: config.clock_offset, log_zone_s: config.log_zone }
+    fn new(config: &InputConfig, redactor: Option<&Redactor>) -> Self {
+        let host = |host: &str| redactor.map_or_else(|| host.to_owned(), |redactor| redactor.host(host));
+        let address = |address: IpAddr| redactor.map_or(address, |redactor| redactor.address(address));
+        let known = config.timeouts.iter();
+        Self {
+            hosts: config.hosts.iter().map(|(name, of)| (host(name), address(*of))).collect(),
+            clock_offset_ns: config.clock_offset,
+            log_zone_s: config.log_zone,
+            timeouts: known.map(|known| (host(&known.host), known.read_ms, known.connect_ms)).collect(),
+            redacted: redactor.is_some(),
+        }
     }
 }
 
@@ -368,6 +507,9 @@ struct Counters {
     half_open_connections_beyond_bound: u64,
     segments_beyond_bound: u64,
     dns_messages_beyond_bound: u64,
+    evidence_files: u64,
+    evidence_packets: u64,
+    evidence_packets_left_out: u64,
 }
 
 impl Counters {
@@ -406,6 +548,12 @@ impl Counters {
         ] {
             *self.log_lines_not_read.entry(reason).or_default() += count;
         }
+    }
+
+    fn add_evidence(&mut self, written: &stories::Written) {
+        self.evidence_files = written.files;
+        self.evidence_packets = written.packets;
+        self.evidence_packets_left_out = written.left_out;
     }
 
     fn add_captures(&mut self, captures: &crate::read::Captures) {

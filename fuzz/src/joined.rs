@@ -27,7 +27,7 @@ pub fn join(bytes: &[u8]) {
 
     let mut names = NameTable::default();
     names.add_hosts([("api.example".to_owned(), std::net::IpAddr::from([10, 0, 0, 9]))]);
-    let joined = join_calls(&references, &connections, &names, JoinConfig::default());
+    let joined = join_calls(&references, &connections, &names, &JoinConfig::default());
     assert_eq!(joined.matches.len(), calls.len());
     let mut carried: BTreeMap<usize, u32> = BTreeMap::new();
     for found in &joined.matches {

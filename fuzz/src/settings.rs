@@ -19,12 +19,13 @@ pub fn config(bytes: &[u8]) {
     let words = ["wirecause"].into_iter().chain(text.split('\n'));
     let Ok(cli) = Cli::try_parse_from(words) else { return };
     // A file that the words name would be read.
-    if text.contains("--hosts") {
+    if text.contains("--hosts") || text.contains("--config") {
         return;
     }
     let inputs = match Config::try_from(cli) {
         Ok(Config::Analyze(config)) => config.inputs,
         Ok(Config::Errors(config) | Config::Connections(config)) => config.inputs,
+        Ok(Config::Explain(_) | Config::Print(_)) => return,
         Err(error) => {
             assert!(error.to_string().contains("expected"), "{error}");
             return;

@@ -1,7 +1,9 @@
 //! A whole incident: draws the parameters, plays, and writes log, capture and truth.
 
+mod load;
 mod schedule;
 
+use self::load::Load;
 use self::schedule::schedule;
 use crate::backend::{draw_backends, java_addr};
 use crate::call::Symptom;
@@ -18,13 +20,13 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// What an incident looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
-    /// A URL for each call, lines written at once.
+    /// A URL for each call that most captures show, lines written at once.
     Immediate,
     /// One URL for each backend, batched auditing.
     Batched,
-    /// A capture cut at 96 bytes.
+    /// A capture cut at 96 bytes, failures in throngs.
     Cut96,
-    /// All drawn.
+    /// All drawn, failures in throngs.
     Mixed,
 }
 
@@ -44,8 +46,7 @@ pub struct Incident {
 }
 
 struct Plan {
-    duration: Ns,
-    faults: usize,
+    load: Load,
     start: Ns,
     tail: bool,
     clients: f64,
@@ -73,6 +74,7 @@ fn settings(d: &mut Draw, profile: Profile) -> Settings {
         offload: d.chance(0.35),
         end: 0,
         limit_shown: d.chance(0.8),
+        apart: 0,
     }
 }
 
@@ -96,6 +98,7 @@ fn style(d: &mut Draw, profile: Profile) -> Style {
         },
         lag: (low as Ns, (low * d.log_range(2.0, 25.0)) as Ns),
         batched: batched.then(|| d.log_range(1e8, 2.5e9) as Ns),
+        prompt: d.range(0.35, 0.7),
     }
 }
 
@@ -103,16 +106,19 @@ fn style(d: &mut Draw, profile: Profile) -> Style {
 pub fn draw(seed: u64, profile: Profile) -> Incident {
     let mut d = Draw::new(seed ^ 0x5eed_1e55_0000_0000 ^ ((profile as u64) << 56));
     let n = d.between(5, 20) as usize;
-    let port = *d.pick(&[443, 8443, 8080, 80, 7443]);
-    let tls_share = d.range(0.1, 0.9);
+    // TLS hides URLs.
+    let (ports, tls): (&[u16], _) = match profile {
+        Profile::Immediate => (&[8080, 80, 7443], (0.0, 0.4)),
+        _ => (&[443, 8443, 8080, 80, 7443], (0.1, 0.9)),
+    };
+    let (port, tls_share) = (*d.pick(ports), d.range(tls.0, tls.1));
     let mut backends = draw_backends(&mut d, n, port, tls_share);
     let plan = Plan {
-        duration: d.log_range(3e10, 3e11) as Ns,
-        faults: d.between(60, 220) as usize,
+        load: Load::draw(&mut d, profile),
         start: if d.chance(0.35) { d.time(2 * SEC, 8 * SEC) } else { 0 },
         tail: d.chance(0.25),
         clients: if d.chance(0.4) { d.range(0.1, 0.8) } else { 0.0 },
-        form: Form::draw(&mut d, if profile == Profile::Cut96 { 96 } else { 0 }),
+        form: Form::draw(&mut d, snap_lengths(profile)),
         base: (1_600_000_000 + d.between(0, 200_000_000)) * SEC + d.time(0, SEC),
     };
     if d.chance(0.25) {
@@ -122,8 +128,8 @@ pub fn draw(seed: u64, profile: Profile) -> Incident {
             b.covered &= b.addrs != addrs;
         }
     }
-    let rate: f64 = backends.iter().map(|b| plan.duration as f64 / b.pace as f64).sum();
-    let wanted = plan.faults as f64 * d.range(4.0, 8.0);
+    let rate: f64 = backends.iter().map(|b| plan.load.duration as f64 / b.pace as f64).sum();
+    let wanted = plan.load.faults as f64 * d.range(4.0, 8.0);
     for b in &mut backends {
         b.pace = (b.pace as f64 * rate / wanted) as Ns;
         b.idle = b.idle.max(b.pace * 2);
@@ -133,12 +139,22 @@ pub fn draw(seed: u64, profile: Profile) -> Incident {
         }
     }
     let mut settings = settings(&mut d, profile);
-    settings.end = plan.duration + 60 * SEC;
+    settings.end = plan.load.duration + 60 * SEC;
+    settings.apart = plan.load.apart;
     let style = style(&mut d, profile);
     let mut w = World::new(d, backends, settings, style);
     let quiet = schedule(&mut w, &plan);
     w.run();
     write(&mut w, &plan, quiet, seed, profile)
+}
+
+/// Snap lengths that a capture of the profile may have; URLs tell calls apart where they were captured.
+fn snap_lengths(profile: Profile) -> &'static [usize] {
+    match profile {
+        Profile::Immediate => &[262_144, 262_144, 262_144, 320],
+        Profile::Cut96 => &[96],
+        Profile::Batched | Profile::Mixed => &[262_144, 262_144, 262_144, 320, 128, 96],
+    }
 }
 
 fn write(w: &mut World, plan: &Plan, cut: Option<Ns>, seed: u64, profile: Profile) -> Incident {
@@ -238,7 +254,8 @@ fn render_log(w: &mut World, base: Ns) -> (String, Spans, HashMap<usize, String>
 fn parameters(w: &World, plan: &Plan, cut: Option<Ns>, seed: u64, profile: Profile) -> String {
     let mut p = String::new();
     let _ = writeln!(p, "seed {seed} profile {profile:?}");
-    let _ = writeln!(p, "duration {} s, base {} s", plan.duration / SEC, plan.base / SEC);
+    let _ = writeln!(p, "{:?}", plan.load);
+    let _ = writeln!(p, "duration {} s, base {} s", plan.load.duration / SEC, plan.base / SEC);
     let _ = writeln!(p, "capture from {} ms, ends at {:?} ms, {:?}", plan.start / MS, cut.map(|c| c / MS), plan.form);
     let _ = writeln!(p, "log {:?}", w.style);
     let _ = writeln!(p, "gateway {:?}", w.settings);

@@ -31,6 +31,8 @@ pub struct Style {
     pub lag: (Ns, Ns),
     /// Mean delay of batched auditing.
     pub batched: Option<Ns>,
+    /// Share of batched lines that come within milliseconds all the same.
+    pub prompt: f64,
 }
 
 /// Text of a failure as the wrapper tells it, class of the exception, and its own text.
@@ -285,7 +287,8 @@ impl World {
         let mut begin = self.calls[k].begun + self.d.time(0, 900 * US);
         let mut later = self.d.time(10 * US, 900 * US);
         if let Some(mean) = self.style.batched {
-            at += if self.d.chance(0.35) { self.d.time(MS, 20 * MS) } else { self.d.wait(mean) }.min(10_000 * MS);
+            at += if self.d.chance(self.style.prompt) { self.d.time(MS, 20 * MS) } else { self.d.wait(mean) }
+                .min(10_000 * MS);
             begin = at - self.d.time(0, 400 * US).min(at);
             later += self.d.time(0, 700 * MS);
         }

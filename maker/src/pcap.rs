@@ -52,14 +52,13 @@ pub struct Form {
 }
 
 impl Form {
-    /// Draws a form; `snaplen` 0 leaves that to the draw.
-    pub fn draw(d: &mut Draw, snaplen: usize) -> Self {
+    /// Draws a form, with one of the snap lengths.
+    pub fn draw(d: &mut Draw, snap_lengths: &[usize]) -> Self {
         let link = *d.pick(&[Link::Ethernet, Link::Ethernet, Link::Sll2, Link::Raw]);
-        let drawn = *d.pick(&[262_144, 262_144, 262_144, 320, 128, 96]);
         Self {
             link,
             nanos: d.chance(0.4),
-            snaplen: if snaplen == 0 { drawn } else { snaplen },
+            snaplen: *d.pick(snap_lengths),
             reorder: if d.chance(0.3) { d.range(0.0005, 0.004) } else { 0.0 },
             doubled: link == Link::Sll2 && d.chance(0.5),
             hop: d.chance(0.4),

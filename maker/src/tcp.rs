@@ -279,6 +279,11 @@ impl Endpoint {
         (self.rcv - u64::from(self.peer_fin)).saturating_sub(from)
     }
 
+    /// Whether no byte from a position on has come, behind a gap either.
+    pub fn nothing_since(&self, from: u64) -> bool {
+        self.received_since(from) == 0 && self.ooo.iter().all(|range| range.1 <= from)
+    }
+
     /// All written bytes are acknowledged.
     pub fn all_acked(&self) -> bool {
         self.una >= self.fin_pos()

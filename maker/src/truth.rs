@@ -2,7 +2,7 @@
 
 use crate::call::{Phase, Symptom};
 use crate::scenario::{Action, Fault};
-use crate::world::{Conn, Ending, GW, World};
+use crate::world::{Conn, Ending, GW, SRV, World};
 use crate::{MS, SEC};
 
 /// One row of `truth.csv`.
@@ -124,7 +124,7 @@ fn in_exchange(w: &World, k: usize, conn: &Conn, symptom: &Symptom) -> String {
     if let (Some((why, at, _)), true) = (untouched, call.reused) {
         let forgotten_elsewhere = why == Ending::Forgot && backend.stack.rst_ttl != backend.stack.ttl;
         let before = at <= conn.exchange || why != Ending::Fault;
-        let dropped = matches!(call.fault, Fault::SilentDrop { .. });
+        let dropped = matches!(call.fault, Fault::SilentDrop { .. } | Fault::Hole(_));
         let told = at <= conn.exchange && *symptom != Symptom::ReadTimeout;
         if if dropped { told } else { before } {
             let delayed = gateway.resent > 0 && at > conn.exchange;
@@ -158,6 +158,12 @@ fn by_fault(w: &World, k: usize, conn: &Conn, symptom: &Symptom) -> String {
         Fault::CloseAwait(a) if quick(a) => "closed-awaiting-response|rejected-after-accept",
         Fault::AbortAwait(a) if quick(a) => "aborted-awaiting-response|rejected-after-accept",
         Fault::Slow(_) | Fault::SlowMid(_) if timeout => "slow-response",
+        // A RST acknowledges all that its sender has received.
+        Fault::AbortUpload { .. }
+            if *symptom == Symptom::Reset && conn.ended.is_some_and(|e| e.2 >= gateway.fin_pos()) =>
+        {
+            "aborted-awaiting-response|aborted-during-request"
+        }
         Fault::AbortUpload { .. } => match symptom {
             Symptom::NoResponse if all_acked => "closed-awaiting-response|aborted-during-request",
             Symptom::NoResponse => "aborted-during-request|closed-awaiting-response",
@@ -178,6 +184,8 @@ fn by_fault(w: &World, k: usize, conn: &Conn, symptom: &Symptom) -> String {
             _ => "path-loss|closed-awaiting-response",
         },
         Fault::LossyAnswer => "path-loss",
+        // Where no small segment was sent with the large ones nothing shows that small ones pass.
+        Fault::Hole(_) if conn.ends[SRV].nothing_since(call.wrote_from) => "mtu-black-hole|silent-drop",
         Fault::Hole(_) => "mtu-black-hole",
         Fault::Overflow if conn.syn_acks > 1 => "accept-queue-overflow",
         Fault::Overflow => "accept-queue-overflow|silent-drop",

@@ -256,6 +256,17 @@ pub fn black_hole(wire: &Wire<'_>, again: &[u32]) -> String {
     )
 }
 
+/// The same where no small segment was sent with the large ones.
+pub fn black_hole_by_history(wire: &Wire<'_>, again: &[u32]) -> String {
+    format!(
+        "Earlier small requests of this connection were answered; the first that fills segments ({} bytes) was sent again {} times and \
+         never acknowledged: packets above some size do not seem to pass, and no ICMP says so. {}",
+        again.iter().max().copied().unwrap_or(0),
+        again.len(),
+        sentence(wire)
+    )
+}
+
 /// Nothing is acknowledged any more.
 pub fn silent_drop(wire: &Wire<'_>, exchange: &Exchange, loss: Loss) -> String {
     let survived = wire

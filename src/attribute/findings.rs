@@ -1,8 +1,8 @@
 //! What the population shows: patterns over many calls, each with its measured values and one sentence of advice.
 
-mod bursts;
-mod timeouts;
-mod whole;
+pub mod bursts;
+pub mod timeouts;
+pub mod whole;
 
 use wirecause_parsers::time::Timestamp;
 
@@ -23,6 +23,8 @@ pub struct Finding {
     pub count: u64,
     /// Failed calls that it concerns.
     pub calls: u64,
+    /// These calls, by their index, in order.
+    pub members: Vec<usize>,
     /// First observation.
     pub first: Option<Timestamp>,
     /// Last observation.

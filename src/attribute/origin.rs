@@ -45,6 +45,11 @@ impl Origin {
         self.weight() >= FOREIGN
     }
 
+    /// Whether a test speaks against the peer, without settling it.
+    pub fn is_suspicious(&self) -> bool {
+        (SUSPICIOUS..FOREIGN).contains(&self.weight())
+    }
+
     /// The measurements as one phrase.
     pub fn phrase(&self) -> String {
         let against = self.tests.iter().filter(|test| test.weight > 0.0);
@@ -173,6 +178,12 @@ fn goes_on(_connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Opt
     } else if reset.segments_after > 0 {
         let measured = format!("the peer sent {} more segments after it", reset.segments_after);
         Some(Test { name: "segments-after", weight: 3.0, measured })
+    } else if reset.segments_soon_after > 0 {
+        // A path may swap what a process sent last and its reset. A bare RST says that nobody there knows the connection: a segment of
+        // that connection beside it, in either order, is another sender's.
+        let weight = if reset.shape == ResetShape::Passive { FOREIGN } else { SUSPICIOUS };
+        let measured = format!("the peer's next segment came right behind it ({} in all)", reset.segments_soon_after);
+        Some(Test { name: "segments-right-behind", weight, measured })
     } else {
         None
     }
@@ -193,6 +204,15 @@ fn sequence(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Opt
         .max()?;
     // A bare RST takes its number from what it answers, which may have been sent before the data arrived.
     let off = reset.seq - sent;
+    let overtaken = connection.notes.iter().any(|note| {
+        note.from == Direction::Responder
+            && (0..=OVERTAKEN).contains(&note.time.since(reset.time))
+            && note.payload > 0
+            && note.seq + i64::from(note.payload) == reset.seq
+    });
+    if overtaken {
+        return None;
+    }
     (reset.shape == ResetShape::Active && !(0..=1).contains(&off) && connection.resp.gaps == 0 && !reset.fit.obeyed())
         .then(|| Test {
             name: "sequence",
@@ -207,12 +227,16 @@ fn ms(nanos: i64) -> String {
 
 /// Weight from which a reset does not fit the peer.
 pub const FOREIGN: f64 = 3.0;
+/// Queues of a capture hand packets out in another order by so much at most, ns.
+const OVERTAKEN: i64 = 3_000_000;
+/// Weight from which a reset may not be the peer's.
+const SUSPICIOUS: f64 = 1.0;
 /// A second capture point outweighs all other tests.
-const PROOF: f64 = 20.0;
+pub const PROOF: f64 = 20.0;
 /// A point that saw nothing of the connection for so long before the reset may have stopped, ns.
 const FAR_POINT_QUIET: i64 = 60_000_000_000;
 /// Route changes move the TTL by this much at most.
-const ROUTE_CHANGE: u8 = 2;
+pub const ROUTE_CHANGE: u8 = 2;
 /// Largest step of an IP-ID counter between two segments of one connection; a host's global counter moves on for other
 /// connections in between.
 const ID_STEP: u16 = 256;

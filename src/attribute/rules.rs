@@ -80,8 +80,21 @@ pub fn judge(case: &Case<'_>) -> Ruling {
     {
         first.also.push(next.cause);
     }
+    if case.connection.as_ref().is_some_and(|wire| wire.origin.is_suspicious()) && RESETS.contains(&first.cause) {
+        first.also.push(Cause::InjectedReset);
+    }
     first
 }
+
+/// Causes that a reset of the peer's own shows.
+const RESETS: [Cause; 6] = [
+    Cause::IdleExpiryInPath,
+    Cause::StaleConnectionReuse,
+    Cause::RejectedAfterAccept,
+    Cause::AbortedDuringRequest,
+    Cause::AbortedAwaitingResponse,
+    Cause::AbortedDuringResponse,
+];
 
 fn ruling(cause: Cause, confidence: f64, because: String) -> Ruling {
     Ruling { cause, also: Vec::new(), responsible: None, confidence, because }
@@ -153,6 +166,6 @@ const IDLE_TIMER_SPREAD: i64 = 20_000_000;
 /// A silence shorter than this tells nothing, ns.
 const SHORTEST_SILENCE: i64 = 100_000_000;
 /// Idle times below this are pauses between calls; no device forgets a flow so soon, ns.
-const SHORTEST_IDLE: i64 = 500_000_000;
+pub const SHORTEST_IDLE: i64 = 500_000_000;
 /// A request of more bytes than this fills many segments: its sender may be in the middle of it.
 const MANY_SEGMENTS: u64 = 4_000;

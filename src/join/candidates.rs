@@ -97,7 +97,8 @@ impl<'a> Index<'a> {
     }
 }
 
-fn own_names(connection: &Connection) -> impl Iterator<Item = &str> {
+/// Names that a connection shows itself: TLS server name, HTTP Host, the target of a tunnel.
+pub(super) fn own_names(connection: &Connection) -> impl Iterator<Item = &str> {
     let names = &connection.names;
     let tunnel = names.connect.as_ref().map(|(host, _)| host);
     [names.sni.as_ref(), names.host.as_ref(), tunnel].into_iter().flatten().map(|name| &**name)

@@ -3,26 +3,32 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rayon::prelude::*;
-use wirecause_parsers::log::FailedCall;
+use wirecause_parsers::log::{FailedCall, Retry};
 
 use crate::track::Connection;
 
 use super::{
     anchor::{Anchor, anchors},
     assign::{Assigned, Row, assign},
+    attempts,
     candidates::{Endpoint, endpoints},
     clock::Clock,
     infer::infer,
     names::NameTable,
-    score::{LagModel, Model, lag_ms, score},
+    pool::lease,
+    score::{LagModel, Model, lag_ms, path_of, score},
     timeouts::Timeouts,
 };
 
 /// What the user fixed.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct JoinConfig {
+#[derive(Clone, Debug, Default)]
+pub struct JoinConfig<'a> {
     /// Log clock less capture clock in nanoseconds, if given.
     pub clock_offset: Option<i64>,
+    /// The gateway's timeouts by host, as far as given; they win over learned ones.
+    pub timeouts: Vec<(String, Timeouts)>,
+    /// Lines about attempts whose calls succeeded in the end: they used up connections too.
+    pub silent_retries: &'a [&'a Retry],
 }
 
 /// The outcome for all calls.
@@ -98,7 +104,7 @@ impl Certainty {
 }
 
 /// Joins `calls` to `connections`.
-pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable, config: JoinConfig) -> Joined {
+pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable, config: &JoinConfig<'_>) -> Joined {
     let given = config.clock_offset.map(Clock::given);
     let told = endpoints(calls, connections, names);
     let endpoints = infer(&Pass { calls, connections, endpoints: &told }, given.as_ref());
@@ -107,11 +113,11 @@ pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable
 
     let clock = given.unwrap_or_else(|| pass.estimate_clock());
     let mut model = Model { clock, lags: LagModel::prior(), begin: None };
-    let mut timeouts = pass.learn_timeouts(&model.clock);
+    let mut timeouts = pass.learn_timeouts(&model.clock, &config.timeouts);
     let mut outcome = pass.run(&model, &timeouts);
     for _ in 0..PASSES {
         model.clock = pass.refine_clock(&outcome, &model.clock);
-        timeouts = pass.learn_timeouts(&model.clock);
+        timeouts = pass.learn_timeouts(&model.clock, &config.timeouts);
         model.lags = pass.learn_lags(&outcome, &model.clock);
         model.begin = pass.learn_begin(&outcome, &model.clock);
         outcome = pass.run(&model, &timeouts);
@@ -121,7 +127,9 @@ pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable
         .enumerate()
         .map(|(call, chosen)| chosen.into_match(calls[call], endpoint_of[call], &model.clock))
         .collect();
-    earlier_attempts(&pass, &mut matches, &model.clock, &timeouts);
+    let lag = (model.lags.usual() * 1e6) as i64;
+    lease(&pass, &mut matches, config.silent_retries, &model.clock, lag);
+    attempts::find_earlier(&pass, &mut matches, &model.clock, &timeouts);
     Joined { matches, clock: model.clock, timeouts, begin: model.begin, endpoints }
 }
 
@@ -140,6 +148,14 @@ pub(super) struct Pass<'a> {
     pub(super) calls: &'a [&'a FailedCall],
     pub(super) connections: &'a [Connection],
     pub(super) endpoints: &'a [Endpoint],
+}
+
+/// Request targets of an endpoint, counted.
+pub(super) struct Paths<'a> {
+    /// Among its last exchanges.
+    pub(super) seen: HashMap<&'a str, usize>,
+    /// Among its failed calls.
+    pub(super) failed: HashMap<&'a str, usize>,
 }
 
 /// A pass's choice for one call.
@@ -170,11 +186,11 @@ impl Pass<'_> {
             .par_iter()
             .zip(timeouts)
             .flat_map_iter(|(endpoint, timeouts)| {
-                let targets = self.targets(endpoint);
+                let paths = self.paths(endpoint);
                 endpoint
                     .calls
                     .iter()
-                    .map(|call| (*call, self.possible(*call, endpoint, model, timeouts, &targets)))
+                    .map(|call| (*call, self.possible(*call, endpoint, model, timeouts, &paths)))
                     .collect::<Vec<_>>()
             })
             .collect();
@@ -192,17 +208,20 @@ impl Pass<'_> {
         choices
     }
 
-    /// How often each request target was seen among the endpoint's last exchanges.
-    fn targets(&self, endpoint: &Endpoint) -> HashMap<&str, usize> {
-        let mut targets = HashMap::new();
+    /// How often each request target was seen among the endpoint's last exchanges, and how often its failed calls name it.
+    fn paths(&self, endpoint: &Endpoint) -> Paths<'_> {
+        let (mut seen, mut failed) = (HashMap::new(), HashMap::new());
+        for call in &endpoint.calls {
+            *failed.entry(path_of(&self.calls[*call].url)).or_default() += 1;
+        }
         for connection in &endpoint.connections {
             for exchange in &self.connections[*connection].exchanges.last {
                 if let Some(target) = exchange.target.as_deref() {
-                    *targets.entry(target).or_default() += 1;
+                    *seen.entry(target).or_default() += 1;
                 }
             }
         }
-        targets
+        Paths { seen, failed }
     }
 
     fn possible(
@@ -211,7 +230,7 @@ impl Pass<'_> {
         endpoint: &Endpoint,
         model: &Model,
         timeouts: &Timeouts,
-        targets: &HashMap<&str, usize>,
+        paths: &Paths<'_>,
     ) -> Vec<Candidate> {
         let mut possible: Vec<Candidate> = endpoint
             .connections
@@ -219,12 +238,14 @@ impl Pass<'_> {
             .filter_map(|connection| {
                 self.anchors(call, *connection, timeouts)
                     .filter_map(|anchor| {
-                        let score = score(self.calls[call], &self.connections[*connection], &anchor, model, targets)?;
+                        let score =
+                            score(self.calls[call], &self.connections[*connection], &anchor, model, &paths.seen)?;
                         Some(Candidate { connection: *connection, anchor, score })
                     })
                     .max_by(|a, b| a.score.total_cmp(&b.score))
             })
             .collect();
+        attempts::set_back(self, call, paths, &model.clock, &mut possible);
         possible.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.connection.cmp(&b.connection)));
         possible.truncate(MAX_CANDIDATES);
         possible
@@ -315,43 +336,14 @@ fn root(parent: &mut [usize], mut node: usize) -> usize {
     node
 }
 
-/// Finds the connections of attempts that `HttpClient` repeated by itself: each retry line follows its own event.
-fn earlier_attempts(pass: &Pass<'_>, matches: &mut [Match], clock: &Clock, timeouts: &[Timeouts]) {
-    let mut taken: Vec<usize> = matches.iter().filter_map(|found| found.connection).collect();
-    for (index, found) in matches.iter_mut().enumerate() {
-        for retry in &pass.calls[index].retries {
-            let line = clock.to_capture(retry.time);
-            let nearest = pass.endpoints[found.endpoint]
-                .connections
-                .iter()
-                .filter(|connection| !taken.contains(connection))
-                .filter_map(|connection| {
-                    let timeouts = &timeouts[found.endpoint];
-                    let anchor = anchors(retry.symptom, &pass.connections[*connection], None, timeouts).next()?;
-                    let lag = line.since(anchor.time);
-                    (-RETRY_EARLY..=RETRY_LATE).contains(&lag).then_some((lag.abs(), *connection))
-                })
-                .min();
-            if let Some((_, connection)) = nearest {
-                taken.push(connection);
-                found.earlier.push(connection);
-            }
-        }
-    }
-}
-
 /// Passes after the first; the model changes little after the second.
 const PASSES: usize = 3;
 /// Candidates kept per call: what is fortieth in score is never chosen, since each of the others would have to be taken by a call
 /// that it fits better.
 const MAX_CANDIDATES: usize = 40;
 /// Score of giving a call no connection, in nats: captures rarely miss one connection and hold its neighbours.
-const NONE: f64 = -3.5;
+pub const NONE: f64 = -3.5;
 /// Margin from which a join is certain (odds of about 50 to 1), nats.
-const CERTAIN: f64 = 4.0;
+pub const CERTAIN: f64 = 4.0;
 /// Margin below which a join is ambiguous (odds of less than 2 to 1), nats.
-const LIKELY: f64 = 0.7;
-/// How early and how late a retry line may be against its event, ns.
-const RETRY_EARLY: i64 = 10_000_000;
-/// As above.
-const RETRY_LATE: i64 = 500_000_000;
+pub const LIKELY: f64 = 0.7;

@@ -8,9 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wirecause_parsers::packet::Endpoint as Peer;
 
+use crate::track::Connection;
+
 use super::{
     anchor::AnchorKind,
-    candidates::Endpoint,
+    candidates::{Endpoint, own_names},
     clock::{Clock, ClockSource},
     engine::Pass,
     timeouts::Timeouts,
@@ -19,15 +21,33 @@ use super::{
 /// Gives endpoints without an address the connections of the peer that their errors fit, where one fits clearly.
 pub(super) fn infer(pass: &Pass<'_>, given: Option<&Clock>) -> Vec<Endpoint> {
     let mut endpoints = pass.endpoints.to_vec();
-    let unnamed: Vec<usize> = (0..endpoints.len()).filter(|index| is_unnamed(&endpoints[*index])).collect();
-    if unnamed.is_empty() {
-        return endpoints;
+    // A peer that no name has comes first; then one that serves a named endpoint may serve a second name.
+    for peers in [free_peers, shared_peers] {
+        let unnamed: Vec<usize> = (0..endpoints.len()).filter(|index| is_unnamed(&endpoints[*index])).collect();
+        if unnamed.is_empty() {
+            break;
+        }
+        let peers = peers(pass, &named_peers(pass.connections, &endpoints));
+        for (index, peer) in among(&Pass { endpoints: &endpoints, ..*pass }, &unnamed, &peers, given) {
+            endpoints[index].connections.clone_from(&peers[&peer]);
+            endpoints[index].addresses = BTreeSet::from([peer.address]);
+            endpoints[index].inferred = true;
+        }
     }
-    let free = free_peers(pass);
-    let mut trial = endpoints.clone();
-    for index in &unnamed {
+    endpoints
+}
+
+/// The unnamed endpoints whose errors fit one of `peers`, with that peer.
+fn among(
+    pass: &Pass<'_>,
+    unnamed: &[usize],
+    peers: &BTreeMap<Peer, Vec<usize>>,
+    given: Option<&Clock>,
+) -> Vec<(usize, Peer)> {
+    let mut trial = pass.endpoints.to_vec();
+    for index in unnamed {
         let port = trial[*index].target.port;
-        trial[*index].connections = free
+        trial[*index].connections = peers
             .iter()
             .filter(|(peer, _)| peer.port == port)
             .flat_map(|(_, connections)| connections)
@@ -36,40 +56,45 @@ pub(super) fn infer(pass: &Pass<'_>, given: Option<&Clock>) -> Vec<Endpoint> {
     }
     let pairs: usize = unnamed.iter().map(|index| trial[*index].calls.len() * trial[*index].connections.len()).sum();
     if pairs > MOST_PAIRS {
-        return endpoints;
+        return Vec::new();
     }
     let trial = Pass { endpoints: &trial, ..*pass };
     let clock = given.cloned().unwrap_or_else(|| trial.estimate_clock());
     if clock.source == ClockSource::Assumed {
-        return endpoints;
+        return Vec::new();
     }
-    for (index, peer) in fitting(&trial, &unnamed, &clock) {
-        endpoints[index].connections.clone_from(&free[&peer]);
-        endpoints[index].addresses = BTreeSet::from([peer.address]);
-        endpoints[index].inferred = true;
-    }
-    endpoints
+    fitting(&trial, unnamed, &clock)
 }
 
 fn is_unnamed(endpoint: &Endpoint) -> bool {
     endpoint.connections.is_empty() && endpoint.addresses.is_empty()
 }
 
+/// Peers of the endpoints.
+fn named_peers(connections: &[Connection], endpoints: &[Endpoint]) -> BTreeSet<Peer> {
+    let of_endpoints = endpoints.iter().flat_map(|endpoint| &endpoint.connections);
+    of_endpoints.map(|connection| connections[*connection].responder).collect()
+}
+
 /// Connections by peer, of peers that belong to no named endpoint.
-fn free_peers(pass: &Pass<'_>) -> BTreeMap<Peer, Vec<usize>> {
-    let named: BTreeSet<Peer> = pass
-        .endpoints
-        .iter()
-        .flat_map(|endpoint| &endpoint.connections)
-        .map(|connection| pass.connections[*connection].responder)
-        .collect();
-    let mut free: BTreeMap<Peer, Vec<usize>> = BTreeMap::new();
-    for (index, connection) in pass.connections.iter().enumerate() {
-        if !named.contains(&connection.responder) {
-            free.entry(connection.responder).or_default().push(index);
-        }
+fn free_peers(pass: &Pass<'_>, named: &BTreeSet<Peer>) -> BTreeMap<Peer, Vec<usize>> {
+    by_peer(pass, |connection| !named.contains(&connection.responder))
+}
+
+/// Connections that show no endpoint's name themselves, by peer, of peers that belong to a named endpoint.
+fn shared_peers(pass: &Pass<'_>, named: &BTreeSet<Peer>) -> BTreeMap<Peer, Vec<usize>> {
+    let hosts: BTreeSet<&str> = pass.endpoints.iter().map(|endpoint| endpoint.target.host.as_str()).collect();
+    by_peer(pass, |connection| {
+        named.contains(&connection.responder) && !own_names(connection).any(|name| hosts.contains(name))
+    })
+}
+
+fn by_peer(pass: &Pass<'_>, taken: impl Fn(&Connection) -> bool) -> BTreeMap<Peer, Vec<usize>> {
+    let mut peers: BTreeMap<Peer, Vec<usize>> = BTreeMap::new();
+    for (index, connection) in pass.connections.iter().enumerate().filter(|(_, connection)| taken(connection)) {
+        peers.entry(connection.responder).or_default().push(index);
     }
-    free
+    peers
 }
 
 /// Endpoints with the peer that their calls fit, best first; a peer serves one.

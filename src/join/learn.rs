@@ -29,13 +29,19 @@ impl Pass<'_> {
     }
 
     /// Distances from last bytes and first SYNs to the lines of timeouts that name no limit.
-    pub(super) fn learn_timeouts(&self, clock: &Clock) -> Vec<Timeouts> {
+    /// Timeouts by endpoint: those `given` for its host, else its own, else those of all.
+    pub(super) fn learn_timeouts(&self, clock: &Clock, given: &[(String, Timeouts)]) -> Vec<Timeouts> {
         let of_all = self.timeouts_of(self.endpoints, clock);
         self.endpoints
             .iter()
             .map(|endpoint| {
                 let own = self.timeouts_of(std::slice::from_ref(endpoint), clock);
-                Timeouts { read: own.read.or(of_all.read), connect: own.connect.or(of_all.connect) }
+                let given = given.iter().find(|(host, _)| *host == endpoint.target.host);
+                let given = given.map(|(_, timeouts)| *timeouts).unwrap_or_default();
+                Timeouts {
+                    read: given.read.or(own.read).or(of_all.read),
+                    connect: given.connect.or(own.connect).or(of_all.connect),
+                }
             })
             .collect()
     }

@@ -2,11 +2,12 @@
 //!
 //! Names become addresses ([`names`]), every symptom has its anchor on the wire ([`anchor`]), the offset between the log's clock
 //! and the capture's and the gateway's own timeouts are learned from all calls together ([`clock`], [`timeouts`]), each pair of
-//! call and connection gets a score ([`score`]), and all calls of an endpoint are assigned jointly ([`assign`]). No cause is
-//! decided here.
+//! call and connection gets a score ([`score`]), and all calls of an endpoint are assigned jointly ([`assign`]). What is left
+//! open among dead connections of a pool follows the order of the pool. No cause is decided here.
 
 pub mod anchor;
 pub mod assign;
+mod attempts;
 pub mod candidates;
 pub mod clock;
 pub mod drift;
@@ -14,6 +15,7 @@ pub mod engine;
 mod infer;
 mod learn;
 pub mod names;
+mod pool;
 pub mod score;
 pub mod timeouts;
 

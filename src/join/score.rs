@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, hash::BuildHasher};
 
-use wirecause_parsers::log::{FailedCall, Phase};
+use wirecause_parsers::log::{FailedCall, Phase, Retry};
 
 use crate::track::{Connection, Exchange};
 
@@ -57,6 +57,17 @@ impl LagModel {
         Self::normalised(weights)
     }
 
+    /// A lag in ms that nine lines in ten stay below.
+    pub fn usual(&self) -> f64 {
+        let mut sum = 0.0;
+        let bin = self.weights.iter().position(|weight| {
+            sum += weight;
+            sum >= USUAL_SHARE
+        });
+        let bin = bin.unwrap_or(LAG_BINS - 1);
+        if bin == 0 { 1.0 } else { 2.0 * lag_width(bin) }
+    }
+
     /// Probability density of a lag, per ms.
     pub fn density(&self, lag: f64) -> f64 {
         let bin = lag_bin(lag);
@@ -87,7 +98,10 @@ pub fn score(
     let mut total = anchor.penalty + lag_score(call, anchor.kind, lag, model)?;
     total += target_score(call, exchange, targets)?;
     total += duration_score(call, anchor);
-    total += begin_score(call, anchor, model);
+    total += match call.retries.last() {
+        Some(retry) => retry_score(retry, anchor, model),
+        None => begin_score(call, anchor, model),
+    };
     total += premature_score(call, exchange);
     total += phase_score(call, exchange, connection);
     total += remote_score(call, connection)?;
@@ -162,6 +176,10 @@ fn duration_score(call: &FailedCall, anchor: &Anchor) -> f64 {
         (None, AnchorKind::Idle) => 0.0,
         (None, _) => return 0.0,
     };
+    if !call.retries.is_empty() {
+        // The attempts before took a part of it.
+        return if elapsed < predicted - 2.0 - 0.01 * elapsed { -TOO_SHORT } else { 0.0 };
+    }
     let near = laplace(elapsed - predicted, 2.0 + 0.01 * elapsed);
     (CHANCE_DURATION * (0.8 * near + 0.2 / CHANCE_DURATION)).ln()
 }
@@ -178,6 +196,19 @@ fn begin_score(call: &FailedCall, anchor: &Anchor, model: &Model) -> f64 {
     let distance = begin.since(started) as f64 / 1e6;
     let near = laplace(distance - median, spread);
     (CHANCE_DURATION * (0.85 * near + 0.15 / CHANCE_DURATION)).ln()
+}
+
+/// Where `HttpClient` made the call again: the last attempt begins when the line about the one before it has been written, which no
+/// auditing holds back. A connection that was used before that line carried an earlier attempt.
+fn retry_score(retry: &Retry, anchor: &Anchor, model: &Model) -> f64 {
+    let line = model.clock.to_capture(retry.time);
+    let spread = RETRY_SPREAD + (model.clock.uncertainty as f64 / 1e6).min(MOST_UNCERTAIN);
+    let Some(begin) = anchor.begin else {
+        // Never on the wire again: what ended the connection may lie long before.
+        return 0.0;
+    };
+    let near = laplace(begin.since(line) as f64 / 1e6, spread);
+    (CHANCE_DURATION * (0.9 * near + 0.1 / CHANCE_DURATION)).ln()
 }
 
 /// The body bytes that a premature end counts are the capture's.
@@ -225,6 +256,8 @@ fn lag_width(bin: usize) -> f64 {
 
 /// Bins of the lag histogram: below 1 ms, then doubling up to the longest lag.
 const LAG_BINS: usize = 19;
+/// Share of the lines whose lag is a usual one.
+const USUAL_SHARE: f64 = 0.9;
 /// Longest lag of a line that is still looked for, ms. A pooled connection may end minutes before its next use.
 const LONGEST_LAG: f64 = 240_000.0;
 /// Share of lines that may be late by any order of magnitude.
@@ -235,6 +268,11 @@ const PRIOR_PAIRS: f64 = 4.0;
 const CHANCE_WINDOW: f64 = 60_000.0;
 /// The same for durations of calls, ms.
 const CHANCE_DURATION: f64 = 4_000.0;
+/// A call that took less time than its own last attempt, nats.
+const TOO_SHORT: f64 = 4.0;
+/// From the line about an attempt that failed to the first packet of the next: within the stamp's millisecond and one or two of a
+/// thread's, ms.
+const RETRY_SPREAD: f64 = 1.0;
 /// An event's line may seem early by the jitter between capture and log, ms.
 const EARLY_EVENT: f64 = 3.0;
 /// A timer may run out early by its granularity, ms.

@@ -55,10 +55,16 @@ pub struct CaptureFile {
     pub first: Option<Timestamp>,
     /// Latest time of a frame.
     pub last: Option<Timestamp>,
+    /// Long times without any frame, at most [`MAX_SILENCES`].
+    pub silences: Vec<(Timestamp, Timestamp)>,
     /// Its interfaces.
     pub interfaces: Vec<Interface>,
     /// What became of the input.
     pub report: InputReport,
+    /// The input, to read packets again.
+    pub input: Input,
+    /// Index of the point at which it was taken.
+    pub point: usize,
 }
 
 /// One capture point: files that follow each other in time.
@@ -109,7 +115,7 @@ pub fn read_captures(inputs: &[Input]) -> (Captures, Vec<InputReport>) {
             points.push(LivePoint::default());
             points.len() - 1
         });
-        let file = source.read(index as u32, &mut points[point], &mut captures);
+        let file = CaptureFile { point, ..source.read(index as u32, &mut points[point], &mut captures) };
         points[point].files.push(index);
         points[point].last = points[point].last.max(file.last);
         captures.files.push(file);
@@ -169,8 +175,8 @@ impl LivePoint {
 }
 
 /// An open capture file and the part of it that was read and not consumed yet.
-struct Source {
-    name: String,
+pub(super) struct Source {
+    input: Input,
     opened: Opened,
     report: InputReport,
     walker: Walker,
@@ -183,10 +189,10 @@ struct Source {
 }
 
 impl Source {
-    fn open(input: &Input) -> io::Result<Self> {
+    pub(super) fn open(input: &Input) -> io::Result<Self> {
         let opened = open(input)?;
         Ok(Self {
-            name: input.name.clone(),
+            input: input.clone(),
             report: InputReport::of(input, &opened),
             opened,
             walker: Walker::new(),
@@ -206,7 +212,7 @@ impl Source {
     }
 
     /// Reads up to `bytes` more and walks them; false when nothing came. What was walked before is dropped.
-    fn more(&mut self, bytes: usize) -> bool {
+    pub(super) fn more(&mut self, bytes: usize) -> bool {
         if self.ended || self.failed.is_some() {
             return false;
         }
@@ -234,10 +240,32 @@ impl Source {
         true
     }
 
+    /// What was read and not consumed before; the frames lie in it.
+    pub(super) fn buffer(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// The frames that the last step walked.
+    pub(super) fn frames(&self) -> &[FrameRef] {
+        &self.frames
+    }
+
+    /// Interfaces described so far.
+    pub(super) fn interfaces(&self) -> &[Interface] {
+        self.walker.interfaces()
+    }
+
+    /// Frames walked so far.
+    pub(super) fn walked(&self) -> u64 {
+        self.walker.frames()
+    }
+
     fn read(mut self, index: u32, point: &mut LivePoint, captures: &mut Captures) -> CaptureFile {
         let (mut first, mut last) = (None, None);
+        let mut silences = Vec::new();
         loop {
             if !self.frames.is_empty() {
+                add_silences(&mut silences, last, &self.frames);
                 first = first.or(self.frames.first().map(|frame| frame.time));
                 last = last.max(self.frames.iter().map(|frame| frame.time).max());
                 batch(&self, index, point, captures);
@@ -250,7 +278,30 @@ impl Source {
             self.report.bytes = self.read;
         }
         let interfaces = self.walker.interfaces().to_vec();
-        CaptureFile { name: self.name, frames: self.walker.frames(), first, last, interfaces, report: self.report }
+        CaptureFile {
+            name: self.input.name.clone(),
+            frames: self.walker.frames(),
+            first,
+            last,
+            silences,
+            interfaces,
+            report: self.report,
+            input: self.input,
+            point: 0,
+        }
+    }
+}
+
+/// Notes the long times without a frame; `last` is the latest time before these frames.
+fn add_silences(silences: &mut Vec<(Timestamp, Timestamp)>, mut last: Option<Timestamp>, frames: &[FrameRef]) {
+    for frame in frames {
+        if let Some(before) = last
+            && frame.time.since(before) >= LONG_SILENCE
+            && silences.len() < MAX_SILENCES
+        {
+            silences.push((before, frame.time));
+        }
+        last = last.max(Some(frame.time));
     }
 }
 
@@ -372,3 +423,7 @@ const FIRST_READ: usize = 1 << 16;
 const CHUNK_FRAMES: usize = 8192;
 /// Rotated files may overlap by this much, ns: packets of one instant fall on either side of the cut.
 const ROTATION_OVERLAP: i64 = 1_000_000_000;
+/// A gateway at work sends something more often than this, if only keep-alives and health checks, ns.
+const LONG_SILENCE: i64 = 10_000_000_000;
+/// Silences kept of one file.
+const MAX_SILENCES: usize = 64;

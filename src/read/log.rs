@@ -22,6 +22,8 @@ pub struct LogFile {
     pub scan: LogScan,
     /// What became of the input.
     pub report: InputReport,
+    /// The input, to read an entry's text again.
+    pub input: Input,
 }
 
 /// Reads `inputs`, which are logs, in parallel; the result is in their order.
@@ -55,7 +57,13 @@ fn read_log(input: &Input, options: LogOptions) -> Result<LogFile, InputReport> 
     if opened.bytes.is_none() {
         report.bytes = total;
     }
-    Ok(LogFile { name: input.name.clone(), digest: hasher.finish(), scan: scanner.finish(), report })
+    Ok(LogFile {
+        name: input.name.clone(),
+        digest: hasher.finish(),
+        scan: scanner.finish(),
+        report,
+        input: input.clone(),
+    })
 }
 
 /// Bytes read at once.

@@ -4,7 +4,9 @@
 //! tracks each shard in order. Knows nothing of calls and connections together.
 
 pub mod capture;
+pub mod entries;
 pub mod log;
+pub mod packets;
 pub mod points;
 
 pub use capture::{CaptureFile, Captures, read_captures};

@@ -212,6 +212,7 @@ pub fn finding_row(places: Places<'_>, finding: Finding) -> FindingRow {
         peer: finding.peer,
         count: finding.count,
         calls: finding.calls,
+        members: finding.members,
         first_time: finding.first,
         last_time: finding.last,
         value_low: finding.low,

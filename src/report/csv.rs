@@ -4,9 +4,11 @@
 
 use std::{io::Write, num::NonZeroUsize};
 
-use polars::prelude::{
-    BatchedWriter, CsvWriter, DataFrame, IntoColumn as _, NewChunkedArray as _, PolarsResult, SerWriter as _,
-    StringChunked,
+use polars::{
+    io::csv::write::BatchedWriter,
+    prelude::{
+        CsvWriter, DataFrame, IntoColumn as _, NewChunkedArray as _, PolarsResult, SerWriter as _, StringChunked,
+    },
 };
 
 use super::{
@@ -23,7 +25,7 @@ pub struct CsvTable<R: 'static, W: Write> {
 }
 
 /// How texts stand in their cells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cells {
     /// As they are.
     #[default]
@@ -121,7 +123,7 @@ fn disarm<R>(table: &Table<R>, frame: &mut DataFrame) -> PolarsResult<()> {
 }
 
 /// A number with fixed decimals, never a negative zero.
-fn fixed(value: f64, decimals: usize) -> String {
+pub(super) fn fixed(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     match text.strip_prefix('-') {
         Some(rest) if rest.bytes().all(|byte| matches!(byte, b'0' | b'.')) => rest.to_owned(),
@@ -155,6 +157,7 @@ mod tests {
             peer: None,
             count: 3,
             calls: 0,
+            members: Vec::new(),
             // date -u -d @1763682871: 2025-11-20T23:54:31Z
             first_time: Some(Timestamp::from_parts(1_763_682_871, 378_123_456)),
             last_time: None,

@@ -1,4 +1,4 @@
-//! What the stages before found, on paper: tables as CSV, the run's record, and the summary on the terminal.
+//! What the stages before found, on paper: tables, stories and evidence, the record of the run, and the summary on the terminal.
 //!
 //! The rows are plain values ([`rows`]); one schema table per output ([`schema`]) names and orders their columns, makes
 //! the data frames ([`table`]) and the column list of the documentation. Nothing here decides a cause: polars groups,
@@ -8,15 +8,30 @@ pub mod assemble;
 pub mod causes;
 pub mod community_id;
 pub mod csv;
+pub mod evidence;
+pub mod examples;
 pub mod filter;
+pub mod format;
+pub mod json;
+pub mod ladder;
 pub mod output;
+pub mod paint;
+pub mod parquet;
+pub mod pcapng;
 pub mod printable;
+pub mod redact;
+pub mod review;
 pub mod rows;
 pub mod run;
 pub mod schema;
+pub mod story;
 pub mod table;
 pub mod tables;
+pub mod tell;
 pub mod terminal;
+pub mod text;
+pub mod visible;
+pub mod words;
 
 use std::{io, path::PathBuf};
 
@@ -40,6 +55,12 @@ pub enum Error {
     Io {
         /// The file or directory.
         path: PathBuf,
+        /// The system's objection.
+        source: io::Error,
+    },
+    /// A table's text could not be written.
+    #[error("writing a table")]
+    Stream {
         /// The system's objection.
         source: io::Error,
     },
@@ -69,7 +90,7 @@ impl Error {
     pub fn is_broken_pipe(&self) -> bool {
         match self {
             Self::Table { source: PolarsError::IO { error, .. }, .. } => error.kind() == io::ErrorKind::BrokenPipe,
-            Self::Io { source, .. } => source.kind() == io::ErrorKind::BrokenPipe,
+            Self::Io { source, .. } | Self::Stream { source } => source.kind() == io::ErrorKind::BrokenPipe,
             Self::Json { source, .. } => source.io_error_kind() == Some(io::ErrorKind::BrokenPipe),
             Self::Table { .. } | Self::ForeignOutput { .. } => false,
         }

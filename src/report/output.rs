@@ -2,7 +2,8 @@
 //!
 //! A file is written under a temporary name beside its place, and all are renamed at the end, so that a run that fails
 //! leaves the earlier output as it was. A directory is ours if it holds `run.json` and nothing but names that a run
-//! writes; anything else is refused, or with `force` left alone and written beside.
+//! writes; anything else is refused, or with `force` left alone and written beside. The same holds for the directory of evidence in it,
+//! whose files are named by the errors. What an earlier run wrote and this one does not goes away.
 
 use std::{
     fs::{self, File},
@@ -10,19 +11,46 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Error;
+use super::{Error, story::STORIES};
 
 /// Every file that a run writes; `run.json` is the last to get its name.
-pub const FILE_NAMES: [&str; 5] = ["errors.csv", "causes.csv", "findings.csv", "connections.csv", RUN_RECORD];
+pub const FILE_NAMES: [&str; 16] = [
+    "errors.csv",
+    "causes.csv",
+    "findings.csv",
+    "connections.csv",
+    "errors.parquet",
+    "causes.parquet",
+    "findings.parquet",
+    "connections.parquet",
+    "errors.jsonl",
+    "causes.jsonl",
+    "findings.jsonl",
+    "connections.jsonl",
+    STORIES,
+    PAGE,
+    MARKDOWN,
+    RUN_RECORD,
+];
+
+/// The review as a page.
+pub const PAGE: &str = "report.html";
+
+/// The review as Markdown.
+pub const MARKDOWN: &str = "review.md";
 
 /// The record of the run, by which its directory is known.
 pub const RUN_RECORD: &str = "run.json";
+
+/// The directory of evidence in the output directory: one file per call, named by the error's id.
+pub const EVIDENCE: &str = "evidence";
 
 /// A directory that a run writes to.
 #[derive(Debug)]
 pub struct OutputDir {
     path: PathBuf,
     pending: Vec<&'static str>,
+    evidence: Vec<String>,
 }
 
 impl OutputDir {
@@ -33,7 +61,7 @@ impl OutputDir {
         if !force {
             refuse_foreign(path)?;
         }
-        Ok(Self { path: path.to_owned(), pending: Vec::new() })
+        Ok(Self { path: path.to_owned(), pending: Vec::new(), evidence: Vec::new() })
     }
 
     /// Where the output goes.
@@ -54,10 +82,36 @@ impl OutputDir {
         Ok(result)
     }
 
-    /// Gives every file its name. An earlier run's record goes first and the new one comes last, so that a directory
-    /// with a record is whole.
+    /// Writes a file of evidence under `name`, an error's id with the ending of the format.
+    pub fn write_evidence(
+        &mut self,
+        name: String,
+        content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> Result<(), Error> {
+        debug_assert!(is_evidence(&name), "evidence is known by its names");
+        let directory = self.temporary(EVIDENCE);
+        if self.evidence.is_empty() {
+            // What a run that was killed left.
+            remove_tree(&directory)?;
+            fs::create_dir(&directory).map_err(|source| io_error(&directory, source))?;
+        }
+        let path = directory.join(&name);
+        self.evidence.push(name);
+        let mut file = BufWriter::new(File::create_new(&path).map_err(|source| io_error(&path, source))?);
+        content(&mut file).and_then(|()| file.flush()).map_err(|source| io_error(&path, source))
+    }
+
+    /// Gives every file its name, and removes what an earlier run wrote and this one does not. An earlier run's record goes first and
+    /// the new one comes last, so that a directory with a record is whole.
     pub fn commit(mut self) -> Result<(), Error> {
+        let owned = self.path.join(RUN_RECORD).exists();
         remove_if_there(&self.path.join(RUN_RECORD))?;
+        if owned {
+            for name in FILE_NAMES.iter().filter(|name| !self.pending.contains(name)) {
+                remove_if_there(&self.path.join(name))?;
+            }
+        }
+        self.commit_evidence(owned)?;
         let mut names = std::mem::take(&mut self.pending);
         names.sort_by_key(|name| *name == RUN_RECORD);
         for (done, name) in names.iter().enumerate() {
@@ -68,6 +122,28 @@ impl OutputDir {
             }
         }
         Ok(())
+    }
+
+    /// Replaces an earlier run's evidence, if it is one's.
+    fn commit_evidence(&mut self, owned: bool) -> Result<(), Error> {
+        let (from, to) = (self.temporary(EVIDENCE), self.path.join(EVIDENCE));
+        if owned {
+            for name in names_in(&to)?.iter().filter(|name| is_evidence(name)) {
+                remove_if_there(&to.join(name))?;
+            }
+            // What is left there, if anything, is somebody's, beside whose files a forced run writes.
+            let _ = fs::remove_dir(&to);
+        }
+        if self.evidence.is_empty() {
+            // A run that was killed may have left it.
+            return remove_tree(&from);
+        }
+        fs::create_dir_all(&to).map_err(|source| io_error(&to, source))?;
+        for name in &self.evidence {
+            fs::rename(from.join(name), to.join(name)).map_err(|source| io_error(&to.join(name), source))?;
+        }
+        self.evidence.clear();
+        fs::remove_dir(&from).map_err(|source| io_error(&from, source))
     }
 
     fn create(&mut self, name: &'static str) -> Result<BufWriter<File>, Error> {
@@ -91,23 +167,45 @@ impl Drop for OutputDir {
         for name in &self.pending {
             let _ = fs::remove_file(self.temporary(name));
         }
+        if !self.evidence.is_empty() {
+            let _ = fs::remove_dir_all(self.temporary(EVIDENCE));
+        }
     }
 }
 
 fn refuse_foreign(path: &Path) -> Result<(), Error> {
+    let ours = || FILE_NAMES.iter().chain([&EVIDENCE]);
+    let mut names = names_in(path)?;
+    names.retain(|name| !ours().any(|ours| temporary_name(ours) == *name));
+    let recorded = names.iter().any(|name| name == RUN_RECORD);
+    if let Some(found) = names.into_iter().find(|name| !recorded || !ours().any(|ours| ours == name)) {
+        return Err(Error::ForeignOutput { path: path.to_owned(), found });
+    }
+    match names_in(&path.join(EVIDENCE))?.into_iter().find(|name| !is_evidence(name)) {
+        Some(found) => Err(Error::ForeignOutput { path: path.to_owned(), found: format!("{EVIDENCE}/{found}") }),
+        None => Ok(()),
+    }
+}
+
+/// Whether a name in the directory of evidence is one that a run gives: an error's id and the format.
+fn is_evidence(name: &str) -> bool {
+    let id = name.strip_suffix(".pcapng").unwrap_or_default();
+    id.len() == 16 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Names in a directory, sorted; none where it is not there.
+fn names_in(path: &Path) -> Result<Vec<String>, Error> {
+    let entries = match fs::read_dir(path) {
+        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|source| io_error(path, source))?,
+    };
     let mut names = Vec::new();
-    for entry in fs::read_dir(path).map_err(|source| io_error(path, source))? {
+    for entry in entries {
         let entry = entry.map_err(|source| io_error(path, source))?;
         names.push(entry.file_name().to_string_lossy().into_owned());
     }
     names.sort();
-    let temporary = |name: &String| FILE_NAMES.iter().any(|ours| temporary_name(ours) == *name);
-    names.retain(|name| !temporary(name));
-    let recorded = names.iter().any(|name| name == RUN_RECORD);
-    match names.into_iter().find(|name| !recorded || !FILE_NAMES.contains(&name.as_str())) {
-        Some(found) => Err(Error::ForeignOutput { path: path.to_owned(), found }),
-        None => Ok(()),
-    }
+    Ok(names)
 }
 
 fn temporary_name(name: &str) -> String {
@@ -116,6 +214,13 @@ fn temporary_name(name: &str) -> String {
 
 fn remove_if_there(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(io_error(path, source)),
+        _ => Ok(()),
+    }
+}
+
+fn remove_tree(path: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(path) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => Err(io_error(path, source)),
         _ => Ok(()),
     }
@@ -185,6 +290,60 @@ mod tests {
         drop(output);
         assert_eq!(names(temp.path()), ["errors.csv", "run.json"]);
         assert_eq!(fs::read_to_string(temp.path().join("errors.csv")).unwrap(), "one");
+    }
+
+    const ONE: &str = "0123456789abcdef.pcapng";
+    const TWO: &str = "00000000000000ff.pcapng";
+
+    fn run_with_evidence(dir: &Path, force: bool, evidence: &[&str]) -> Result<(), Error> {
+        let mut output = OutputDir::open(dir, force)?;
+        for name in evidence {
+            output.write_evidence((*name).to_owned(), |file| file.write_all(b"packets"))?;
+        }
+        output.write(RUN_RECORD, |_| Ok(()))?;
+        output.commit()
+    }
+
+    #[test]
+    fn evidence_of_an_earlier_run_is_replaced() {
+        let temp = TempDir::new("output-evidence");
+        run_with_evidence(temp.path(), false, &[ONE]).unwrap();
+        assert_eq!(names(temp.path()), ["evidence", "run.json"]);
+        run_with_evidence(temp.path(), false, &[TWO]).unwrap();
+        assert_eq!(names(&temp.path().join(EVIDENCE)), [TWO]);
+        run_with_evidence(temp.path(), false, &[]).unwrap();
+        assert_eq!(names(temp.path()), ["run.json"]);
+    }
+
+    #[test]
+    fn foreign_files_among_the_evidence_are_refused_and_with_force_left_alone() {
+        let temp = TempDir::new("output-evidence-foreign");
+        run_with_evidence(temp.path(), false, &[ONE]).unwrap();
+        fs::write(temp.path().join(EVIDENCE).join("mine.pcapng"), "mine").unwrap();
+        let error = run_with_evidence(temp.path(), false, &[TWO]).unwrap_err();
+        assert!(matches!(&error, Error::ForeignOutput { found, .. } if found == "evidence/mine.pcapng"), "{error}");
+        assert_eq!(names(&temp.path().join(EVIDENCE)), [ONE, "mine.pcapng"]);
+        run_with_evidence(temp.path(), true, &[TWO]).unwrap();
+        assert_eq!(names(&temp.path().join(EVIDENCE)), [TWO, "mine.pcapng"]);
+    }
+
+    #[test]
+    fn evidence_of_a_run_that_fails_goes_away_and_the_earlier_stays() {
+        let temp = TempDir::new("output-evidence-failed");
+        run_with_evidence(temp.path(), false, &[ONE]).unwrap();
+        let mut output = OutputDir::open(temp.path(), false).unwrap();
+        output.write_evidence(TWO.to_owned(), |_| Ok(())).unwrap();
+        drop(output);
+        assert_eq!(names(temp.path()), ["evidence", "run.json"]);
+        assert_eq!(names(&temp.path().join(EVIDENCE)), [ONE]);
+    }
+
+    #[test]
+    fn what_a_run_no_longer_writes_goes_away() {
+        let temp = TempDir::new("output-stale");
+        run(temp.path(), false, "one").unwrap();
+        run_with_evidence(temp.path(), false, &[]).unwrap();
+        assert_eq!(names(temp.path()), ["run.json"]);
     }
 
     #[test]

@@ -187,6 +187,8 @@ pub struct FindingRow {
     pub count: u64,
     /// Failed calls that it concerns.
     pub calls: u64,
+    /// These calls, by their index in the table of errors, in order. No column: the page and the evidence show them.
+    pub members: Vec<usize>,
     /// First observation.
     pub first_time: Option<Timestamp>,
     /// Last observation.

@@ -5,28 +5,56 @@ use std::{fs::File, io::BufWriter};
 use super::{
     Error,
     causes::{Counter, Counts},
-    csv::{Cells, CsvTable, write_table},
-    output::OutputDir,
+    csv::{Cells, CsvTable},
+    format::{Format, write_table},
+    output::{FILE_NAMES, OutputDir},
     rows::{ConnectionRow, ErrorRow, FindingRow},
-    schema::{CAUSES, CONNECTIONS, ERRORS, FINDINGS},
+    schema::{CAUSES, CONNECTIONS, ERRORS, FINDINGS, Table},
     table::{BATCH_ROWS, frame},
 };
 
-/// Writes `errors.csv` and `causes.csv`, and counts what the summary says. Rows come in the order of the table.
-pub fn write_errors(output: &mut OutputDir, rows: &[ErrorRow], cells: Cells) -> Result<Counts, Error> {
-    let counts = output.write("errors.csv", |file| counted(rows, cells, file))?;
-    output.write("causes.csv", |file| write_table(&CAUSES, &counts.causes, cells, file))?;
+/// Writes the tables of errors and causes, and counts what the summary says. Rows come in the order of the table.
+pub fn write_errors(output: &mut OutputDir, rows: &[ErrorRow], formats: &[Format]) -> Result<Counts, Error> {
+    let cells = formats.iter().find_map(|format| if let Format::Csv(cells) = format { Some(*cells) } else { None });
+    let counts = match cells {
+        Some(cells) => output.write("errors.csv", |file| counted(rows, cells, file))?,
+        None => count(rows)?,
+    };
+    let others: Vec<Format> = formats.iter().copied().filter(|format| !matches!(format, Format::Csv(_))).collect();
+    write(output, &ERRORS, rows, &others)?;
+    write(output, &CAUSES, &counts.causes, formats)?;
     Ok(counts)
 }
 
-/// Writes `connections.csv`. Rows come in the order of the table.
-pub fn write_connections(output: &mut OutputDir, rows: &[ConnectionRow], cells: Cells) -> Result<(), Error> {
-    output.write("connections.csv", |file| write_table(&CONNECTIONS, rows, cells, file))
+/// Writes the table of connections. Rows come in the order of the table.
+pub fn write_connections(output: &mut OutputDir, rows: &[ConnectionRow], formats: &[Format]) -> Result<(), Error> {
+    write(output, &CONNECTIONS, rows, formats)
 }
 
-/// Writes `findings.csv`. Rows come in the order of the table.
-pub fn write_findings(output: &mut OutputDir, rows: &[FindingRow], cells: Cells) -> Result<(), Error> {
-    output.write("findings.csv", |file| write_table(&FINDINGS, rows, cells, file))
+/// Writes the table of findings. Rows come in the order of the table.
+pub fn write_findings(output: &mut OutputDir, rows: &[FindingRow], formats: &[Format]) -> Result<(), Error> {
+    write(output, &FINDINGS, rows, formats)
+}
+
+fn write<R>(output: &mut OutputDir, table: &'static Table<R>, rows: &[R], formats: &[Format]) -> Result<(), Error> {
+    for format in formats {
+        let name = format!("{}.{}", table.name, format.extension());
+        let name = FILE_NAMES.into_iter().find(|known| *known == name);
+        debug_assert!(name.is_some(), "every table of a run has a name in every form of a file");
+        if let Some(name) = name {
+            output.write(name, |file| write_table(table, rows, *format, file))?;
+        }
+    }
+    Ok(())
+}
+
+/// Counts where no CSV is written.
+fn count(rows: &[ErrorRow]) -> Result<Counts, Error> {
+    let mut counter = Counter::default();
+    for batch in rows.chunks(BATCH_ROWS) {
+        counter.add(&frame(&ERRORS, batch)?)?;
+    }
+    counter.finish()
 }
 
 /// Each batch becomes one frame, which is counted and then written.
@@ -52,12 +80,25 @@ mod tests {
     fn errors_are_written_and_counted() {
         let temp = TempDir::new("tables");
         let mut output = OutputDir::open(temp.path(), false).unwrap();
-        let counts = write_errors(&mut output, &[error_row(), error_row()], Cells::Plain).unwrap();
-        write_connections(&mut output, &[], Cells::Plain).unwrap();
-        write_findings(&mut output, &[], Cells::Plain).unwrap();
+        let formats = [Format::Csv(Cells::Plain), Format::Parquet, Format::Json];
+        let counts = write_errors(&mut output, &[error_row(), error_row()], &formats).unwrap();
+        write_connections(&mut output, &[], &formats).unwrap();
+        write_findings(&mut output, &[], &formats).unwrap();
         output.commit().unwrap();
         assert_eq!(counts.calls, 2);
         let lines = |name: &str| fs::read_to_string(temp.path().join(name)).unwrap().lines().count();
         assert_eq!(["errors.csv", "causes.csv", "connections.csv", "findings.csv"].map(lines), [3, 2, 1, 1]);
+        assert_eq!(["errors.jsonl", "causes.jsonl", "connections.jsonl"].map(lines), [2, 1, 0]);
+        assert!(fs::read(temp.path().join("findings.parquet")).unwrap().ends_with(b"PAR1"));
+    }
+
+    #[test]
+    fn counts_do_not_depend_on_the_forms() {
+        let temp = TempDir::new("tables-counts");
+        let rows = vec![error_row(); 3];
+        let mut output = OutputDir::open(temp.path(), false).unwrap();
+        let with = write_errors(&mut output, &rows, &[Format::Csv(Cells::Plain)]).unwrap();
+        let without = write_errors(&mut output, &rows, &[Format::Json]).unwrap();
+        assert_eq!((with.calls, with.causes), (without.calls, without.causes));
     }
 }

@@ -9,6 +9,8 @@ use std::{
     path::Path,
 };
 
+use serde::Serialize;
+
 use super::{causes::Counts, printable::printable, rows::FindingRow};
 use crate::input::InputReport;
 
@@ -61,6 +63,36 @@ pub fn write_faults(inputs: &[InputReport], out: &mut impl Write) -> io::Result<
 /// Names every bound that was crossed, one per line: for jobs without a summary.
 pub fn write_crossed(crossed: &[String], out: &mut impl Write) -> io::Result<()> {
     crossed.iter().try_for_each(|crossed| writeln!(out, "wirecause: {crossed}"))
+}
+
+/// Names every input that could not be read again for stories and evidence, with the reason.
+pub fn write_not_again(faults: &[(String, String)], out: &mut impl Write) -> io::Result<()> {
+    for (input, reason) in faults {
+        writeln!(out, "wirecause: {}: {}: no evidence from it", printable(input), printable(reason))?;
+    }
+    Ok(())
+}
+
+/// Names every input with what it holds, and every count of the run's record.
+pub fn write_details(inputs: &[InputReport], counters: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
+    for input in inputs {
+        let kind = serde_json::to_string(&input.kind)?;
+        let (path, bytes) = (printable(&input.path), input.bytes);
+        writeln!(out, "wirecause: {path}: {}, {bytes} bytes", kind.trim_matches('"'))?;
+    }
+    let counted = serde_json::to_value(counters)?;
+    for (name, count) in counted.as_object().into_iter().flatten() {
+        let name = name.replace('_', " ");
+        match count.as_object() {
+            None => writeln!(out, "wirecause: {name}: {count}")?,
+            Some(kinds) => {
+                for (kind, count) in kinds.iter().filter(|(_, count)| **count != 0) {
+                    writeln!(out, "wirecause: {name}, {}: {count}", printable(kind))?;
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 fn headline(summary: &Summary<'_>, out: &mut impl Write) -> io::Result<()> {
@@ -217,6 +249,7 @@ mod tests {
             peer: None,
             count: 1,
             calls: 1,
+            members: Vec::new(),
             first_time: None,
             last_time: None,
             value_low: None,

@@ -15,6 +15,7 @@ use super::{
     measure,
     note::{Direction, Note, NoteKind},
     payload,
+    reset::ResetShape,
     side::{Closing, Side},
     state::History,
     stream::{Protocol, TlsState},
@@ -308,6 +309,9 @@ impl Live {
         let in_flight = self.connection.rtt().map_or(REORDER_BOUND, |rtt| (rtt / 2).max(REORDER_BOUND));
         let Some((_, reset)) = self.connection.resets.iter_mut().rev().find(|(by, _)| *by == from) else { return };
         if time.since(reset.time) <= in_flight {
+            // What stands before the reset in the stream was sent before it, and overtaken.
+            let overtaken = reset.shape == ResetShape::Active && seq + i64::from(length) <= reset.seq;
+            reset.segments_soon_after += u32::from(!overtaken);
             return;
         }
         reset.segments_after += 1;

@@ -55,6 +55,7 @@ pub(super) fn reset<'a>(
         request_open,
         data_after: 0,
         segments_after: 0,
+        segments_soon_after: 0,
     }
 }
 

@@ -64,7 +64,7 @@ impl Content {
 
     fn meaning(&mut self, connection: &mut Connection, arrival: &Arrival<'_>, taken: &Taken) -> stream::Content {
         if connection.protocol == Protocol::Unknown {
-            connection.protocol = stream::protocol(arrival.payload);
+            connection.protocol = stream::protocol(arrival.payload, arrival.segment.payload);
             if connection.protocol == Protocol::Other && connection.roles == Roles::Ports {
                 // The middle of a body: what it belongs to shows with the next head.
                 connection.protocol = Protocol::Unknown;

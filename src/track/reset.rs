@@ -53,6 +53,9 @@ pub struct Reset {
     pub data_after: u32,
     /// Segments of any kind but RST that its sender sent afterwards, later than reordering explains.
     pub segments_after: u32,
+    /// The same so soon afterwards that reordering may explain it; what an active reset's number shows to have been sent before it is not
+    /// counted.
+    pub segments_soon_after: u32,
 }
 
 /// How a RST is made. Linux makes two kinds, by two code paths; other stacks resemble one of them

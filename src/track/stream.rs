@@ -120,6 +120,17 @@ impl TlsState {
             return Content::Overhead;
         }
         let end = start + i64::from(length);
+        if let Some(record) =
+            snapped(bytes, length).filter(|_| self.records(from).next.is_none_or(|next| next <= start))
+        {
+            let mut records = std::mem::take(self.records(from));
+            let application = self.record(from, &mut records, &record, acknowledges_request);
+            // Other records may follow in the segment: of the client's flight, its Finished.
+            self.blind |= from == Direction::Originator && self.server_hello && !application;
+            records.next = Some(end);
+            *self.records(from) = records;
+            return if application { Content::Application } else { Content::Overhead };
+        }
         let mut records = std::mem::take(self.records(from));
         let mut application = records.open_kind == Some(APPLICATION) && records.next.is_some_and(|next| next > start);
         let mut position = records.next.unwrap_or(start).max(start);
@@ -290,15 +301,20 @@ impl TlsState {
     }
 }
 
-/// What the first payload of a connection says of its protocol.
-pub fn protocol(bytes: &[u8]) -> Protocol {
+/// The record of a segment that was cut within the record's header.
+fn snapped(bytes: &[u8], length: u32) -> Option<tls::Record<'_>> {
+    (bytes.len() < HEADER && (bytes.len() as u32) < length).then(|| tls::snapped_record(bytes, length)).flatten()
+}
+
+/// What the first payload of a connection says of its protocol; `length` is the segment's, `bytes` what was captured of it.
+pub fn protocol(bytes: &[u8], length: u32) -> Protocol {
     if bytes.is_empty() {
         Protocol::Unknown
     } else if bytes.starts_with(b"PRI * HTTP/2") {
         Protocol::Http2
     } else if http::starts_request(bytes) || http::starts_response(bytes) {
         Protocol::Http
-    } else if tls::starts_record(bytes) {
+    } else if tls::starts_record(bytes) || snapped(bytes, length).is_some() {
         Protocol::Tls
     } else {
         Protocol::Other

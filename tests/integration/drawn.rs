@@ -15,7 +15,7 @@ use std::{
 };
 
 use wirecause::{
-    config::{AnalyzeConfig, InputConfig},
+    config::{AnalyzeConfig, FileFormat, InputConfig},
     pipeline::{Outcome, analyze},
 };
 use wirecause_maker::{Profile, draw, truth};
@@ -100,8 +100,12 @@ fn score(profile: Profile, seed: u64) -> Tally {
         inputs: InputConfig { paths, hosts, threads: NonZeroUsize::new(1), ..InputConfig::default() },
         output: scratch.path("out"),
         force: false,
+        stories: None,
+        formats: vec![FileFormat::Csv],
+        redact: false,
         quiet: true,
         csv_safe: false,
+        verbose: false,
     };
     let outcome = analyze(&config, io::sink(), io::sink());
     assert!(matches!(outcome, Ok(Outcome::Complete)), "{profile:?} {seed}: {outcome:?}");
@@ -149,7 +153,8 @@ impl Expected {
 
 /// The goals stand beside the floors. A floor is no goal: it is what was reached over two hundred incidents of the profile, less 0.01
 /// to 0.02 for what other seeds vary by, and holds that against regression. It is raised when a figure rises.
-/// Half of the cut and of the mixed incidents have equal URLs, and TLS or a cut hides the URLs of others, so these have that goal.
+/// Half of the cut and of the mixed incidents have equal URLs, and TLS or a cut hides the URLs of others, so these have that goal; their
+/// failures come in throngs, many within a millisecond, which no stamp of a log tells apart.
 const EXPECTED: [Expected; 4] = [
     Expected {
         profile: Profile::Immediate,
@@ -157,15 +162,15 @@ const EXPECTED: [Expected; 4] = [
         floors: &[
             ("found", 0.995),
             ("spurious", 0.005),
-            ("joined", 0.8),
-            ("misjoined", 0.025),
-            ("ambiguous", 0.18),
-            ("cause", 0.955),
-            ("wrong", 0.04),
-            ("macro", 0.945),
-            ("sure", 0.965),
-            ("set", 0.96),
-            ("hedge", 0.225),
+            ("joined", 0.94),
+            ("misjoined", 0.008),
+            ("ambiguous", 0.06),
+            ("cause", 0.975),
+            ("wrong", 0.02),
+            ("macro", 0.97),
+            ("sure", 0.985),
+            ("set", 0.985),
+            ("hedge", 0.25),
         ],
     },
     Expected {
@@ -174,15 +179,15 @@ const EXPECTED: [Expected; 4] = [
         floors: &[
             ("found", 0.995),
             ("spurious", 0.005),
-            ("joined", 0.635),
-            ("misjoined", 0.055),
-            ("ambiguous", 0.325),
-            ("cause", 0.93),
-            ("wrong", 0.055),
-            ("macro", 0.925),
-            ("sure", 0.955),
-            ("set", 0.945),
-            ("hedge", 0.255),
+            ("joined", 0.785),
+            ("misjoined", 0.03),
+            ("ambiguous", 0.19),
+            ("cause", 0.96),
+            ("wrong", 0.03),
+            ("macro", 0.96),
+            ("sure", 0.98),
+            ("set", 0.974),
+            ("hedge", 0.27),
         ],
     },
     Expected {
@@ -191,15 +196,15 @@ const EXPECTED: [Expected; 4] = [
         floors: &[
             ("found", 0.995),
             ("spurious", 0.005),
-            ("joined", 0.68),
-            ("misjoined", 0.04),
-            ("ambiguous", 0.29),
-            ("cause", 0.94),
-            ("wrong", 0.05),
-            ("macro", 0.93),
-            ("sure", 0.96),
-            ("set", 0.955),
-            ("hedge", 0.265),
+            ("joined", 0.7),
+            ("misjoined", 0.025),
+            ("ambiguous", 0.28),
+            ("cause", 0.952),
+            ("wrong", 0.032),
+            ("macro", 0.945),
+            ("sure", 0.977),
+            ("set", 0.965),
+            ("hedge", 0.24),
         ],
     },
     Expected {
@@ -209,14 +214,14 @@ const EXPECTED: [Expected; 4] = [
             ("found", 0.995),
             ("spurious", 0.005),
             ("joined", 0.74),
-            ("misjoined", 0.035),
-            ("ambiguous", 0.235),
-            ("cause", 0.945),
-            ("wrong", 0.045),
-            ("macro", 0.94),
-            ("sure", 0.965),
-            ("set", 0.955),
-            ("hedge", 0.255),
+            ("misjoined", 0.027),
+            ("ambiguous", 0.24),
+            ("cause", 0.957),
+            ("wrong", 0.029),
+            ("macro", 0.955),
+            ("sure", 0.98),
+            ("set", 0.969),
+            ("hedge", 0.24),
         ],
     },
 ];

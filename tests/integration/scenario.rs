@@ -175,9 +175,9 @@ impl<'a> Played<'a> {
         let span = (at(scenario.span[0]), at(scenario.span[1]));
         let population = Population::new(&connections, Some(span));
         let offset = (scenario.clock_offset * NANOS_PER_SECOND as f64) as i64;
-        let config = JoinConfig { clock_offset: (!scenario.estimate_clock).then_some(offset) };
+        let config = JoinConfig { clock_offset: (!scenario.estimate_clock).then_some(offset), ..JoinConfig::default() };
         let references: Vec<&FailedCall> = calls.iter().collect();
-        let joined = join(&references, &connections, &names, config);
+        let joined = join(&references, &connections, &names, &config);
         let verdicts = attribute(&Background {
             calls: &references,
             connections: &connections,

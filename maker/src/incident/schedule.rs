@@ -1,6 +1,7 @@
 //! When traffic flows and what fails: the schedule of an incident.
 
 use super::Plan;
+use super::load::Load;
 use crate::backend::Backend;
 use crate::scenario::Fault;
 use crate::scenario::exchange::{WISHES, Wish};
@@ -11,7 +12,7 @@ use crate::{MS, Ns, SEC};
 pub(super) fn schedule(w: &mut World, plan: &Plan) -> Option<Ns> {
     for b in 0..w.backends.len() {
         let mut t = w.d.wait(w.backends[b].pace);
-        while t < plan.duration {
+        while t < plan.load.duration {
             let group = if w.d.chance(0.12) { w.d.between(2, 6) } else { 1 };
             for _ in 0..group {
                 let call = w.healthy(b);
@@ -22,34 +23,34 @@ pub(super) fn schedule(w: &mut World, plan: &Plan) -> Option<Ns> {
         }
     }
     let menus: Vec<Vec<Wish>> = (0..w.backends.len()).map(|b| menu(w, b)).collect();
-    let latest = plan.duration.saturating_sub(4 * SEC).max(plan.start + 2 * SEC);
-    let bad: Vec<usize> = (0..w.d.between(2, 6)).map(|_| w.d.index(menus.len())).collect();
-    let mut left = plan.faults as i64;
-    let mut restarts = vec![0; menus.len()];
+    let latest = plan.load.duration.saturating_sub(4 * SEC).max(plan.start + 2 * SEC);
+    let bad: Vec<usize> = (0..plan.load.bad).map(|_| w.d.index(menus.len())).collect();
+    let mut left = plan.load.faults as i64;
+    let mut restarts = 0;
     while left > 0 {
         // Most failures are a few backends', as in the field.
         let b = if w.d.chance(0.85) { *w.d.pick(&bad) } else { w.d.index(menus.len()) };
         let wish = *w.d.pick(&menus[b]);
         if wish == Wish::Restart {
-            restarts[b] += 1;
-            if restarts[b] > 2 {
+            restarts += 1;
+            if restarts > plan.load.restarts {
                 continue;
             }
         }
         let t = w.d.time(plan.start + 1500 * MS, latest);
-        left -= play(w, b, wish, t);
+        left -= play(w, b, wish, t, &plan.load);
     }
     w.at(SEC, Event::Sweep(false));
     if !plan.tail {
         return None;
     }
-    let cut = plan.duration + 14 * SEC;
+    let cut = plan.load.duration + 14 * SEC;
     w.at(cut - 3 * SEC, Event::Sweep(true));
     for _ in 0..w.d.between(3, 9) {
         let b = w.d.index(menus.len());
         let wish = *w.d.pick(&[Wish::CloseAwait, Wish::AbortAwait, Wish::Slow, Wish::SynLost, Wish::Refused]);
         let t = w.d.time(cut + SEC, cut + 20 * SEC);
-        play(w, b, wish, t);
+        play(w, b, wish, t, &plan.load);
     }
     Some(cut)
 }
@@ -125,10 +126,10 @@ fn menu(w: &mut World, b: usize) -> Vec<Wish> {
 }
 
 /// Schedules one wish; returns how many failures it is likely to give.
-fn play(w: &mut World, b: usize, wish: Wish, t: Ns) -> i64 {
+fn play(w: &mut World, b: usize, wish: Wish, t: Ns, load: &Load) -> i64 {
     let backend = w.backends[b].clone();
     if wish == Wish::Restart {
-        return restart(w, b, &backend, t);
+        return restart(w, b, &backend, t, load);
     }
     if let Some(plan) = wish.idle_plan(&mut w.d, &backend) {
         let mut first = w.healthy(b);
@@ -136,7 +137,7 @@ fn play(w: &mut World, b: usize, wish: Wish, t: Ns) -> i64 {
         first.body = 0;
         first.last = false;
         w.add_call(t, first);
-        for _ in 0..w.d.between(1, 3) {
+        for _ in 0..w.d.between(load.beside.0, load.beside.1) {
             let mut companion = w.healthy(b);
             companion.service += backend.service * 3 + backend.rtt;
             companion.last = false;
@@ -144,12 +145,12 @@ fn play(w: &mut World, b: usize, wish: Wish, t: Ns) -> i64 {
         }
         return 1;
     }
-    let count = if w.d.chance(0.06) { w.d.between(2, 5) } else { 1 };
+    let count = if w.d.chance(load.bursts) { w.d.between(2, 5) } else { 1 };
     for i in 0..count {
         let fault = wish.fault(&mut w.d, &backend);
         let gone = matches!(fault, Fault::NoName(_));
         let call = w.faulty(b, fault);
-        let k = w.add_call(t + i * 200_000, call);
+        let k = w.add_call(t + i * load.apart, call);
         if gone {
             w.calls[k].url = w.calls[k].url.replace(&format!("{}.", backend.word), "gone.");
         }
@@ -157,8 +158,8 @@ fn play(w: &mut World, b: usize, wish: Wish, t: Ns) -> i64 {
     count as i64
 }
 
-fn restart(w: &mut World, b: usize, backend: &Backend, t: Ns) -> i64 {
-    let count = w.d.between(4, 12);
+fn restart(w: &mut World, b: usize, backend: &Backend, t: Ns, load: &Load) -> i64 {
+    let count = w.d.between(4, load.crowd);
     let wait = backend.rtt * 4 + 60 * MS;
     for _ in 0..count {
         let mut call = w.healthy(b);

@@ -149,6 +149,8 @@ pub struct Settings {
     pub evict_after: Option<Ns>,
     /// Retries of `HttpClient`; 0 is no retry handler.
     pub retries: u32,
+    /// Mean time between the calls of a burst.
+    pub apart: Ns,
     /// JDK 8 wording.
     pub old_jdk: bool,
     /// Send buffer.

@@ -53,7 +53,7 @@ impl Unit {
 }
 
 /// `if_tsresol` of an interface that states none.
-const MICROSECONDS: u8 = 6;
+pub(super) const MICROSECONDS: u8 = 6;
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! A captured frame by reference, and the interface it was captured on.
 
+use super::record::Origin;
 use crate::time::Timestamp;
 
 /// Where one captured frame lies in a buffer, and what the file's record says of it.
@@ -17,6 +18,8 @@ pub struct FrameRef {
     pub original: u32,
     /// Index into the walker's interface table, counted over all sections of the file.
     pub interface: u32,
+    /// Bytes of the frame's record that stand before its data.
+    pub header: u8,
 }
 
 /// One interface of a capture file; a classic pcap file has exactly one.
@@ -30,6 +33,8 @@ pub struct Interface {
     pub name: Option<String>,
     /// Frames that the interface dropped, by the last statistics block of it.
     pub dropped: Option<u64>,
+    /// How the file describes it, as far as its frames are to be written again.
+    pub origin: Origin,
 }
 
 /// A link-layer header type by its registered number (tcpdump's `LINKTYPE_` list).

@@ -8,12 +8,14 @@ mod error;
 pub mod frame;
 mod pcap;
 mod pcapng;
+pub mod record;
 #[cfg(test)]
 mod testing;
 mod walker;
 
 pub use error::CaptureError;
 pub use frame::{FrameRef, Interface, LinkType};
+pub use record::{Origin, RawOption, Record, record};
 pub use walker::{LONGEST_RECORD, Walker, looks_like_capture};
 
 use crate::time::Timestamp;

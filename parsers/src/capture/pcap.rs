@@ -4,7 +4,7 @@ use pcap_parser::{
     LegacyPcapBlock, PcapHeader, parse_pcap_frame, parse_pcap_frame_be, parse_pcap_frame_modified, parse_pcap_header,
 };
 
-use super::{CaptureError, Interface, LinkType, Step, Stored, frame_limit};
+use super::{CaptureError, Interface, LinkType, Origin, Step, Stored, frame_limit};
 use crate::time::Timestamp;
 
 /// What the file header says of the records.
@@ -18,7 +18,7 @@ pub(super) struct File {
 }
 
 /// Byte order and shape of the records' headers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layout {
     Little,
     Big,
@@ -45,7 +45,9 @@ impl File {
         };
         // The upper half of the field holds the length of a frame check sequence, not the link type.
         let link = LinkType(header.network.0 as u16);
-        Some((file, Interface { link, snap_length: header.snaplen, name: None, dropped: None }))
+        let resolution = if header.is_nanosecond_precision() { 9 } else { 6 };
+        let origin = Origin { big_endian: file.layout == Layout::Big, resolution, options: Vec::new() };
+        Some((file, Interface { link, snap_length: header.snaplen, name: None, dropped: None, origin }))
     }
 
     /// Reads the record at the beginning of `rest`, which lies at `offset` in the file.

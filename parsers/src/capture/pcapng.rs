@@ -11,7 +11,12 @@ use pcap_parser::{
     Block, InterfaceDescriptionBlock, InterfaceStatisticsBlock, PcapNGOption, parse_block_be, parse_block_le,
 };
 
-use super::{CaptureError, Interface, LONGEST_FRAME, LinkType, Step, clock::Clock, frame_limit};
+use super::{
+    CaptureError, Interface, LONGEST_FRAME, LinkType, Origin, Step,
+    clock::{Clock, MICROSECONDS},
+    frame_limit,
+    record::{Block as DescriptionBlock, MOST_OPTION_BYTES, Order},
+};
 
 /// The section that the walk is in.
 #[derive(Debug)]
@@ -115,8 +120,25 @@ impl Section {
             .map(|name| String::from_utf8_lossy(name).trim_end_matches('\0').to_owned());
         self.clocks.push(Clock::new(resolution, offset));
         let link = LinkType(block.linktype.0 as u16);
-        interfaces.push(Interface { link, snap_length: block.snaplen, name, dropped: None });
+        let origin = self.origin(&block.options, resolution);
+        interfaces.push(Interface { link, snap_length: block.snaplen, name, dropped: None, origin });
         Ok(())
+    }
+
+    /// What it takes to describe the interface again.
+    fn origin(&self, options: &[PcapNGOption<'_>], resolution: Option<u8>) -> Origin {
+        let (order, mut total) = (Order { big_endian: self.big_endian }, 0);
+        let options = options
+            .iter()
+            .take_while(|option| option.code.0 != END_OF_OPTIONS)
+            .filter_map(|option| Some((option.code.0, option.as_bytes().ok()?)))
+            .take_while(|(_, value)| {
+                total += value.len();
+                total <= MOST_OPTION_BYTES
+            })
+            .map(|(code, value)| order.little_endian(code, value, DescriptionBlock::Interface))
+            .collect();
+        Origin { big_endian: self.big_endian, resolution: resolution.unwrap_or(MICROSECONDS), options }
     }
 
     /// Statistics of an interface that was not described say nothing; they end no walk.

@@ -110,6 +110,7 @@ impl Walker {
             captured: stored.captured,
             original: stored.original,
             interface: stored.interface,
+            header: stored.data as u8,
         }
     }
 

@@ -93,6 +93,27 @@ pub fn starts_record(bytes: &[u8]) -> bool {
     })
 }
 
+/// The record at the beginning of a segment whose capture ends within the record's header, if its length by what is left of the header
+/// and by the segment's `payload` bytes agree: then it is the segment's only one.
+pub fn snapped_record(bytes: &[u8], payload: u32) -> Option<Record<'_>> {
+    let (&[kind, v0, v1], rest) = bytes.split_first_chunk()?;
+    let version = u16::from_be_bytes([v0, v1]);
+    let length = u16::try_from(payload.checked_sub(RECORD_HEADER as u32)?).ok()?;
+    let agrees = match rest {
+        [] => true,
+        [high] => *high == length.to_be_bytes()[0],
+        _ => return None,
+    };
+    let body = rest.get(rest.len()..)?;
+    (agrees && plausible(kind, version, length)).then(|| Record {
+        kind: RecordKind::from(kind),
+        version,
+        length,
+        body,
+        complete: false,
+    })
+}
+
 /// The handshake messages at the beginning of a stream: the bodies of its first handshake records, put together.
 ///
 /// Feed it to [`client_hello`] or [`server_hello`]; it borrows where one record holds all.
@@ -163,6 +184,18 @@ mod tests {
             assert!(!starts_record(other));
             assert_eq!(records(other).next(), None);
         }
+    }
+
+    #[test]
+    fn a_header_cut_by_the_snap_length_is_read_with_the_payload_length() {
+        let record = snapped_record(&[23, 3, 3, 1], 5 + 300).expect("a record of 300 bytes");
+        assert_eq!((record.kind, record.length, record.complete), (ApplicationData, 300, false));
+        assert_eq!(snapped_record(&[21, 3, 3], 31).map(|record| record.length), Some(26));
+        // The header speaks of another length: several records, or the middle of one.
+        assert_eq!(snapped_record(&[23, 3, 3, 2], 5 + 300), None);
+        assert_eq!(snapped_record(b"GET ", 100), None);
+        assert_eq!(snapped_record(&[23, 3], 100), None);
+        assert_eq!(snapped_record(&[23, 3, 3], 4), None);
     }
 
     #[test]

@@ -66,6 +66,7 @@ fn restart(
         peer: Some(peer.to_string()),
         count: burst.len() as u64,
         calls: calls.len() as u64,
+        members: calls.clone(),
         first: Some(first),
         last: Some(last),
         low: Some(seconds(last.since(first)) * 1e3),
@@ -121,6 +122,7 @@ pub(super) fn periodic(material: &Material<'_>) -> Vec<Finding> {
             peer: Some(peer.to_string()),
             count: times.len() as u64,
             calls: calls.len() as u64,
+            members: calls.clone(),
             first: times.first().copied(),
             last: times.last().copied(),
             low: gaps.iter().min().map(|gap| seconds(*gap)),
@@ -134,14 +136,14 @@ pub(super) fn periodic(material: &Material<'_>) -> Vec<Finding> {
 }
 
 /// Connections that end within this time end at once, ns.
-const AT_ONCE: i64 = 100_000_000;
+pub const AT_ONCE: i64 = 100_000_000;
 /// Connections that make a burst.
-const LEAST_BURST: usize = 5;
+pub const LEAST_BURST: usize = 5;
 /// A process that was stopped refuses new connections within this time, ns.
-const REFUSALS_WITHIN: i64 = 30_000_000_000;
+pub const REFUSALS_WITHIN: i64 = 30_000_000_000;
 /// Failures this close are one burst, ns.
 const SAME_BURST: i64 = 1_000_000_000;
 /// Equal intervals that make a period.
-const LEAST_PERIODS: usize = 5;
+pub const LEAST_PERIODS: usize = 5;
 /// Intervals may differ from their mean by one in so many.
 const REGULAR: i64 = 10;

@@ -73,7 +73,8 @@ pub(super) fn response(material: &Material<'_>) -> Vec<Finding> {
             .collect();
         waits.sort_unstable();
         for group in constant(&waits) {
-            let calls: Vec<usize> = group.iter().map(|(_, call)| *call).collect();
+            let mut calls: Vec<usize> = group.iter().map(|(_, call)| *call).collect();
+            calls.sort_unstable();
             // The wait holds one round trip: the request's way there and the ending's way back.
             let rtt = material.background.population.peer(peer).and_then(|of_peer| of_peer.smallest_rtt).unwrap_or(0);
             let (low, high) = (seconds(group[0].0 - rtt), seconds(group[group.len() - 1].0));
@@ -159,6 +160,7 @@ fn finding(
         peer: Some(peer),
         count,
         calls: calls.len() as u64,
+        members: calls.to_vec(),
         first: calls.iter().map(|call| material.line(*call)).min(),
         last: calls.iter().map(|call| material.line(*call)).max(),
         low: Some(low),
@@ -170,6 +172,6 @@ fn finding(
 }
 
 /// Shorter waits are no timeouts anybody sets, ns.
-const SHORTEST_WAIT: i64 = 500_000_000;
+pub const SHORTEST_WAIT: i64 = 500_000_000;
 /// Two equal waits may be chance.
-const LEAST_WAITS: usize = 3;
+pub const LEAST_WAITS: usize = 3;

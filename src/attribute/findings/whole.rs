@@ -31,13 +31,19 @@ pub(super) fn concentration(material: &Material<'_>) -> Option<Finding> {
         .sum();
     let of_connections = own as f64 / total.max(1) as f64;
     let single = by_host.len() == 1 || share >= SINGLE;
+    let concerned = |call: &usize| {
+        let target = &material.background.calls[*call].target;
+        !single || target.host == *host && target.port == *port
+    };
+    let members: Vec<usize> = (0..all).filter(concerned).collect();
     let times = (0..all).map(|call| material.line(call));
     Some(Finding {
         kind: if single { "single-backend" } else { "all-backends" },
         host: single.then(|| (*host).to_owned()),
         peer: None,
         count: by_host.len() as u64,
-        calls: if single { *most as u64 } else { all as u64 },
+        calls: members.len() as u64,
+        members,
         first: times.clone().min(),
         last: times.max(),
         low: Some(share),
@@ -79,6 +85,7 @@ pub(super) fn reset_origins(material: &Material<'_>) -> Vec<Finding> {
                 peer: None,
                 count: calls.len() as u64,
                 calls: calls.len() as u64,
+                members: calls.clone(),
                 first: calls.iter().map(|call| material.line(*call)).min(),
                 last: calls.iter().map(|call| material.line(*call)).max(),
                 low: Some(f64::from(ttl)),
@@ -130,6 +137,7 @@ pub(super) fn clock_offset(material: &Material<'_>) -> Option<Finding> {
         peer: None,
         count: clock.pairs as u64,
         calls: 0,
+        members: Vec::new(),
         first: None,
         last: None,
         low: Some(low),
@@ -156,25 +164,28 @@ pub(super) fn coverage(material: &Material<'_>) -> Option<Finding> {
         }
     }
     let share = covered as f64 / length as f64;
-    let missed =
-        material.attributions.iter().filter(|attribution| attribution.cause == Cause::NoTrafficCaptured).count() as u64;
+    let missed: Vec<usize> = (0..material.attributions.len())
+        .filter(|call| material.attributions[*call].cause == Cause::NoTrafficCaptured)
+        .collect();
     Some(Finding {
         kind: "coverage",
         host: None,
         peer: None,
         count: material.capture_spans.len() as u64,
-        calls: missed,
+        calls: missed.len() as u64,
+        members: missed.clone(),
         first: material.capture_spans.first().map(|(begin, _)| *begin),
         last: material.capture_spans.iter().map(|(_, end)| *end).max(),
         low: Some(share),
         high: Some(share),
         unit: Some("share"),
         statement: format!(
-            "The captures cover {:.1} % of the {:.1} s that the logs span; {missed} calls lie outside of what was captured.",
+            "The captures cover {:.1} % of the {:.1} s that the logs span; {} calls lie outside of what was captured.",
             share * 100.0,
-            seconds(length)
+            seconds(length),
+            missed.len()
         ),
-        advice: (missed > 0)
+        advice: (!missed.is_empty())
             .then(|| "Capture on the gateway for the whole time of the log, all backends and DNS included.".to_owned()),
     })
 }
@@ -189,6 +200,7 @@ pub(super) fn silent_retries(material: &Material<'_>) -> Option<Finding> {
         peer: None,
         count: retries.len() as u64,
         calls: 0,
+        members: Vec::new(),
         first: retries.iter().min().map(|time| clock.to_capture(*time)),
         last: retries.iter().max().map(|time| clock.to_capture(*time)),
         low: None,
@@ -203,4 +215,4 @@ pub(super) fn silent_retries(material: &Material<'_>) -> Option<Finding> {
 }
 
 /// An endpoint with this share of the failed calls is the one concerned.
-const SINGLE: f64 = 0.5;
+pub const SINGLE: f64 = 0.5;

@@ -3,55 +3,93 @@
 use wirecause_parsers::log::Symptom;
 
 use crate::{
-    attribute::{case::Case, explain as say, population::Peer, verdict::Cause},
+    attribute::{
+        case::{Case, Wire},
+        explain as say,
+        population::Peer,
+        verdict::Cause,
+    },
     track::{Direction, NoteKind},
 };
 
 use super::{Ruling, ruling};
 
 /// Only full-size segments are lost: small ones of the same request were acknowledged, full-size ones are sent again and again
-/// (RFC 2923, section 2.1).
+/// (RFC 2923, section 2.1). Where the request had no small one the connection's earlier requests stand in for it, if all were small: they
+/// passed, and the first large one did not.
 pub(super) fn mtu_black_hole(case: &Case<'_>) -> Option<Ruling> {
     let wire = case.connection.as_ref()?;
-    let exchange = wire.exchange?;
     let repeated_handshake = wire.connection.handshake.syn_acks > 1;
-    if wire.unacknowledged() == 0 || exchange.response_start.is_some() || repeated_handshake {
+    if wire.unacknowledged() == 0 || repeated_handshake {
         return None;
     }
-    let mss =
-        u32::from(wire.connection.resp.mss.unwrap_or(536)).min(u32::from(wire.connection.orig.mss.unwrap_or(u16::MAX)));
-    let full = mss.saturating_sub(OPTIONS).min(wire.connection.orig.largest_payload);
-    let again: Vec<u32> = wire
-        .connection
-        .notes
-        .iter()
-        .filter(|note| {
-            note.from == Direction::Originator
-                && note.kind == NoteKind::Retransmission
-                && note.time >= exchange.request_start
-        })
-        .map(|note| note.payload)
-        .collect();
-    let only_full = again.len() >= 2 && again.iter().all(|payload| *payload >= full.max(SMALLEST_FULL));
-    // A duplicate acknowledgement is the answer to a later segment that did arrive (RFC 5681, section 3.2).
-    let expected = exchange.request_from + exchange.acked_bytes as i64;
-    let duplicate_ack = wire.connection.notes.iter().any(|note| {
-        note.from == Direction::Responder
-            && note.time > exchange.request_start
-            && note.kind == NoteKind::Control
-            && note.ack == Some(expected)
-            && !note.flags.fin()
-            && !note.flags.rst()
-    });
-    let small_passed = exchange.acked_bytes > 0 || duplicate_ack;
+    let lost = LostBySize::of(wire)?;
     let lossy = wire.peer.is_some_and(Peer::is_lossy);
-    (only_full && small_passed && (!lossy || again.len() >= UNLIKELY_CHANCE)).then(|| {
-        ruling(Cause::MtuBlackHole, 0.87, say::black_hole(wire, &again)).also(&[if wire.peer_ending().is_some() {
-            Cause::PathLoss
-        } else {
-            Cause::SilentDrop
-        }])
-    })
+    let no_chance = !lossy || lost.again.len() >= UNLIKELY_CHANCE;
+    let other = if wire.peer_ending().is_some() { Cause::PathLoss } else { Cause::SilentDrop };
+    let found = ruling(Cause::MtuBlackHole, 0.87, say::black_hole(wire, &lost.again)).also(&[other]);
+    if lost.small_passed {
+        return no_chance.then_some(found);
+    }
+    let idle = wire.exchange?.idle_before.unwrap_or(0);
+    let in_use = wire.idle_survived().is_some_and(|survived| idle <= survived);
+    (!lost.small_sent && lost.first_large && in_use && lost.again.len() >= UNLIKELY_CHANCE)
+        .then(|| Ruling { confidence: 0.6, because: say::black_hole_by_history(wire, &lost.again), ..found })
+        .map(|found| found.also(&[Cause::PathLoss, Cause::SilentDrop]))
+}
+
+/// What the sizes of lost and of acknowledged segments say.
+struct LostBySize {
+    /// Payloads of the segments that were sent again, all full-size.
+    again: Vec<u32>,
+    /// A smaller segment of the request was acknowledged, or answered by a duplicate acknowledgement.
+    small_passed: bool,
+    /// A smaller segment of the request was sent.
+    small_sent: bool,
+    /// Earlier requests of the connection passed, and none filled a segment.
+    first_large: bool,
+}
+
+impl LostBySize {
+    /// `None` where other segments than full-size ones were sent again, or too few.
+    fn of(wire: &Wire<'_>) -> Option<Self> {
+        let exchange = wire.exchange.filter(|exchange| exchange.response_start.is_none())?;
+        let connection = wire.connection;
+        let mss = u32::from(connection.resp.mss.unwrap_or(536)).min(u32::from(connection.orig.mss.unwrap_or(u16::MAX)));
+        let full = mss.saturating_sub(OPTIONS).min(connection.orig.largest_payload).max(SMALLEST_FULL);
+        let sent = |kind: NoteKind| {
+            let notes = connection.notes.iter();
+            notes
+                .filter(move |note| {
+                    note.from == Direction::Originator && note.kind == kind && note.time >= exchange.request_start
+                })
+                .map(|note| note.payload)
+        };
+        let again: Vec<u32> = sent(NoteKind::Retransmission).collect();
+        if again.len() < 2 || again.iter().any(|payload| *payload < full) {
+            return None;
+        }
+        // A duplicate acknowledgement is the answer to a later segment that did arrive (RFC 5681, section 3.2).
+        let expected = exchange.request_from + exchange.acked_bytes as i64;
+        let duplicate_ack = connection.notes.iter().any(|note| {
+            note.from == Direction::Responder
+                && note.time > exchange.request_start
+                && note.kind == NoteKind::Control
+                && note.ack == Some(expected)
+                && !note.flags.fin()
+                && !note.flags.rst()
+        });
+        let mut earlier =
+            connection.exchanges.last.iter().filter(|earlier| earlier.number < exchange.number).peekable();
+        let first_large =
+            earlier.peek().is_some() && earlier.all(|earlier| earlier.request_bytes() < u64::from(SMALLEST_FULL));
+        Some(Self {
+            small_passed: exchange.acked_bytes > 0 || duplicate_ack,
+            small_sent: sent(NoteKind::New).any(|payload| payload < full),
+            first_large,
+            again,
+        })
+    }
 }
 
 /// The handshake seems done, the peer repeats its SYN-ACK and never takes the data: its accept queue was full
@@ -96,7 +134,11 @@ pub(super) fn silent_drop(case: &Case<'_>) -> Option<Ruling> {
         return None;
     }
     let confidence = if expired && loss.retransmissions >= 3 { 0.97 } else { 0.88 };
-    let found = ruling(Cause::SilentDrop, confidence, say::silent_drop(wire, exchange, loss));
+    let mut found = ruling(Cause::SilentDrop, confidence, say::silent_drop(wire, exchange, loss));
+    if LostBySize::of(wire).is_some_and(|lost| !lost.small_sent) {
+        // Nothing small was sent that could have passed.
+        found = found.also(&[Cause::MtuBlackHole]);
+    }
     Some(if expired { found } else { found.also(&[Cause::PathLoss]) })
 }
 

@@ -3,7 +3,11 @@
 use wirecause_parsers::log::Symptom;
 
 use crate::{
-    attribute::{case::Case, explain as say, verdict::Cause},
+    attribute::{
+        case::{Case, Wire},
+        explain as say,
+        verdict::Cause,
+    },
     track::connection::EndingKind,
 };
 
@@ -12,7 +16,7 @@ use super::{MANY_SEGMENTS, Ruling, UNKNOWN_RTT, met_on_write, raced, ruling};
 /// A fresh connection was accepted and ended at once: what ended it acknowledges no request byte.
 pub(super) fn rejected_after_accept(case: &Case<'_>) -> Option<Ruling> {
     let wire = case.connection.as_ref()?;
-    let (kind, ended) = wire.peer_ending()?;
+    let (kind, _) = wire.peer_ending()?;
     if wire.reused() || wire.connection.handshake.syn_ack.is_none() || wire.connection.tls.server_hello {
         return None;
     }
@@ -25,12 +29,35 @@ pub(super) fn rejected_after_accept(case: &Case<'_>) -> Option<Ruling> {
         let found = ruling(Cause::RejectedAfterAccept, 0.96, say::rejected(wire));
         return Some(if whole { found } else { found.also(&[Cause::AbortedDuringRequest]) });
     }
-    // A kernel acknowledges for a process that has not read yet: ended within some round trips, nobody looked at the request.
-    let exchange = exchange?;
-    let rtt = wire.rtt().unwrap_or(UNKNOWN_RTT);
-    let at_once = ended.since(exchange.request_end) <= rtt + rtt / 4 + AT_ONCE && wire.unacknowledged() == 0 && whole;
+    // A kernel acknowledges for a process that has not read yet: ended within a round trip, nobody looked at the request.
+    let at_once = ended_unread(wire)? == Unread::AtOnce;
     let other = if kind == EndingKind::Rst { Cause::AbortedAwaitingResponse } else { Cause::ClosedAwaitingResponse };
     at_once.then(|| ruling(Cause::RejectedAfterAccept, 0.75, say::rejected_unread(wire)).also(&[other]))
+}
+
+/// How soon after the whole, small request of a fresh connection had arrived the peer ended it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unread {
+    /// As soon as it can be.
+    AtOnce,
+    /// So soon that the path's jitter may have delayed what was sent at once.
+    Soon,
+}
+
+fn ended_unread(wire: &Wire<'_>) -> Option<Unread> {
+    let (_, ended) = wire.peer_ending()?;
+    let exchange = wire.exchange.filter(|exchange| exchange.response_start.is_none())?;
+    let whole = exchange.request_bytes() <= MANY_SEGMENTS && wire.unsent() == 0 && wire.unacknowledged() == 0;
+    if wire.reused() || wire.connection.tls.server_hello || !whole {
+        return None;
+    }
+    let rtt = wire.rtt().unwrap_or(UNKNOWN_RTT);
+    let later = ended.since(exchange.request_end) - rtt;
+    if later <= rtt / 50 + AT_ONCE {
+        Some(Unread::AtOnce)
+    } else {
+        (later <= rtt / 4 + AT_ONCE).then_some(Unread::Soon)
+    }
 }
 
 /// RST, or FIN and then RST, while request bytes were unsent or unacknowledged.
@@ -70,6 +97,11 @@ pub(super) fn aborted_awaiting_response(case: &Case<'_>) -> Option<Ruling> {
     Some(match (raced(wire), maybe_more) {
         (true, _) => found.also(&[Cause::StaleConnectionReuse]),
         (false, true) => Ruling { confidence: 0.8, ..found }.also(&[Cause::AbortedDuringRequest]),
+        // Only the RST acknowledges the last of a large request: whoever sent it had hardly read that.
+        (false, false) if exchange.request_bytes() > MANY_SEGMENTS && exchange.request_acked.is_none() => {
+            Ruling { confidence: 0.75, ..found }.also(&[Cause::AbortedDuringRequest])
+        }
+        (false, false) if ended_unread(wire).is_some() => found.also(&[Cause::RejectedAfterAccept]),
         (false, false) => found,
     })
 }
@@ -82,7 +114,13 @@ pub(super) fn closed_awaiting_response(case: &Case<'_>) -> Option<Ruling> {
         return None;
     }
     let found = ruling(Cause::ClosedAwaitingResponse, 0.96, say::awaiting(wire, "a FIN"));
-    Some(if wire.unsent() > 0 { found.also(&[Cause::AbortedDuringRequest]) } else { found })
+    Some(if wire.unsent() > 0 {
+        found.also(&[Cause::AbortedDuringRequest])
+    } else if ended_unread(wire).is_some() {
+        found.also(&[Cause::RejectedAfterAccept])
+    } else {
+        found
+    })
 }
 
 /// RST after part of a response.

@@ -1,7 +1,11 @@
 //! Kept-alive connections that the peer had ended, or no longer knew, when the gateway used them again.
 
 use crate::{
-    attribute::{case::Case, explain as say, verdict::Cause},
+    attribute::{
+        case::{Case, Wire},
+        explain as say,
+        verdict::Cause,
+    },
     track::{ResetShape, connection::EndingKind},
 };
 
@@ -10,16 +14,18 @@ use super::{MANY_SEGMENTS, Ruling, Silence, UNKNOWN_RTT, raced, ruling, silence_
 /// The peer had ended the connection before the request could reach it, or no longer knew it.
 pub(super) fn stale_connection_reuse(case: &Case<'_>) -> Option<Ruling> {
     let wire = case.connection.as_ref()?;
-    if wire.never_sent() && silence_says(wire) == Some(Silence::Unusual) {
+    let silence = silence_says(wire);
+    if wire.never_sent() && may_have_cut(wire) && silence != Some(Silence::Idle) {
         let cut = match wire.peer_ending()?.0 {
             EndingKind::Rst => Cause::AbortedDuringResponse,
             EndingKind::Fin => Cause::ClosedDuringResponse,
         };
-        return Some(ruling(Cause::StaleConnectionReuse, 0.8, say::stale_idle(wire)).also(&[cut]));
+        let confidence = if silence == Some(Silence::Unusual) { 0.8 } else { 0.9 };
+        return Some(ruling(Cause::StaleConnectionReuse, confidence, say::stale_idle(wire)).also(&[cut]));
     }
     let unknown_end =
         wire.exchange.is_some_and(|exchange| exchange.response_start.is_some() && exchange.complete().is_none());
-    if unknown_end && silence_says(wire) == Some(Silence::Idle) {
+    if unknown_end && silence == Some(Silence::Idle) {
         let found = ruling(Cause::StaleConnectionReuse, 0.85, say::stale_idle(wire));
         return Some(found.also(&[Cause::AbortedDuringResponse]));
     }
@@ -71,6 +77,12 @@ pub(super) fn stale_connection_reuse(case: &Case<'_>) -> Option<Ruling> {
         }
         _ => found,
     })
+}
+
+/// Whether the last response may not have been complete when the peer ended the connection: its head does not say how long it is, or was
+/// not captured.
+fn may_have_cut(wire: &Wire<'_>) -> bool {
+    wire.connection.exchanges.current().is_some_and(|exchange| exchange.complete().is_none())
 }
 
 /// Scheduling and queueing beyond the round trip, ns.

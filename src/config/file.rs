@@ -1,0 +1,254 @@
+//! `wirecause.toml`: settings of a site that do not change from incident to incident.
+//!
+//! Every key is known or refused with the nearest known one; every value is checked as the option of the same name is.
+
+use std::{
+    fs, io,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use toml::{Table, Value};
+
+use super::{KnownTimeout, clock_offset, log_zone, threads};
+
+/// What a file of settings says; `None` and empty: nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    /// Names with their addresses.
+    pub hosts: Vec<(String, IpAddr)>,
+    /// A file of names as in /etc/hosts, relative to the file of settings.
+    pub hosts_file: Option<PathBuf>,
+    /// As `--clock-offset`, in nanoseconds.
+    pub clock_offset: Option<i64>,
+    /// As `--log-timezone`, in seconds east of UTC.
+    pub log_zone: Option<i32>,
+    /// As `--threads`.
+    pub threads: Option<std::num::NonZeroUsize>,
+    /// Timeouts of the gateway by host.
+    pub timeouts: Vec<KnownTimeout>,
+}
+
+/// A file of settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot be read.
+    #[error("settings {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's objection.
+        source: io::Error,
+    },
+    /// It is no TOML.
+    #[error("settings {}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit, and where.
+        source: Box<toml::de::Error>,
+    },
+    /// A key is not known.
+    #[error("settings {}: unknown key {key:?}{}; known are {}", path.display(), nearest(key, known), known.join(", "))]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// The key, without the tables that it stands in.
+        key: String,
+        /// Keys that may stand there.
+        known: &'static [&'static str],
+    },
+    /// A value is not what its key takes.
+    #[error("settings {}: {key} = {found}: expected {expected}", path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The key with its tables.
+        key: String,
+        /// What was found.
+        found: String,
+        /// What it takes.
+        expected: &'static str,
+    },
+}
+
+/// Reads a file of settings.
+pub fn read(path: &Path) -> Result<Settings, Error> {
+    let text = fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    parse(path, &text)
+}
+
+/// Reads the text of a file of settings, which lies at `path`.
+pub fn parse(path: &Path, text: &str) -> Result<Settings, Error> {
+    let table: Table =
+        text.parse().map_err(|source| Error::Syntax { path: path.to_owned(), source: Box::new(source) })?;
+    let file = File { path };
+    let mut settings = Settings::default();
+    for (key, value) in &table {
+        match key.as_str() {
+            "hosts" => settings.hosts = file.hosts(value)?,
+            "hosts-file" => {
+                let name = value.as_str().ok_or_else(|| file.wrong(key, value, "the name of a file"))?;
+                settings.hosts_file = Some(path.parent().unwrap_or(Path::new("")).join(name));
+            }
+            "clock-offset" => {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let offset = clock_offset(&text);
+                settings.clock_offset = Some(offset.map_err(|_| file.wrong(key, value, "seconds such as 1.7"))?);
+            }
+            "log-timezone" => {
+                let zone = value.as_str().and_then(|text| log_zone(text).ok());
+                settings.log_zone = Some(zone.ok_or_else(|| file.wrong(key, value, "an offset such as \"-03:00\""))?);
+            }
+            "threads" => {
+                let number = value.as_integer().and_then(|number| usize::try_from(number).ok());
+                let number = number.and_then(|number| threads(number).ok());
+                settings.threads = Some(number.ok_or_else(|| file.wrong(key, value, "a number from 1 to 1024"))?);
+            }
+            "timeouts" => settings.timeouts = file.timeouts(value)?,
+            _ => return Err(file.unknown(key, &KEYS)),
+        }
+    }
+    Ok(settings)
+}
+
+struct File<'a> {
+    path: &'a Path,
+}
+
+impl File<'_> {
+    fn hosts(&self, value: &Value) -> Result<Vec<(String, IpAddr)>, Error> {
+        let expected = "a table of names with their addresses, such as \"pay.example\" = [\"10.0.0.1\"]";
+        let table = value.as_table().ok_or_else(|| self.wrong("hosts", value, expected))?;
+        let mut hosts = Vec::new();
+        for (name, addresses) in table {
+            let several = addresses.as_array().map_or(std::slice::from_ref(addresses), Vec::as_slice);
+            for address in several {
+                let parsed = address.as_str().and_then(|text| text.parse::<IpAddr>().ok());
+                let key = format!("hosts.{name:?}");
+                let parsed =
+                    parsed.ok_or_else(|| self.wrong(&key, address, "an IPv4 or IPv6 address, or a list of them"))?;
+                hosts.push((name.trim_end_matches('.').to_ascii_lowercase(), parsed.to_canonical()));
+            }
+        }
+        Ok(hosts)
+    }
+
+    fn timeouts(&self, value: &Value) -> Result<Vec<KnownTimeout>, Error> {
+        let expected = "a table of hosts, each with read-ms, connect-ms or both";
+        let table = value.as_table().ok_or_else(|| self.wrong("timeouts", value, expected))?;
+        let mut known = Vec::new();
+        for (host, limits) in table {
+            let limits =
+                limits.as_table().ok_or_else(|| self.wrong(&format!("timeouts.{host:?}"), limits, expected))?;
+            let mut timeout = KnownTimeout { host: host.to_ascii_lowercase(), read_ms: None, connect_ms: None };
+            for (key, limit) in limits {
+                let full = format!("timeouts.{host:?}.{key}");
+                let place = match key.as_str() {
+                    "read-ms" => &mut timeout.read_ms,
+                    "connect-ms" => &mut timeout.connect_ms,
+                    _ => return Err(self.unknown(key, &TIMEOUT_KEYS)),
+                };
+                let number = limit.as_integer().filter(|number| (1..=LONGEST_TIMEOUT_MS).contains(number));
+                let number = number.ok_or_else(|| self.wrong(&full, limit, "milliseconds, from 1 to a day"))?;
+                *place = Some(number as u64);
+            }
+            known.push(timeout);
+        }
+        Ok(known)
+    }
+
+    fn wrong(&self, key: &str, value: &Value, expected: &'static str) -> Error {
+        Error::Value { path: self.path.to_owned(), key: key.to_owned(), found: value.to_string(), expected }
+    }
+
+    fn unknown(&self, key: &str, known: &'static [&'static str]) -> Error {
+        Error::Key { path: self.path.to_owned(), key: key.to_owned(), known }
+    }
+}
+
+/// The known key that a wrong one probably means, as the middle of a sentence.
+fn nearest(key: &str, known: &[&str]) -> String {
+    let near = known.iter().map(|known| (strsim::damerau_levenshtein(&key.to_ascii_lowercase(), known), *known)).min();
+    match near {
+        Some((distance, known)) if distance <= FURTHEST_SLIP => format!(", is {known:?} meant?"),
+        _ => String::new(),
+    }
+}
+
+/// The name under which a file of settings is found in the current directory.
+pub const FILE_NAME: &str = "wirecause.toml";
+
+const KEYS: [&str; 6] = ["clock-offset", "hosts", "hosts-file", "log-timezone", "threads", "timeouts"];
+const TIMEOUT_KEYS: [&str; 2] = ["connect-ms", "read-ms"];
+/// Slips of the keyboard that still leave a key to be guessed.
+const FURTHEST_SLIP: usize = 4;
+/// No gateway waits for a day.
+const LONGEST_TIMEOUT_MS: i64 = 86_400_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<Settings, String> {
+        parse(Path::new("site/wirecause.toml"), text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let text = "clock-offset = -1.5\nlog-timezone = \"-03:00\"\nthreads = 4\nhosts-file = \"hosts\"\n\
+                    [hosts]\n\"Pay.Example.\" = [\"10.0.0.1\", \"fd77:2::24\"]\nauth = \"10.0.0.2\"\n\
+                    [timeouts.\"pay.example\"]\nread-ms = 30000\n";
+        let v4 = |last| IpAddr::from([10, 0, 0, last]);
+        let expected = Settings {
+            hosts: vec![
+                ("pay.example".to_owned(), v4(1)),
+                ("pay.example".to_owned(), "fd77:2::24".parse().unwrap()),
+                ("auth".to_owned(), v4(2)),
+            ],
+            hosts_file: Some(PathBuf::from("site/hosts")),
+            clock_offset: Some(-1_500_000_000),
+            log_zone: Some(-10_800),
+            threads: Some(4.try_into().unwrap()),
+            timeouts: vec![KnownTimeout { host: "pay.example".to_owned(), read_ms: Some(30_000), connect_ms: None }],
+        };
+        let mut found = parsed(text).unwrap();
+        // A table of TOML has no order of its own.
+        found.hosts.sort_by_key(|(name, address)| (name == "auth", *address));
+        assert_eq!(found, expected);
+        assert_eq!(parsed("").unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_known_one() {
+        for (text, meant) in [
+            ("clock_offset = 1", "clock-offset"),
+            ("log-timzone = \"Z\"", "log-timezone"),
+            ("host = 1", "hosts"),
+            ("[timeouts.a]\nread = 5", "read-ms"),
+        ] {
+            let error = parsed(text).unwrap_err();
+            assert!(error.contains(&format!("is {meant:?} meant?")), "{error}");
+        }
+        let error = parsed("colour-of-the-sky = 1").unwrap_err();
+        assert!(!error.contains("meant") && error.contains("known are clock-offset, hosts"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_with_its_key_and_what_was_expected() {
+        for (text, key, expected) in [
+            ("log-timezone = \"CET\"", "log-timezone", "offset"),
+            ("clock-offset = \"soon\"", "clock-offset", "seconds"),
+            ("threads = 0", "threads", "1024"),
+            ("hosts = 3", "hosts", "table"),
+            ("[hosts]\na = \"10.0.0\"", "hosts.\"a\"", "address"),
+            ("[timeouts]\na = 3", "timeouts.\"a\"", "read-ms"),
+            ("[timeouts.a]\nread-ms = -1", "timeouts.\"a\".read-ms", "milliseconds"),
+        ] {
+            let error = parsed(text).unwrap_err();
+            assert!(error.contains(key) && error.contains(expected), "{error}");
+        }
+        let error = parse(Path::new("x"), "threads = = 3").unwrap_err();
+        assert!(matches!(error, Error::Syntax { .. }));
+    }
+}

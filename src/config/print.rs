@@ -1,0 +1,70 @@
+//! The settings in force, as a file of settings would say them.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use toml::Value;
+
+use super::InputConfig;
+
+/// The settings as TOML; what was not set is left out.
+pub fn settings(inputs: &InputConfig) -> String {
+    let mut text = String::new();
+    // Writing to a `String` cannot fail.
+    if let Some(offset) = inputs.clock_offset {
+        let _ = writeln!(text, "clock-offset = {:?}", offset as f64 / 1e9);
+    }
+    if let Some(zone) = inputs.log_zone {
+        let sign = if zone < 0 { '-' } else { '+' };
+        let minutes = zone.unsigned_abs() / 60;
+        let _ = writeln!(text, "log-timezone = \"{sign}{:02}:{:02}\"", minutes / 60, minutes % 60);
+    }
+    if let Some(threads) = inputs.threads {
+        let _ = writeln!(text, "threads = {threads}");
+    }
+    if !inputs.hosts.is_empty() {
+        let mut hosts: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+        for (name, address) in &inputs.hosts {
+            hosts.entry(name).or_default().push(Value::from(address.to_string()));
+        }
+        text.push_str("\n[hosts]\n");
+        for (name, addresses) in hosts {
+            let _ = writeln!(text, "{} = {}", Value::from(name), Value::from(addresses));
+        }
+    }
+    for timeout in &inputs.timeouts {
+        let _ = writeln!(text, "\n[timeouts.{}]", Value::from(timeout.host.as_str()));
+        for (key, limit) in [("read-ms", timeout.read_ms), ("connect-ms", timeout.connect_ms)] {
+            if let Some(limit) = limit {
+                let _ = writeln!(text, "{key} = {limit}");
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::{KnownTimeout, file};
+
+    #[test]
+    fn what_is_printed_reads_back_the_same() {
+        let inputs = InputConfig {
+            hosts: vec![("a\"b".to_owned(), [10, 0, 0, 1].into()), ("a\"b".to_owned(), "::1".parse().unwrap())],
+            clock_offset: Some(-1_700_000_000),
+            log_zone: Some(-12_600),
+            threads: Some(3.try_into().unwrap()),
+            timeouts: vec![KnownTimeout { host: "pay.example".to_owned(), read_ms: Some(5), connect_ms: Some(6) }],
+            ..InputConfig::default()
+        };
+        let read = file::parse(Path::new("x"), &settings(&inputs)).unwrap();
+        assert_eq!(
+            (read.hosts, read.clock_offset, read.log_zone),
+            (inputs.hosts, inputs.clock_offset, inputs.log_zone)
+        );
+        assert_eq!((read.threads, read.timeouts), (inputs.threads, inputs.timeouts));
+        assert_eq!(settings(&InputConfig::default()), "");
+    }
+}

@@ -1,0 +1,99 @@
+//! Calls that `HttpClient` made again by itself: which connection carried which attempt.
+//!
+//! The log's error tells how the last attempt ended; lines about a repetition tell when the ones before it did.
+
+use wirecause_parsers::{log::Retry, time::Timestamp};
+
+use super::{
+    anchor::anchors,
+    clock::Clock,
+    engine::{Candidate, Match, Pass, Paths},
+    score::path_of,
+    timeouts::Timeouts,
+};
+
+/// Sets back candidates that carried an earlier attempt of the call, with another candidate that carried the next.
+pub(super) fn set_back(pass: &Pass<'_>, call: usize, paths: &Paths<'_>, clock: &Clock, possible: &mut [Candidate]) {
+    by_request_line(pass, call, paths, possible);
+    by_succession(&pass.calls[call].retries, clock, possible);
+}
+
+/// Where the request line is on the wire and names this call alone, it stands on as many connections as the call had attempts, and
+/// the log tells how the last one ended.
+fn by_request_line(pass: &Pass<'_>, call: usize, paths: &Paths<'_>, possible: &mut [Candidate]) {
+    let path = path_of(&pass.calls[call].url);
+    let begun = |candidate: &Candidate| {
+        let exchange = pass.connections[candidate.connection].exchanges.last.get(candidate.anchor.exchange?)?;
+        (!exchange.target_cut && exchange.target.as_deref() == Some(path)).then_some(exchange.request_start)
+    };
+    let Some(last) = possible.iter().filter_map(begun).max() else { return };
+    let alone = paths.failed.get(path).is_some_and(|calls| *calls == 1);
+    if !alone || paths.seen.get(path).is_none_or(|seen| *seen > MOST_ATTEMPTS) {
+        return;
+    }
+    for candidate in possible {
+        // One attempt begins when the one before has failed.
+        let before = begun(candidate).is_some_and(|start| start < last);
+        if before && candidate.anchor.time <= last {
+            candidate.score -= EARLIER_ATTEMPT;
+        }
+    }
+}
+
+/// Where a line says that an attempt is repeated, and right behind the event that it follows another candidate's request begins.
+fn by_succession(retries: &[Retry], clock: &Clock, possible: &mut [Candidate]) {
+    if retries.is_empty() {
+        return;
+    }
+    let begins: Vec<Timestamp> = possible.iter().filter_map(|candidate| candidate.anchor.begin).collect();
+    for candidate in possible {
+        let failed = candidate.anchor.time;
+        let told = retries.iter().any(|retry| {
+            let late = clock.to_capture(retry.time).since(failed);
+            (-RETRY_EARLY..=NEXT_ATTEMPT + RETRY_EARLY).contains(&late)
+        });
+        let later = |begin: &&Timestamp| candidate.anchor.begin.is_none_or(|own| **begin > own);
+        let followed = begins.iter().filter(later).any(|begin| (0..=NEXT_ATTEMPT).contains(&begin.since(failed)));
+        if told && followed {
+            candidate.score -= EARLIER_ATTEMPT;
+        }
+    }
+}
+
+/// Finds the connections of attempts that were repeated: each line about a repetition follows its own event.
+pub(super) fn find_earlier(pass: &Pass<'_>, matches: &mut [Match], clock: &Clock, timeouts: &[Timeouts]) {
+    let joined = matches.iter().flat_map(|found| found.connection.into_iter().chain(found.earlier.iter().copied()));
+    let mut taken: Vec<usize> = joined.collect();
+    for (index, found) in matches.iter_mut().enumerate() {
+        for retry in &pass.calls[index].retries {
+            let line = clock.to_capture(retry.time);
+            let nearest = pass.endpoints[found.endpoint]
+                .connections
+                .iter()
+                .filter(|connection| !taken.contains(connection))
+                .filter_map(|connection| {
+                    let timeouts = &timeouts[found.endpoint];
+                    let anchor = anchors(retry.symptom, &pass.connections[*connection], None, timeouts).next()?;
+                    let lag = line.since(anchor.time);
+                    (-RETRY_EARLY..=RETRY_LATE).contains(&lag).then_some((lag.abs(), *connection))
+                })
+                .min();
+            if let Some((_, connection)) = nearest {
+                taken.push(connection);
+                found.earlier.push(connection);
+            }
+        }
+    }
+}
+
+/// Attempts of one call at most: `HttpClient` makes three again unless told otherwise.
+const MOST_ATTEMPTS: usize = 4;
+/// A connection that carried the same call before another did, nats.
+const EARLIER_ATTEMPT: f64 = 8.0;
+/// From the failure of an attempt to the first packet of the next, at most, ns: the client closes one connection and leases another.
+const NEXT_ATTEMPT: i64 = 5_000_000;
+/// How early and how late a retry line may be against its event, ns: the offset of the clocks is learned from errors, whose lines may all be
+/// later than lines about repetitions are.
+const RETRY_EARLY: i64 = 10_000_000;
+/// As above.
+const RETRY_LATE: i64 = 500_000_000;

@@ -1,0 +1,144 @@
+//! Which of several dead connections of one pool a call leased: the most recently returned one first.
+//!
+//! A pool whose connections were reset while they lay idle tells nothing on the wire when one of them is used again: the write fails at
+//! once. But `HttpClient` 4 keeps what is returned in a stack (`AbstractConnPool`), so that the calls meet the dead connections in the
+//! reverse order of their return. Attempts that the client repeated took one each as well.
+
+use std::collections::BTreeSet;
+
+use wirecause_parsers::{
+    log::{Retry, Symptom},
+    time::Timestamp,
+};
+
+use crate::track::Connection;
+
+use super::{
+    anchor::{Anchor, AnchorKind},
+    clock::Clock,
+    engine::{Certainty, LIKELY, Match, Pass},
+};
+
+/// Gives calls that met dead pooled connections, and cannot be told apart otherwise, the connections in the order of the pool's stack.
+/// `silent` are lines about attempts whose calls succeeded in the end; `lag` is how late lines are as a rule, ns.
+pub(super) fn lease(pass: &Pass<'_>, matches: &mut [Match], silent: &[&Retry], clock: &Clock, lag: i64) {
+    for (index, endpoint) in pass.endpoints.iter().enumerate() {
+        let calls: Vec<usize> = endpoint.calls.iter().copied().filter(|call| is_open(&matches[*call])).collect();
+        if calls.is_empty() {
+            continue;
+        }
+        let mut dead = dead_connections(pass, matches, &calls, index);
+        let mut attempts: Vec<Attempt> = Vec::new();
+        for call in &calls {
+            let failed = pass.calls[*call];
+            attempts.extend(failed.retries.iter().filter_map(|retry| Attempt::repeated(retry, Some(*call), clock)));
+            let line = clock.to_capture(failed.time);
+            attempts.push(Attempt { line, late: lag, call: Some(*call), last: true });
+        }
+        let same_target = |retry: &&&Retry| retry.target.as_ref().is_some_and(|target| *target == endpoint.target);
+        attempts.extend(silent.iter().filter(same_target).filter_map(|retry| Attempt::repeated(retry, None, clock)));
+        attempts.sort_by_key(|attempt| (attempt.line, attempt.call));
+        for (position, attempt) in attempts.iter().enumerate() {
+            let Some((taken, alone)) = top(&dead, attempt.line) else { continue };
+            let dead = dead.remove(taken);
+            let Some(call) = attempt.call else { continue };
+            let sure = alone
+                && attempt.is_apart(position.checked_sub(1).and_then(|before| attempts.get(before)))
+                && attempt.is_apart(attempts.get(position + 1));
+            if !sure {
+                continue;
+            }
+            if attempt.last {
+                settle(&mut matches[call], &dead, attempt.line);
+            } else {
+                matches[call].earlier.push(dead.connection);
+            }
+        }
+    }
+}
+
+/// A connection that died while it lay in the pool.
+struct Dead {
+    connection: usize,
+    anchor: Anchor,
+    returned: Timestamp,
+}
+
+/// A use of a pooled connection that failed.
+struct Attempt {
+    line: Timestamp,
+    /// How much later than the use the line may be, ns.
+    late: i64,
+    /// `None` where the call succeeded in the end.
+    call: Option<usize>,
+    /// Whether it is the one that the call's own line reports.
+    last: bool,
+}
+
+impl Attempt {
+    fn repeated(retry: &Retry, call: Option<usize>, clock: &Clock) -> Option<Self> {
+        let dead = matches!(retry.symptom, Symptom::ConnectionReset | Symptom::BrokenPipe | Symptom::NoResponse);
+        dead.then(|| Self { line: clock.to_capture(retry.time), late: RETRY_LATE, call, last: false })
+    }
+
+    /// Whether the order of this attempt and another is beyond doubt. Those of one call are in order anyway.
+    fn is_apart(&self, other: Option<&Self>) -> bool {
+        other.is_none_or(|other| {
+            self.call.is_some() && self.call == other.call
+                || self.line.since(other.line).abs() > self.late.max(other.late)
+        })
+    }
+}
+
+fn is_open(found: &Match) -> bool {
+    found.certainty == Certainty::Ambiguous
+        && found.anchor.is_some_and(|anchor| anchor.kind == AnchorKind::Idle && anchor.exchange.is_none())
+}
+
+/// What the open calls may have met: connections that died idle, and that no other call is surely joined to.
+fn dead_connections(pass: &Pass<'_>, matches: &[Match], open: &[usize], endpoint: usize) -> Vec<Dead> {
+    let taken: BTreeSet<usize> = matches
+        .iter()
+        .filter(|found| found.endpoint == endpoint && !is_open(found))
+        .flat_map(|found| found.connection.into_iter().chain(found.earlier.iter().copied()))
+        .collect();
+    let mut seen = BTreeSet::new();
+    open.iter()
+        .flat_map(|call| &matches[*call].candidates)
+        .filter(|candidate| candidate.anchor.kind == AnchorKind::Idle && candidate.anchor.exchange.is_none())
+        .filter(|candidate| !taken.contains(&candidate.connection) && seen.insert(candidate.connection))
+        .filter_map(|candidate| {
+            let returned = returned(&pass.connections[candidate.connection])?;
+            Some(Dead { connection: candidate.connection, anchor: candidate.anchor, returned })
+        })
+        .collect()
+}
+
+/// When the connection came back to the pool: the last byte of its last response.
+fn returned(connection: &Connection) -> Option<Timestamp> {
+    connection.exchanges.current()?.response_end
+}
+
+/// The connection on top of the stack at an instant, and whether no other was returned at about the same time.
+fn top(dead: &[Dead], at: Timestamp) -> Option<(usize, bool)> {
+    let mut there: Vec<usize> = (0..dead.len()).filter(|index| dead[*index].anchor.time <= at.plus(EARLY)).collect();
+    there.sort_by_key(|index| std::cmp::Reverse((dead[*index].returned, dead[*index].connection)));
+    let first = *there.first()?;
+    let alone = there.get(1).is_none_or(|second| dead[first].returned.since(dead[*second].returned) > TOGETHER);
+    Some((first, alone))
+}
+
+fn settle(found: &mut Match, dead: &Dead, line: Timestamp) {
+    found.connection = Some(dead.connection);
+    found.anchor = Some(dead.anchor);
+    found.certainty = Certainty::Likely;
+    found.margin = found.margin.map(|margin| margin.max(LIKELY));
+    found.lag_ms = Some(line.since(dead.anchor.time) as f64 / 1e6);
+}
+
+/// A line may seem early by the jitter between capture and log, ns.
+const EARLY: i64 = 3_000_000;
+/// The line about an attempt that is repeated is written at once, ns.
+const RETRY_LATE: i64 = 2_000_000;
+/// Connections returned this close together may lie in the stack in either order: threads read their responses when they are scheduled, ns.
+const TOGETHER: i64 = 2_000_000;

@@ -1,0 +1,81 @@
+//! The review of the main job: facts for it, and its files.
+
+use super::{Error, Options, Read, Tables};
+use crate::{
+    config::InputConfig,
+    report::{
+        self,
+        output::{MARKDOWN, OutputDir, PAGE},
+        review::{Material, Review, facts::Lane, markdown, page},
+        story::{Disclosure, Story},
+    },
+};
+
+/// Writes the page and the Markdown.
+pub(super) fn write(
+    output: &mut OutputDir,
+    config: &InputConfig,
+    read: &Read,
+    tables: &Tables,
+    stories: &[Story],
+) -> Result<(), Error> {
+    let (page_path, markdown_path) = (output.path().join(PAGE), output.path().join(MARKDOWN));
+    let counters = serde_json::to_value(&tables.counters)
+        .map_err(|source| report::Error::Json { path: page_path.clone(), source })?;
+    let options = words(&Options::new(config, tables.redactor.as_ref()));
+    let review = Review::new(Material {
+        errors: &tables.errors,
+        connections: &tables.connections,
+        findings: &tables.findings,
+        stories,
+        facts: &tables.facts,
+        inputs: &read.reports,
+        counters: &counters,
+        options: &options,
+        disclosure: if tables.redactor.is_some() { Disclosure::Redacted } else { Disclosure::Full },
+    });
+    output.write(PAGE, |file| page::write(&review, file, &page_path))?;
+    output.write(MARKDOWN, |file| markdown::write(&review, file, &markdown_path))?;
+    Ok(())
+}
+
+/// Every file with the time that it covers, by its own clock.
+pub(super) fn lanes(read: &Read) -> Vec<Lane> {
+    let logs = read.logs.iter().map(|log| Lane {
+        name: log.name.clone(),
+        is_log: true,
+        span: log.scan.first.zip(log.scan.last),
+        count: log.scan.counts.records,
+        silences: Vec::new(),
+        dropped: None,
+    });
+    let captures = read.capture_files.iter().map(|file| Lane {
+        name: file.name.clone(),
+        is_log: false,
+        span: file.first.zip(file.last),
+        count: file.frames,
+        silences: file.silences.clone(),
+        dropped: file.interfaces.iter().filter_map(|interface| interface.dropped).reduce(|a, b| a + b),
+    });
+    logs.chain(captures).collect()
+}
+
+/// Options that shape the result, as the command line has them.
+fn words(options: &Options) -> Vec<String> {
+    let mut words = Vec::new();
+    if !options.hosts.is_empty() {
+        words.push("--hosts FILE".to_owned());
+    }
+    if let Some(offset) = options.clock_offset_ns {
+        words.push(format!("--clock-offset {}", offset as f64 / 1e9));
+    }
+    if let Some(zone) = options.log_zone_s {
+        let sign = if zone < 0 { '-' } else { '+' };
+        let minutes = zone.abs() / 60;
+        words.push(format!("--log-timezone {sign}{:02}:{:02}", minutes / 60, minutes % 60));
+    }
+    if options.redacted {
+        words.push("--redact".to_owned());
+    }
+    words
+}

@@ -80,6 +80,9 @@ fn same(archive: &Archive, property: &str, before: &Tables, after: &Tables) {
     }
 }
 
+/// `LINKTYPE_LINUX_SLL2`.
+const LINUX_SLL2: u32 = 276;
+
 /// Where a fact stands: file and frame.
 const PLACES: [&str; 6] =
     ["capture_file", "ending_frame", "first_frame", "explanation", "wireshark_filter", "ending_capture_file"];
@@ -118,7 +121,10 @@ fn form_and_byte_order_of_the_file() {
 /// Each packet twice: on a second interface of the same host, as a capture on all interfaces has it.
 #[test]
 fn duplicating_on_a_second_interface() {
-    for archive in archives() {
+    // A cooked capture of version 2 is one of all interfaces by itself and names them packet by packet; none lies beside it.
+    let single: Vec<Archive> = archives().into_iter().filter(|archive| archive.capture.link != LINUX_SLL2).collect();
+    assert!(single.len() >= 2, "too few captures of one interface");
+    for archive in single {
         let before = archive.run("single", &[archive.capture.pcapng(Order::Little)]);
         let capture = &archive.capture;
         let mut doubled = crate::wire_file::section(Order::Little);

@@ -55,7 +55,7 @@ pub struct CaptureFile {
     pub first: Option<Timestamp>,
     /// Latest time of a frame.
     pub last: Option<Timestamp>,
-    /// Long times without any frame, at most [`MAX_SILENCES`].
+    /// Long times without any frame, at most `MAX_SILENCES`.
     pub silences: Vec<(Timestamp, Timestamp)>,
     /// Its interfaces.
     pub interfaces: Vec<Interface>,

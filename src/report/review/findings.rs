@@ -27,11 +27,11 @@ pub struct FindingView {
     pub calls: u64,
     /// When, in words.
     pub when: Option<String>,
-    /// Endpoints concerned: at most [`MOST_ENDPOINTS`], then how many more.
+    /// Endpoints concerned: at most `MOST_ENDPOINTS`, then how many more.
     pub endpoints: Vec<String>,
     /// Endpoints left out of the list.
     pub more_endpoints: usize,
-    /// Ids of calls to look at: the surest first, at most [`MOST_EXAMPLES`].
+    /// Ids of calls to look at: the surest first, at most `MOST_EXAMPLES`.
     pub examples: Vec<String>,
 }
 

@@ -1,7 +1,7 @@
 //! The failed calls as data in the page: a list that is read at once, and stories that are unpacked when one is opened.
 //!
 //! The list is JSON, rows as arrays with repeated words in dictionaries. Stories are JSON too, in gzipped chunks of
-//! [`CHUNK`] calls: most are never looked at, and a browser unpacks one in a millisecond.
+//! `CHUNK` calls: most are never looked at, and a browser unpacks one in a millisecond.
 
 use std::{collections::BTreeMap, io::Write as _};
 

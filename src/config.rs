@@ -102,6 +102,8 @@ pub struct InputConfig {
     pub log_zone: Option<i32>,
     /// Threads to use; `None`: one per processor.
     pub threads: Option<NonZeroUsize>,
+    /// What the gateway is called in the tables; `None`: `gateway`.
+    pub node: Option<String>,
     /// Timeouts of the gateway that are known.
     pub timeouts: Vec<KnownTimeout>,
 }
@@ -248,6 +250,7 @@ fn inputs(args: InputArgs) -> Result<InputConfig, Error> {
         clock_offset: args.clock_offset.as_deref().map(clock_offset).transpose()?.or(settings.clock_offset),
         log_zone: args.log_timezone.as_deref().map(log_zone).transpose()?.or(settings.log_zone),
         threads: args.threads.map(threads).transpose()?.or(settings.threads),
+        node: settings.node,
         timeouts: settings.timeouts,
     })
 }

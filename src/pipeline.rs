@@ -150,7 +150,7 @@ pub fn print(text: &[u8], mut out: impl Write) -> Result<Outcome, Error> {
 pub fn errors(config: &TableConfig, out: impl Write, mut messages: impl Write) -> Result<Outcome, Error> {
     let (rows, reports) = in_threads(&config.inputs, || {
         let inputs = sort_inputs(&config.inputs, None);
-        let mut read = Read { reports: inputs.reports, ..Read::default() };
+        let mut read = Read::new(inputs.reports, &config.inputs);
         read.logs(&inputs.logs, &config.inputs);
         (read.call_rows(), read.reports)
     })?;
@@ -164,7 +164,7 @@ pub fn errors(config: &TableConfig, out: impl Write, mut messages: impl Write) -
 pub fn connections(config: &TableConfig, out: impl Write, mut messages: impl Write) -> Result<Outcome, Error> {
     let (rows, reports, crossed) = in_threads(&config.inputs, || {
         let inputs = sort_inputs(&config.inputs, None);
-        let mut read = Read { reports: inputs.reports, ..Read::default() };
+        let mut read = Read::new(inputs.reports, &config.inputs);
         read.captures(&inputs.captures, &config.inputs);
         (read.connection_rows(&read.connections, None), read.reports, read.counters.crossed())
     })?;
@@ -235,6 +235,8 @@ fn sort_inputs(config: &InputConfig, output: Option<&std::path::Path>) -> Inputs
 /// Everything that was read.
 #[derive(Default)]
 struct Read {
+    /// The gateway that everything is of.
+    node: String,
     logs: Vec<LogFile>,
     capture_files: Vec<CaptureFile>,
     connections: Vec<Connection>,
@@ -244,7 +246,7 @@ struct Read {
 }
 
 fn read(config: &InputConfig, inputs: Inputs) -> Read {
-    let mut read = Read { reports: inputs.reports, ..Read::default() };
+    let mut read = Read::new(inputs.reports, config);
     read.logs(&inputs.logs, config);
     read.captures(&inputs.captures, config);
     read.reports.sort_by(|a, b| a.path.cmp(&b.path));
@@ -252,6 +254,11 @@ fn read(config: &InputConfig, inputs: Inputs) -> Read {
 }
 
 impl Read {
+    fn new(reports: Vec<InputReport>, config: &InputConfig) -> Self {
+        let node = config.node.clone().unwrap_or_else(|| NODE.to_owned());
+        Self { reports, node, ..Self::default() }
+    }
+
     fn logs(&mut self, inputs: &[Input], config: &InputConfig) {
         for log in read_logs(inputs, LogOptions { default_zone: config.log_zone }) {
             match log {
@@ -302,15 +309,20 @@ impl Read {
 
     fn call_rows(&self) -> Vec<ErrorRow> {
         let names = self.capture_names();
-        self.calls().into_iter().map(|(log, call)| call_row(places(&names), call, &log.name, &log.digest)).collect()
+        self.calls()
+            .into_iter()
+            .map(|(log, call)| call_row(places(&self.node, &names), call, &log.name, &log.digest))
+            .collect()
     }
 
     /// The rows of `connections`, which are the run's own, redacted or not.
     fn connection_rows(&self, connections: &[Connection], redactor: Option<&Redactor>) -> Vec<ConnectionRow> {
         let names = self.capture_names();
         let by_address = Redactor::optionally(redactor, self.names.by_address(), Redactor::names_by_address);
-        let mut rows: Vec<_> =
-            connections.iter().map(|connection| connection_row(places(&names), connection, &by_address)).collect();
+        let mut rows: Vec<_> = connections
+            .iter()
+            .map(|connection| connection_row(places(&self.node, &names), connection, &by_address))
+            .collect();
         rows.sort_by(|a, b| (a.start_time, &a.connection_id).cmp(&(b.start_time, &b.connection_id)));
         rows
     }
@@ -363,8 +375,8 @@ impl Read {
     }
 }
 
-fn places(captures: &[String]) -> Places<'_> {
-    Places { node: NODE, captures }
+fn places<'a>(node: &'a str, captures: &'a [String]) -> Places<'a> {
+    Places { node, captures }
 }
 
 /// The tables of the main job.
@@ -415,13 +427,13 @@ fn attribute_all(config: &AnalyzeConfig, read: &Read) -> (Tables, Option<Told>) 
         .zip(&joined.matches)
         .zip(attributions)
         .map(|(((log, call), found), attribution)| {
-            let row = call_row(places(&names), call, &log.name, &log.digest);
-            redacted(verdict_row(row, places(&names), found, &connections, attribution), Redactor::error)
+            let row = call_row(places(&read.node, &names), call, &log.name, &log.digest);
+            redacted(verdict_row(row, places(&read.node, &names), found, &connections, attribution), Redactor::error)
         })
         .collect();
     let findings: Vec<FindingRow> = found
         .into_iter()
-        .map(|finding| finding_row(places(&names), finding))
+        .map(|finding| finding_row(places(&read.node, &names), finding))
         .map(|row| Redactor::optionally(redactor.as_ref(), row, Redactor::finding))
         .collect();
     let connection_rows = read.connection_rows(&connections, redactor.as_ref());
@@ -465,6 +477,7 @@ struct Options {
     hosts: Vec<(String, IpAddr)>,
     clock_offset_ns: Option<i64>,
     log_zone_s: Option<i32>,
+    node: Option<String>,
     /// Host, read timeout and connect timeout in milliseconds.
     timeouts: Vec<(String, Option<u64>, Option<u64>)>,
     redacted: bool,
@@ -479,6 +492,7 @@ impl Options {
             hosts: config.hosts.iter().map(|(name, of)| (host(name), address(*of))).collect(),
             clock_offset_ns: config.clock_offset,
             log_zone_s: config.log_zone,
+            node: config.node.clone(),
             timeouts: known.map(|known| (host(&known.host), known.read_ms, known.connect_ms)).collect(),
             redacted: redactor.is_some(),
         }
@@ -571,7 +585,7 @@ impl Counters {
     }
 }
 
-/// The node of everything, while logs and captures of one gateway are given.
+/// What a gateway is called that the settings do not name.
 const NODE: &str = "gateway";
 /// Captures this close follow each other, ns.
 const ROTATION_GAP: i64 = 2_000_000_000;

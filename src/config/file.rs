@@ -25,6 +25,8 @@ pub struct Settings {
     pub log_zone: Option<i32>,
     /// As `--threads`.
     pub threads: Option<std::num::NonZeroUsize>,
+    /// What the gateway is called.
+    pub node: Option<String>,
     /// Timeouts of the gateway by host.
     pub timeouts: Vec<KnownTimeout>,
 }
@@ -99,6 +101,10 @@ pub fn parse(path: &Path, text: &str) -> Result<Settings, Error> {
             "log-timezone" => {
                 let zone = value.as_str().and_then(|text| log_zone(text).ok());
                 settings.log_zone = Some(zone.ok_or_else(|| file.wrong(key, value, "an offset such as \"-03:00\""))?);
+            }
+            "node" => {
+                let name = value.as_str().filter(|name| !name.is_empty() && !name.contains(char::is_control));
+                settings.node = Some(name.ok_or_else(|| file.wrong(key, value, "the name of a gateway"))?.to_owned());
             }
             "threads" => {
                 let number = value.as_integer().and_then(|number| usize::try_from(number).ok());
@@ -179,7 +185,7 @@ fn nearest(key: &str, known: &[&str]) -> String {
 /// The name under which a file of settings is found in the current directory.
 pub const FILE_NAME: &str = "wirecause.toml";
 
-const KEYS: [&str; 6] = ["clock-offset", "hosts", "hosts-file", "log-timezone", "threads", "timeouts"];
+const KEYS: [&str; 7] = ["clock-offset", "hosts", "hosts-file", "log-timezone", "node", "threads", "timeouts"];
 const TIMEOUT_KEYS: [&str; 2] = ["connect-ms", "read-ms"];
 /// Slips of the keyboard that still leave a key to be guessed.
 const FURTHEST_SLIP: usize = 4;
@@ -196,7 +202,7 @@ mod tests {
 
     #[test]
     fn every_key_is_read() {
-        let text = "clock-offset = -1.5\nlog-timezone = \"-03:00\"\nthreads = 4\nhosts-file = \"hosts\"\n\
+        let text = "clock-offset = -1.5\nlog-timezone = \"-03:00\"\nthreads = 4\nnode = \"gw-1\"\nhosts-file = \"hosts\"\n\
                     [hosts]\n\"Pay.Example.\" = [\"10.0.0.1\", \"fd77:2::24\"]\nauth = \"10.0.0.2\"\n\
                     [timeouts.\"pay.example\"]\nread-ms = 30000\n";
         let v4 = |last| IpAddr::from([10, 0, 0, last]);
@@ -210,6 +216,7 @@ mod tests {
             clock_offset: Some(-1_500_000_000),
             log_zone: Some(-10_800),
             threads: Some(4.try_into().unwrap()),
+            node: Some("gw-1".to_owned()),
             timeouts: vec![KnownTimeout { host: "pay.example".to_owned(), read_ms: Some(30_000), connect_ms: None }],
         };
         let mut found = parsed(text).unwrap();

@@ -21,6 +21,9 @@ pub fn settings(inputs: &InputConfig) -> String {
     if let Some(threads) = inputs.threads {
         let _ = writeln!(text, "threads = {threads}");
     }
+    if let Some(node) = &inputs.node {
+        let _ = writeln!(text, "node = {}", Value::from(node.as_str()));
+    }
     if !inputs.hosts.is_empty() {
         let mut hosts: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
         for (name, address) in &inputs.hosts {
@@ -56,6 +59,7 @@ mod tests {
             clock_offset: Some(-1_700_000_000),
             log_zone: Some(-12_600),
             threads: Some(3.try_into().unwrap()),
+            node: Some("gw \"1\"".to_owned()),
             timeouts: vec![KnownTimeout { host: "pay.example".to_owned(), read_ms: Some(5), connect_ms: Some(6) }],
             ..InputConfig::default()
         };
@@ -64,7 +68,7 @@ mod tests {
             (read.hosts, read.clock_offset, read.log_zone),
             (inputs.hosts, inputs.clock_offset, inputs.log_zone)
         );
-        assert_eq!((read.threads, read.timeouts), (inputs.threads, inputs.timeouts));
+        assert_eq!((read.threads, read.node, read.timeouts), (inputs.threads, inputs.node, inputs.timeouts));
         assert_eq!(settings(&InputConfig::default()), "");
     }
 }

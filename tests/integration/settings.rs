@@ -31,11 +31,24 @@ fn options_win_over_the_file_and_the_file_in_the_directory_is_found() {
 }
 
 #[test]
+fn a_gateway_that_is_named_has_its_name_in_every_table() {
+    let scratch = Scratch::new("settings-node");
+    scratch.write("wirecause.toml", "node = \"gw-1\"\n");
+    scratch.wirecause(0, &["analyze", &sample(), "-o", "out", "-q"]);
+    for table in ["errors.csv", "connections.csv", "findings.csv"] {
+        let rows = read_csv(&scratch.path("out").join(table));
+        assert!(!rows.is_empty() && rows.iter().all(|row| row.get("node") == "gw-1"), "{table}");
+    }
+    assert!(fs::read_to_string(scratch.path("out/stories.jsonl")).unwrap().contains("\"node\":\"gw-1\""));
+}
+
+#[test]
 fn wrong_settings_are_refused_before_anything_is_read() {
     let scratch = Scratch::new("settings-wrong");
     for (text, words) in [
         ("log-time-zone = \"Z\"", "is \"log-timezone\" meant?"),
         ("threads = \"many\"", "expected a number from 1 to 1024"),
+        ("node = \"\"", "expected the name of a gateway"),
         ("threads = = 2", "wirecause.toml"),
     ] {
         scratch.write("wirecause.toml", text);

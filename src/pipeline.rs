@@ -256,7 +256,7 @@ fn read(config: &InputConfig, inputs: Inputs) -> Read {
 impl Read {
     fn new(reports: Vec<InputReport>, config: &InputConfig) -> Self {
         let node = config.node.clone().unwrap_or_else(|| NODE.to_owned());
-        Self { reports, node, ..Self::default() }
+        Self { node, reports, ..Self::default() }
     }
 
     fn logs(&mut self, inputs: &[Input], config: &InputConfig) {

@@ -25,7 +25,7 @@ use crate::{
         findings::{Material, findings},
     },
     config::{self, AnalyzeConfig, InputConfig, TableConfig},
-    input::{Input, InputReport, Kind, expand, open},
+    input::{Input, InputReport, Kind, expand, look},
     join::{JoinConfig, NameTable, join, timeouts::Timeouts},
     read::{CaptureFile, LogFile, points, read_captures, read_logs},
     report::{
@@ -220,11 +220,11 @@ fn sort_inputs(config: &InputConfig, output: Option<&std::path::Path>) -> Inputs
     let (inputs, reports) = expand(&config.paths, output);
     let mut sorted = Inputs { logs: Vec::new(), captures: Vec::new(), reports };
     for input in inputs {
-        match open(&input) {
-            Ok(opened) => match opened.kind {
+        match look(&input, |opened| InputReport::of(&input, opened)) {
+            Ok(report) => match report.kind {
                 Kind::Log => sorted.logs.push(input),
                 Kind::Capture => sorted.captures.push(input),
-                Kind::Other | Kind::Unreadable => sorted.reports.push(InputReport::of(&input, &opened)),
+                Kind::Other | Kind::Unreadable => sorted.reports.push(report),
             },
             Err(error) => sorted.reports.push(InputReport::unreadable(&input, error.to_string())),
         }

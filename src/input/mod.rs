@@ -14,7 +14,7 @@ use serde::Serialize;
 pub use self::{
     kind::Kind,
     paths::{Input, Source, expand},
-    stream::{Compression, Opened, open},
+    stream::{Compression, Opened, look, open},
 };
 
 /// What became of one input.

@@ -6,6 +6,7 @@
 use std::{
     fs::File,
     io::{self, BufReader, Cursor, Read},
+    sync::{Mutex, PoisonError},
 };
 
 use flate2::bufread::MultiGzDecoder;
@@ -52,6 +53,17 @@ pub struct Opened {
     pub stream: Box<dyn Read + Send>,
 }
 
+/// Opens an input to see what it holds, and gives `seen` what it found. Files can be opened again; standard input cannot, and is kept
+/// for [`open`] as it was.
+pub fn look<T>(input: &Input, seen: impl FnOnce(&Opened) -> T) -> io::Result<T> {
+    let opened = open(input)?;
+    let result = seen(&opened);
+    if input.source == Source::Stdin {
+        *STDIN.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened);
+    }
+    Ok(result)
+}
+
 /// Opens an input. Errors are those of opening it and of reading its first byte; all later ones are the stream's.
 pub fn open(input: &Input) -> io::Result<Opened> {
     match &input.source {
@@ -60,7 +72,10 @@ pub fn open(input: &Input) -> io::Result<Opened> {
             let metadata = file.metadata()?;
             known(Box::new(file), metadata.is_file().then_some(metadata.len()))
         }
-        Source::Stdin => known(Box::new(io::stdin()), None),
+        Source::Stdin => match STDIN.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(opened) => Ok(opened),
+            None => known(Box::new(io::stdin()), None),
+        },
     }
 }
 
@@ -100,6 +115,9 @@ impl Read for Peeked {
         }
     }
 }
+
+/// The process's standard input, once it was looked at and until it is opened to be read.
+static STDIN: Mutex<Option<Opened>> = Mutex::new(None);
 
 const GZIP_MAGIC: &[u8] = b"\x1f\x8b\x08";
 /// No magic number of a packed file is longer.

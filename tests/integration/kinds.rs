@@ -1,6 +1,10 @@
-//! Real files told apart by content.
+//! Real files told apart by content, and read whole although they were looked at first.
 
-use std::path::Path;
+use std::{
+    io::Write as _,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use wirecause::input::{Kind, expand, open};
 
@@ -44,4 +48,41 @@ fn of_the_repositorys_own_texts() {
         let (inputs, _) = expand(&[root().join(name)], None);
         assert_eq!(open(&inputs[0]).unwrap().kind, Kind::Other, "{name}");
     }
+}
+
+/// What standard input shows of itself when it is looked at is not lost for the reading: a log and a capture, whole and packed.
+#[test]
+fn standard_input_is_read_from_its_first_byte() {
+    let sample = root().join("samples/harbor-cut");
+    for (job, name) in [("errors", "ssg_0_0.log"), ("connections", "gateway.pcap")] {
+        let path = sample.join(name);
+        let named = command().arg(job).arg(&path).args(["--format", "json"]).output().unwrap();
+        let lines = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().count();
+        assert!(lines(&named.stdout) > 50, "{}", String::from_utf8_lossy(&named.stderr));
+        for packed in [false, true] {
+            let mut bytes = std::fs::read(&path).unwrap();
+            if packed {
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                encoder.write_all(&bytes).unwrap();
+                bytes = encoder.finish().unwrap();
+            }
+            let mut child = command()
+                .args([job, "-", "--format", "json"])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut pipe = child.stdin.take().unwrap();
+            let fed = std::thread::spawn(move || pipe.write_all(&bytes));
+            let piped = child.wait_with_output().unwrap();
+            fed.join().unwrap().unwrap();
+            assert_eq!(piped.status.code(), Some(0), "{}", String::from_utf8_lossy(&piped.stderr));
+            assert_eq!(lines(&piped.stdout), lines(&named.stdout), "{job} of {name}, packed: {packed}");
+        }
+    }
+}
+
+fn command() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_wirecause"))
 }

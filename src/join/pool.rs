@@ -16,7 +16,7 @@ use crate::track::Connection;
 use super::{
     anchor::{Anchor, AnchorKind},
     clock::Clock,
-    engine::{Certainty, LIKELY, Match, Pass},
+    engine::{CERTAIN, Certainty, LIKELY, Match, Pass},
 };
 
 /// Gives calls that met dead pooled connections, and cannot be told apart otherwise, the connections in the order of the pool's stack.
@@ -90,9 +90,15 @@ impl Attempt {
     }
 }
 
+/// Whether a call is in doubt between dead connections of the pool, and nothing else comes near.
 fn is_open(found: &Match) -> bool {
-    found.certainty == Certainty::Ambiguous
-        && found.anchor.is_some_and(|anchor| anchor.kind == AnchorKind::Idle && anchor.exchange.is_none())
+    let best = found.candidates.first().map_or(0.0, |candidate| candidate.score);
+    let mut near = found.candidates.iter().filter(|candidate| best - candidate.score <= CERTAIN);
+    found.certainty == Certainty::Ambiguous && near.all(|candidate| met_dead(&candidate.anchor))
+}
+
+fn met_dead(anchor: &Anchor) -> bool {
+    anchor.kind == AnchorKind::Idle && anchor.exchange.is_none()
 }
 
 /// What the open calls may have met: connections that died idle, and that no other call is surely joined to.
@@ -105,7 +111,7 @@ fn dead_connections(pass: &Pass<'_>, matches: &[Match], open: &[usize], endpoint
     let mut seen = BTreeSet::new();
     open.iter()
         .flat_map(|call| &matches[*call].candidates)
-        .filter(|candidate| candidate.anchor.kind == AnchorKind::Idle && candidate.anchor.exchange.is_none())
+        .filter(|candidate| met_dead(&candidate.anchor))
         .filter(|candidate| !taken.contains(&candidate.connection) && seen.insert(candidate.connection))
         .filter_map(|candidate| {
             let returned = returned(&pass.connections[candidate.connection])?;

@@ -308,9 +308,9 @@ const MAX_TTLS: usize = 4;
 /// more at once is one that cannot be judged: further ranges are counted as gaps at once.
 const MAX_HOLES: usize = 32;
 
-/// Bytes of a stream that a busy capture may have missed behind a SYN: a numbering drawn anew falls so close by chance once in four
-/// thousand times.
-const MISSED: i64 = 1 << 20;
+/// Bytes of a stream that a busy capture may have missed behind a SYN: as many as a window without scaling takes. A numbering drawn anew falls so
+/// close by chance once in sixty-five thousand times.
+const MISSED: i64 = 1 << 16;
 
 #[cfg(test)]
 mod tests {

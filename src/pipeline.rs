@@ -1,18 +1,17 @@
 //! The way from inputs to tables: the list of stages.
 
+mod counters;
 mod explain;
+mod options;
 mod review;
 mod stories;
 
 use std::{
     borrow::Cow,
-    collections::BTreeMap,
     io::{self, Write},
-    net::IpAddr,
 };
 
 use rayon::ThreadPoolBuilder;
-use serde::Serialize;
 use wirecause_parsers::{
     log::{FailedCall, LogOptions, Retry},
     time::Timestamp,
@@ -46,7 +45,7 @@ use crate::{
 };
 
 pub use self::explain::explain;
-use self::stories::Told;
+use self::{counters::Counters, options::Options, stories::Told};
 
 /// How a job that was done went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -469,120 +468,6 @@ fn log_span(logs: &[LogFile]) -> Option<(Timestamp, Timestamp)> {
     let first = logs.iter().filter_map(|log| log.scan.first).min()?;
     let last = logs.iter().filter_map(|log| log.scan.last).max()?;
     Some((first, last))
-}
-
-/// Options that shape the result, for the run's record.
-#[derive(Serialize)]
-struct Options {
-    hosts: Vec<(String, IpAddr)>,
-    clock_offset_ns: Option<i64>,
-    log_zone_s: Option<i32>,
-    node: Option<String>,
-    /// Host, read timeout and connect timeout in milliseconds.
-    timeouts: Vec<(String, Option<u64>, Option<u64>)>,
-    redacted: bool,
-}
-
-impl Options {
-    fn new(config: &InputConfig, redactor: Option<&Redactor>) -> Self {
-        let host = |host: &str| redactor.map_or_else(|| host.to_owned(), |redactor| redactor.host(host));
-        let address = |address: IpAddr| redactor.map_or(address, |redactor| redactor.address(address));
-        let known = config.timeouts.iter();
-        Self {
-            hosts: config.hosts.iter().map(|(name, of)| (host(name), address(*of))).collect(),
-            clock_offset_ns: config.clock_offset,
-            log_zone_s: config.log_zone,
-            node: config.node.clone(),
-            timeouts: known.map(|known| (host(&known.host), known.read_ms, known.connect_ms)).collect(),
-            redacted: redactor.is_some(),
-        }
-    }
-}
-
-/// Everything counted on the way, for the run's record: frames = segments + each named skip.
-#[derive(Clone, Debug, Default, Serialize)]
-struct Counters {
-    log_lines: u64,
-    log_records: u64,
-    log_bytes: u64,
-    log_lines_not_read: BTreeMap<&'static str, u64>,
-    failure_entries: u64,
-    second_entries: u64,
-    retry_lines: u64,
-    frames: u64,
-    segments: u64,
-    dns_messages: u64,
-    dns_messages_not_read: u64,
-    icmp_errors: u64,
-    frames_skipped: BTreeMap<String, u64>,
-    duplicate_segments: u64,
-    icmp_errors_of_unknown_flows: u64,
-    connections_seen_at_several_points: u64,
-    half_open_connections_beyond_bound: u64,
-    segments_beyond_bound: u64,
-    dns_messages_beyond_bound: u64,
-    evidence_files: u64,
-    evidence_packets: u64,
-    evidence_packets_left_out: u64,
-}
-
-impl Counters {
-    /// Bounds that the input crossed, each with what it cost.
-    fn crossed(&self) -> Vec<String> {
-        [
-            (
-                self.half_open_connections_beyond_bound,
-                "half-open connections are not listed: more than 262,144 at a time",
-            ),
-            (self.segments_beyond_bound, "segments are not followed: more than 2,097,152 connections"),
-            (self.dns_messages_beyond_bound, "DNS messages are not used: more than 1,048,576"),
-        ]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, said)| format!("{count} {said}"))
-        .collect()
-    }
-
-    fn add_log(&mut self, log: &LogFile) {
-        let counts = &log.scan.counts;
-        self.log_lines += counts.lines;
-        self.log_records += counts.records;
-        self.log_bytes += counts.bytes;
-        self.failure_entries += counts.failure_entries;
-        self.second_entries += counts.paired;
-        self.retry_lines += counts.retry_lines;
-        for (reason, count) in [
-            ("before the first record", counts.orphan_lines),
-            ("head that names no instant", counts.bad_heads),
-            ("failure without a time", counts.without_time),
-            ("failure without a URL", counts.without_url),
-            ("phrase in quoted text", counts.quoted),
-            ("longer than is kept", counts.oversize_lines),
-            ("beyond an entry's bound", counts.lines_beyond_bound),
-        ] {
-            *self.log_lines_not_read.entry(reason).or_default() += count;
-        }
-    }
-
-    fn add_evidence(&mut self, written: &stories::Written) {
-        self.evidence_files = written.files;
-        self.evidence_packets = written.packets;
-        self.evidence_packets_left_out = written.left_out;
-    }
-
-    fn add_captures(&mut self, captures: &crate::read::Captures) {
-        self.frames = captures.files.iter().map(|file| file.frames).sum();
-        self.segments = captures.segments;
-        self.dns_messages = captures.dns.len() as u64;
-        self.dns_messages_not_read = captures.bad_dns;
-        self.icmp_errors = captures.icmp_errors;
-        self.duplicate_segments = captures.track.duplicates;
-        self.icmp_errors_of_unknown_flows = captures.track.foreign_icmp;
-        self.half_open_connections_beyond_bound = captures.track.half_open_beyond_bound;
-        self.segments_beyond_bound = captures.track.segments_beyond_bound;
-        self.dns_messages_beyond_bound = captures.dns_beyond_bound;
-        self.frames_skipped = captures.skipped.iter().map(|(skip, count)| (format!("{skip:?}"), *count)).collect();
-    }
 }
 
 /// What a gateway is called that the settings do not name.

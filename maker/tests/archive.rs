@@ -211,9 +211,9 @@ fn cut_into_files_it_is_the_same_capture() {
 
 #[test]
 fn presets_grow_with_their_scale() {
-    assert_eq!(Preset::Realistic.copies(1.0), Copies { incident: 3, calm: 97 });
+    assert_eq!(Preset::Realistic.copies(1.0), Copies { incident: 4, calm: 96 });
     assert_eq!(Preset::Dense.copies(1.0), Copies { incident: 320, calm: 0 });
-    assert_eq!(Preset::Realistic.copies(10.0), Copies { incident: 30, calm: 970 });
+    assert_eq!(Preset::Realistic.copies(10.0), Copies { incident: 40, calm: 960 });
     assert_eq!(Preset::Dense.copies(0.001), Copies { incident: 1, calm: 0 });
 }
 

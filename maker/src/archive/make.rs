@@ -42,7 +42,6 @@ pub fn make(
 ) -> Result<Made, Fault> {
     let schedule = copies.schedule(incident, calm)?;
     let sources = || schedule.iter().map(|copy| source(copy.kind, incident, calm));
-    let links = |source: &Source| (source.capture.link, source.capture.snap_length);
     if let Some(other) = sources().find(|source| source.capture.link != incident.capture.link) {
         return Err(format!(
             "link types {} and {} cannot be in one capture",
@@ -56,7 +55,10 @@ pub fn make(
 
     let mut made = Made { copies: schedule.len() as u64, ..Made::default() };
     made.capture_bytes = sources().map(Source::capture_bytes).sum();
-    let snap_length = sources().map(|source| links(source).1).max().unwrap_or_default();
+    // Zero is no limit.
+    let limits =
+        sources().map(|source| source.capture.snap_length).map(|limit| if limit == 0 { LIBPCAP_MOST } else { limit });
+    let snap_length = limits.max().unwrap_or(LIBPCAP_MOST);
     let mut captures = Writer::new(directory, incident.capture.link, snap_length, made.capture_bytes, files.max(1));
     let mut table = String::from("copy,kind,shift_ns,gateway,first_line,last_line\n");
     let mut bytes = Vec::new();
@@ -86,3 +88,6 @@ pub fn make(
     fs::write(&path, table).map_err(|e| format!("{}: {e}", path.display()))?;
     Ok(made)
 }
+
+/// The longest frame that libpcap reads (`MAXIMUM_SNAPLEN`).
+const LIBPCAP_MOST: u32 = 262_144;

@@ -50,12 +50,13 @@ warm() {
     for file in "$@"; do dd if="$file" of=/dev/null bs=1M status=none; done
 }
 
-# Milliseconds, with three digits behind the point, that a command line takes; its output is dropped. It may exit with a status below 2.
+# Milliseconds, with three digits behind the point, that a command line takes; its output is dropped. Any exit status but 0 is a
+# failure: wirecause's 1 says that an input was passed over, which takes no time.
 elapsed() {
     local begin=$EPOCHREALTIME end status=0
     eval "${pin[*]} $1" >/dev/null 2>&1 || status=$?
     end=$EPOCHREALTIME
-    [ "$status" -lt 2 ] || { echo "exit status $status: $1" >&2; return 1; }
+    [ "$status" = 0 ] || { echo "exit status $status: $1" >&2; return 1; }
     awk -v us=$((${end/[.,]/} - ${begin/[.,]/})) 'BEGIN { printf "%.3f\n", us / 1000 }'
 }
 
@@ -123,8 +124,7 @@ record() {
 }
 
 machine() {
-    local version
-    version() { "$@" 2>&1 | head -1; }
+    version() { "$@" 2>/dev/null | head -1; }
     cat <<END
 | what | is |
 |---|---|
@@ -137,6 +137,7 @@ machine() {
 | tshark | $(version tshark --version) |
 | ripgrep | $(version rg --version) |
 | zstd, gzip, pigz | $(zstd --version | grep -o 'v[0-9.]*' | head -1), $(gzip --version | head -1), $(pigz --version 2>&1 | head -1) |
+| load before it | $(cut -d" " -f1-3 /proc/loadavg) |
 | measured | $(date -u +%Y-%m-%d), medians of $runs runs, scale $scale |
 END
 }

@@ -12,6 +12,7 @@
 # Commands of a group take turns (A B C A B C …), so that what else the machine does meets all of them. All files are in the page cache. Two
 # processors are used, whatever the machine has. Times are wall clock from start to exit of the process, by the shell's clock.
 set -euo pipefail
+shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
 # shellcheck source=benches/support/measure.sh
 source benches/support/measure.sh

@@ -9,7 +9,7 @@ document=${WIRECAUSE_RECORD:-BENCHMARKS.md}
 if [ -z "${WIRECAUSE_RECORD:-}" ] && awk -v scale="$scale" 'BEGIN { exit !(scale < 1) }'; then document=/dev/null; fi
 # Two processors for every command.
 pin=()
-[ "$(nproc)" -le 2 ] || pin=(taskset -c 0,1)
+[ "$(nproc)" -le 2 ] || pin=(taskset --cpu-list 0-1)
 
 install_peers() {
     local missing=() pair
@@ -84,6 +84,7 @@ group() {
     echo "| command | median | fastest | slowest | runs | to the first |"
     echo "|---|---:|---:|---:|---:|---:|"
     for i in "${!commands[@]}"; do
+        # shellcheck disable=SC2086 # numbers between spaces
         ms[i]=$(median ${took[i]})
         # shellcheck disable=SC2086 # numbers between spaces
         printf '%s\n' ${took[i]:-nan} | sort -g | awk -v label="${labels[i]}" -v median="${ms[i]}" -v first="${ms[0]}" '

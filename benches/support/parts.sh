@@ -171,7 +171,10 @@ part_memory() {
 resident() {
     local name=$1 log=$2 most
     shift 2
-    "${pin[@]}" /usr/bin/time -v -o "$archives/time" "$wirecause" analyze --tables-only --quiet --no-config -o "$(out)" "$log" "$@" >/dev/null
+    "${pin[@]}" /usr/bin/time -v -o "$archives/time" "$wirecause" analyze --tables-only --quiet --no-config -o "$(out)" "$log" "$@" >/dev/null || {
+        echo "| $name | fails | | | | | |"
+        return
+    }
     most=$(sed -n 's/.*Maximum resident set size (kbytes): //p' "$archives/time")
     awk -v name="$name" -v capture="$(bytes "$@")" -v connections="$(($(wc -l < "$(out)/connections.csv") - 1))" \
         -v failed="$(($(wc -l < "$(out)/errors.csv") - 1))" -v kib="$most" 'BEGIN {

@@ -76,8 +76,9 @@ pub struct Point {
     pub connections: Vec<Connection>,
 }
 
-/// Reads `inputs`, which are captures. Those that cannot be opened are reported beside.
-pub fn read_captures(inputs: &[Input]) -> (Captures, Vec<InputReport>) {
+/// Reads `inputs`, which are captures. Those that cannot be opened are reported beside. `base` is the index that frames know the first
+/// file by: files that were read before have those below.
+pub fn read_captures(inputs: &[Input], base: usize) -> (Captures, Vec<InputReport>) {
     let mut unreadable = Vec::new();
     let mut found: Vec<Found<'_>> = Vec::new();
     for input in inputs {
@@ -110,7 +111,7 @@ pub fn read_captures(inputs: &[Input]) -> (Captures, Vec<InputReport>) {
                 continue;
             }
         };
-        let index = captures.files.len();
+        let index = base + captures.files.len();
         let point = place.unwrap_or_else(|| {
             points.push(LivePoint::default());
             points.len() - 1

@@ -20,10 +20,10 @@ impl Unfinished {
     /// Makes something at `path`, which goes away if the run does. Where it fails, nothing is noted.
     pub(super) fn make<T, E>(&mut self, path: &Path, make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let mut all = lock();
-        let made = make()?;
+        let result = make()?;
         all.push(path.to_owned());
         self.paths.push(path.to_owned());
-        Ok(made)
+        Ok(result)
     }
 
     /// Does what cannot be left half done, and then forgets everything that was made where it succeeds.

@@ -23,10 +23,11 @@ pub struct Assigned {
 /// `none` is the score of giving a row nothing.
 pub fn assign(rows: &[Row], columns: usize, shared: &[bool], none: f64) -> Vec<Assigned> {
     let mut problem = Problem::new(rows, columns, shared, none);
+    let mut search = Search::new(columns + rows.len());
     for row in 0..rows.len() {
-        problem.augment(row);
+        problem.augment(row, &mut search);
     }
-    (0..rows.len()).map(|row| problem.result(row)).collect()
+    (0..rows.len()).map(|row| problem.result(row, &mut search)).collect()
 }
 
 struct Problem<'a> {
@@ -75,17 +76,17 @@ impl<'a> Problem<'a> {
     }
 
     /// Gives `row` a column by the shortest path to a free one, moving other rows on the way.
-    fn augment(&mut self, row: usize) {
-        let mut search = Search::new(self.prices.len());
-        self.relax(&mut search, row, 0.0, None);
+    fn augment(&mut self, row: usize, search: &mut Search) {
+        search.clear();
+        self.relax(search, row, 0.0, None);
         let end = loop {
             let Some(Step { distance, column }) = search.nearest() else { return };
             let owner = self.owner[column].filter(|_| !self.is_free(column));
             let Some(owner) = owner else { break column };
             let base = distance - (self.cost(owner, column) - self.prices[column]);
-            self.relax(&mut search, owner, base, Some(column));
+            self.relax(search, owner, base, Some(column));
         };
-        for column in (0..self.prices.len()).filter(|column| search.closed[*column] && *column != end) {
+        for column in search.reached.iter().copied().filter(|column| search.closed[*column] && *column != end) {
             self.prices[column] += search.distance[column] - search.distance[end];
         }
         let mut column = end;
@@ -105,6 +106,9 @@ impl<'a> Problem<'a> {
         for (column, cost) in self.edges(row) {
             let reached = base + cost - self.prices[column];
             if Some(column) != except && !search.closed[column] && reached < search.distance[column] {
+                if search.distance[column].is_infinite() {
+                    search.reached.push(column);
+                }
                 search.distance[column] = reached;
                 search.via[column] = row;
                 search.heap.push(Step { distance: reached, column });
@@ -113,10 +117,10 @@ impl<'a> Problem<'a> {
     }
 
     /// A row's column and its margin: the cheapest way to give the row something else, its column being free for others then.
-    fn result(&self, row: usize) -> Assigned {
+    fn result(&self, row: usize, search: &mut Search) -> Assigned {
         let own = self.column_of[row];
-        let mut search = Search::new(self.prices.len());
-        self.relax(&mut search, row, 0.0, Some(own));
+        search.clear();
+        self.relax(search, row, 0.0, Some(own));
         let mut best = f64::INFINITY;
         while let Some(Step { distance, column }) = search.nearest() {
             if distance + self.prices[own].min(0.0) >= best {
@@ -128,14 +132,16 @@ impl<'a> Problem<'a> {
                 continue;
             };
             let base = distance - (self.cost(owner, column) - self.prices[column]);
-            self.relax(&mut search, owner, base, Some(column));
+            self.relax(search, owner, base, Some(column));
         }
         Assigned { column: (own < self.columns).then_some(own), margin: (best - self.cost(row, own)).max(0.0) }
     }
 }
 
-/// A search for the nearest columns (Dijkstra's).
+/// A search for the nearest columns (Dijkstra's), used again for each row: a component may have many columns, and a search reaches few.
 struct Search {
+    /// Columns that have a distance.
+    reached: Vec<usize>,
     distance: Vec<f64>,
     via: Vec<usize>,
     closed: Vec<bool>,
@@ -145,11 +151,20 @@ struct Search {
 impl Search {
     fn new(columns: usize) -> Self {
         Self {
+            reached: Vec::new(),
             distance: vec![f64::INFINITY; columns],
             via: vec![usize::MAX; columns],
             closed: vec![false; columns],
             heap: BinaryHeap::new(),
         }
+    }
+
+    fn clear(&mut self) {
+        for column in self.reached.drain(..) {
+            self.distance[column] = f64::INFINITY;
+            self.closed[column] = false;
+        }
+        self.heap.clear();
     }
 
     /// The nearest column that was not handed out yet. Each is handed out once, also where rounding would make it nearer later.

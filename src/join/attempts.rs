@@ -2,12 +2,14 @@
 //!
 //! The log's error tells how the last attempt ended; lines about a repetition tell when the ones before it did.
 
+use std::collections::HashSet;
+
 use wirecause_parsers::{log::Retry, time::Timestamp};
 
 use super::{
-    anchor::anchors,
     clock::Clock,
     engine::{Candidate, Match, Pass, Paths},
+    near::Near,
     score::path_of,
     timeouts::Timeouts,
 };
@@ -27,8 +29,7 @@ fn by_request_line(pass: &Pass<'_>, call: usize, paths: &Paths<'_>, possible: &m
         (!exchange.target_cut && exchange.target.as_deref() == Some(path)).then_some(exchange.request_start)
     };
     let Some(last) = possible.iter().filter_map(begun).max() else { return };
-    let alone = paths.failed.get(path).is_some_and(|calls| *calls == 1);
-    if !alone || paths.seen.get(path).is_none_or(|seen| *seen > MOST_ATTEMPTS) {
+    if paths.failed.count(path) != 1 || !(1..=MOST_ATTEMPTS).contains(&paths.seen.count(path)) {
         return;
     }
     for candidate in possible {
@@ -63,24 +64,27 @@ fn by_succession(retries: &[Retry], clock: &Clock, possible: &mut [Candidate]) {
 /// Finds the connections of attempts that were repeated: each line about a repetition follows its own event.
 pub(super) fn find_earlier(pass: &Pass<'_>, matches: &mut [Match], clock: &Clock, timeouts: &[Timeouts]) {
     let joined = matches.iter().flat_map(|found| found.connection.into_iter().chain(found.earlier.iter().copied()));
-    let mut taken: Vec<usize> = joined.collect();
-    for (index, found) in matches.iter_mut().enumerate() {
-        for retry in &pass.calls[index].retries {
+    let mut taken: HashSet<usize> = joined.collect();
+    let mut repeated: Vec<Vec<usize>> = vec![Vec::new(); pass.endpoints.len()];
+    for (index, found) in matches.iter().enumerate().filter(|(index, _)| !pass.calls[*index].retries.is_empty()) {
+        repeated[found.endpoint].push(index);
+    }
+    for ((endpoint, calls), timeouts) in pass.endpoints.iter().zip(repeated).zip(timeouts) {
+        let retries =
+            || calls.iter().flat_map(|call| pass.calls[*call].retries.iter().map(move |retry| (*call, retry)));
+        let kinds = retries().map(|(_, retry)| (retry.symptom, None));
+        let near = Near::new(kinds, &endpoint.connections, pass.connections, timeouts);
+        for (call, retry) in retries() {
             let line = clock.to_capture(retry.time);
-            let nearest = pass.endpoints[found.endpoint]
-                .connections
+            let nearest = near
+                .within((retry.symptom, None), &(line.plus(-RETRY_LATE)..=line.plus(RETRY_EARLY)))
                 .iter()
-                .filter(|connection| !taken.contains(connection))
-                .filter_map(|connection| {
-                    let timeouts = &timeouts[found.endpoint];
-                    let anchor = anchors(retry.symptom, &pass.connections[*connection], None, timeouts).next()?;
-                    let lag = line.since(anchor.time);
-                    (-RETRY_EARLY..=RETRY_LATE).contains(&lag).then_some((lag.abs(), *connection))
-                })
+                .filter(|(connection, _)| !taken.contains(connection))
+                .map(|(connection, anchor)| (line.since(anchor.time).abs(), *connection))
                 .min();
             if let Some((_, connection)) = nearest {
-                taken.push(connection);
-                found.earlier.push(connection);
+                taken.insert(connection);
+                matches[call].earlier.push(connection);
             }
         }
     }

@@ -3,6 +3,8 @@
 //! Votes are taken window by window of the log. Windows that agree make a constant offset; a slow change between them is a drift, which
 //! is followed by straight lines; a sudden one is a step, whose instant is where the calls on either side agree best.
 
+use std::ops::Range;
+
 use wirecause_parsers::time::Timestamp;
 
 use super::clock::mode;
@@ -16,12 +18,10 @@ pub struct Knot {
     pub extra: i64,
 }
 
-/// The offset's course: `None` where one value serves the whole log. `votes` are (call, difference in ns), `times` the stamps of the
+/// The offset's course: `None` where one value serves the whole log. `votes` are (call, difference in ns) in order of the calls, `times` the stamps of the
 /// calls in order; the first of the pair is the reference offset.
 pub fn course(votes: &[(usize, i64)], times: &[Timestamp]) -> Option<(i64, Vec<Knot>)> {
-    let windows: Vec<Window> = (0..times.len().div_ceil(WINDOW))
-        .filter_map(|window| Window::of(votes, times, window * WINDOW, (window * WINDOW + WINDOW).min(times.len())))
-        .collect();
+    let windows = agreeing(votes, times);
     let reference = windows.first()?.offset;
     if windows.len() < 2 || windows.iter().all(|window| (window.offset - reference).abs() <= SAME) {
         return None;
@@ -39,6 +39,45 @@ pub fn course(votes: &[(usize, i64)], times: &[Timestamp]) -> Option<(i64, Vec<K
         knots.push(Knot { time: after.middle, extra: after.offset - reference });
     }
     Some((reference, knots))
+}
+
+/// The calls of a stretch of the log, which votes as one.
+pub(super) fn calls_of(window: usize, calls: usize) -> Range<usize> {
+    let from = (window * WINDOW).min(calls);
+    from..(from + WINDOW).min(calls)
+}
+
+/// How many stretches `calls` make.
+pub(super) const fn windows(calls: usize) -> usize {
+    calls.div_ceil(WINDOW)
+}
+
+/// The stretches halfway between those that voted and do not agree.
+pub(super) fn between(votes: &[(usize, i64)], times: &[Timestamp]) -> Vec<usize> {
+    let offsets = agreeing(votes, times);
+    let apart = offsets.windows(2).filter_map(|pair| match pair {
+        [before, after] if (after.offset - before.offset).abs() > SAME => {
+            Some(usize::midpoint(before.from / WINDOW, after.from / WINDOW))
+        }
+        _ => None,
+    });
+    apart.collect()
+}
+
+/// The stretches of the log whose votes agree, in order. Votes stand in order of their calls.
+fn agreeing(votes: &[(usize, i64)], times: &[Timestamp]) -> Vec<Window> {
+    debug_assert!(votes.is_sorted_by_key(|(call, _)| *call), "votes stand in order of their calls");
+    (0..windows(times.len()))
+        .filter_map(|window| {
+            let calls = calls_of(window, times.len());
+            Window::of(of_calls(votes, &calls), times, calls)
+        })
+        .collect()
+}
+
+fn of_calls<'a>(votes: &'a [(usize, i64)], calls: &Range<usize>) -> &'a [(usize, i64)] {
+    let place = |limit: usize| votes.partition_point(|(call, _)| *call < limit);
+    votes.get(place(calls.start)..place(calls.end)).unwrap_or_default()
 }
 
 /// What the knots add to the reference offset at an instant of the log.
@@ -64,13 +103,8 @@ struct Window {
 }
 
 impl Window {
-    fn of(votes: &[(usize, i64)], times: &[Timestamp], from: usize, to: usize) -> Option<Self> {
-        let own: Vec<(usize, i64)> = votes
-            .iter()
-            .copied()
-            .filter(|(call, _)| (from..to).contains(call))
-            .map(|(call, vote)| (call - from, vote))
-            .collect();
+    fn of(votes: &[(usize, i64)], times: &[Timestamp], Range { start: from, end: to }: Range<usize>) -> Option<Self> {
+        let own: Vec<(usize, i64)> = votes.iter().map(|(call, vote)| (call - from, *vote)).collect();
         let spread = mode(&own, AGREE)?;
         let far: Vec<(usize, i64)> = own.iter().copied().filter(|(_, vote)| (vote - spread.low).abs() > FAR).collect();
         let chance = mode(&far, AGREE).map_or(0, |spread| spread.pairs);
@@ -83,7 +117,7 @@ impl Window {
 fn step(votes: &[(usize, i64)], times: &[Timestamp], before: &Window, after: &Window) -> Timestamp {
     let mut gain = vec![0_i64; after.to - before.from + 1];
     let mut agrees = vec![[false; 2]; after.to - before.from];
-    for (call, vote) in votes.iter().filter(|(call, _)| (before.from..after.to).contains(call)) {
+    for (call, vote) in of_calls(votes, &(before.from..after.to)) {
         for (side, offset) in [before.offset, after.offset].into_iter().enumerate() {
             agrees[call - before.from][side] |= (-AGREE..=2 * AGREE).contains(&(vote - offset));
         }

@@ -8,15 +8,16 @@ use wirecause_parsers::log::{FailedCall, Retry};
 use crate::track::Connection;
 
 use super::{
-    anchor::{Anchor, anchors},
+    anchor::Anchor,
     assign::{Assigned, Row, assign},
     attempts,
     candidates::{Endpoint, endpoints},
     clock::Clock,
     infer::infer,
     names::NameTable,
+    near::{Near, kind},
     pool::lease,
-    score::{LagModel, Model, lag_ms, path_of, score},
+    score::{LagModel, Model, Targets, lag_ms, path_of, reach, score},
     timeouts::Timeouts,
 };
 
@@ -114,13 +115,16 @@ pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable
     let clock = given.unwrap_or_else(|| pass.estimate_clock());
     let mut model = Model { clock, lags: LagModel::prior(), begin: None };
     let mut timeouts = pass.learn_timeouts(&model.clock, &config.timeouts);
-    let mut outcome = pass.run(&model, &timeouts);
-    for _ in 0..PASSES {
+    let teachers = pass.teachers();
+    let paths: Vec<Paths<'_>> = endpoints.par_iter().map(|endpoint| pass.paths(endpoint)).collect();
+    let mut outcome = pass.run(&model, &timeouts, &paths, &teachers);
+    for pass_number in 1..=PASSES {
         model.clock = pass.refine_clock(&outcome, &model.clock);
         timeouts = pass.learn_timeouts(&model.clock, &config.timeouts);
         model.lags = pass.learn_lags(&outcome, &model.clock);
         model.begin = pass.learn_begin(&outcome, &model.clock);
-        outcome = pass.run(&model, &timeouts);
+        let calls = if pass_number < PASSES { &teachers } else { &pass.everyone() };
+        outcome = pass.run(&model, &timeouts, &paths, calls);
     }
     let mut matches: Vec<Match> = outcome
         .into_iter()
@@ -133,7 +137,7 @@ pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable
     Joined { matches, clock: model.clock, timeouts, begin: model.begin, endpoints }
 }
 
-fn endpoint_of(calls: usize, endpoints: &[Endpoint]) -> Vec<usize> {
+pub(super) fn endpoint_of(calls: usize, endpoints: &[Endpoint]) -> Vec<usize> {
     let mut endpoint_of = vec![0; calls];
     for (index, endpoint) in endpoints.iter().enumerate() {
         for call in &endpoint.calls {
@@ -150,12 +154,13 @@ pub(super) struct Pass<'a> {
     pub(super) endpoints: &'a [Endpoint],
 }
 
-/// Request targets of an endpoint, counted.
+/// Request targets of an endpoint.
+#[derive(Default)]
 pub(super) struct Paths<'a> {
     /// Among its last exchanges.
-    pub(super) seen: HashMap<&'a str, usize>,
+    pub(super) seen: Targets<'a>,
     /// Among its failed calls.
-    pub(super) failed: HashMap<&'a str, usize>,
+    pub(super) failed: Targets<'a>,
 }
 
 /// A pass's choice for one call.
@@ -168,33 +173,38 @@ pub(super) struct Choice {
 }
 
 impl Pass<'_> {
-    pub(super) fn anchors(
-        &self,
-        call: usize,
-        connection: usize,
-        timeouts: &Timeouts,
-    ) -> impl Iterator<Item = Anchor> + use<> {
-        let call = self.calls[call];
-        let limit = call.timeout_ms.map(|ms| ms as i64 * 1_000_000);
-        anchors(call.symptom, &self.connections[connection], limit, timeouts)
+    /// The anchors of an endpoint's connections for all its calls.
+    pub(super) fn near(&self, endpoint: &Endpoint, timeouts: &Timeouts) -> Near {
+        let kinds = endpoint.calls.iter().map(|call| kind(self.calls[*call]));
+        Near::new(kinds, &endpoint.connections, self.connections, timeouts)
     }
 
-    fn run(&self, model: &Model, timeouts: &[Timeouts]) -> Vec<Choice> {
+    /// All calls.
+    fn everyone(&self) -> Vec<bool> {
+        vec![true; self.calls.len()]
+    }
+
+    /// The calls from which the model is learned: of very many, stretches of neighbours, since those compete for connections.
+    fn teachers(&self) -> Vec<bool> {
+        let all = self.calls.len();
+        let every = all.div_ceil(MOST_TEACHERS).max(1);
+        (0..all).map(|call| (call / STRETCH).is_multiple_of(every)).collect()
+    }
+
+    /// Joins the calls that are `taken`; the others are joined to nothing.
+    fn run(&self, model: &Model, timeouts: &[Timeouts], paths: &[Paths<'_>], taken: &[bool]) -> Vec<Choice> {
         let mut choices: Vec<Choice> = vec![Choice::default(); self.calls.len()];
-        let scored: Vec<(usize, Vec<Candidate>)> = self
+        let scored: Vec<Vec<(usize, Vec<Candidate>)>> = self
             .endpoints
             .par_iter()
-            .zip(timeouts)
-            .flat_map_iter(|(endpoint, timeouts)| {
-                let paths = self.paths(endpoint);
-                endpoint
-                    .calls
-                    .iter()
-                    .map(|call| (*call, self.possible(*call, endpoint, model, timeouts, &paths)))
-                    .collect::<Vec<_>>()
+            .zip(timeouts.par_iter().zip(paths))
+            .map(|(endpoint, (timeouts, paths))| {
+                let near = self.near(endpoint, timeouts);
+                let taken = endpoint.calls.par_iter().copied().filter(|call| taken[*call]);
+                taken.map(|call| (call, self.possible(call, &near, model, paths))).collect()
             })
             .collect();
-        for (call, possible) in scored {
+        for (call, possible) in scored.into_iter().flatten() {
             choices[call].possible = possible;
         }
         let solved: Vec<(Vec<usize>, Vec<Assigned>, Vec<usize>)> =
@@ -210,42 +220,35 @@ impl Pass<'_> {
 
     /// How often each request target was seen among the endpoint's last exchanges, and how often its failed calls name it.
     fn paths(&self, endpoint: &Endpoint) -> Paths<'_> {
-        let (mut seen, mut failed) = (HashMap::new(), HashMap::new());
+        let mut paths = Paths::default();
         for call in &endpoint.calls {
-            *failed.entry(path_of(&self.calls[*call].url)).or_default() += 1;
+            paths.failed.add(path_of(&self.calls[*call].url));
         }
         for connection in &endpoint.connections {
             for exchange in &self.connections[*connection].exchanges.last {
                 if let Some(target) = exchange.target.as_deref() {
-                    *seen.entry(target).or_default() += 1;
+                    paths.seen.add(target);
                 }
             }
         }
-        Paths { seen, failed }
+        paths
     }
 
-    fn possible(
-        &self,
-        call: usize,
-        endpoint: &Endpoint,
-        model: &Model,
-        timeouts: &Timeouts,
-        paths: &Paths<'_>,
-    ) -> Vec<Candidate> {
-        let mut possible: Vec<Candidate> = endpoint
-            .connections
+    fn possible(&self, index: usize, near: &Near, model: &Model, paths: &Paths<'_>) -> Vec<Candidate> {
+        let call = self.calls[index];
+        let path = path_of(&call.url);
+        let mut possible: Vec<Candidate> = near
+            .within(kind(call), &reach(call, &model.clock))
             .iter()
-            .filter_map(|connection| {
-                self.anchors(call, *connection, timeouts)
-                    .filter_map(|anchor| {
-                        let score =
-                            score(self.calls[call], &self.connections[*connection], &anchor, model, &paths.seen)?;
-                        Some(Candidate { connection: *connection, anchor, score })
-                    })
-                    .max_by(|a, b| a.score.total_cmp(&b.score))
+            .filter_map(|(connection, anchor)| {
+                let score = score((call, path), &self.connections[*connection], anchor, model, &paths.seen)?;
+                Some(Candidate { connection: *connection, anchor: *anchor, score })
             })
             .collect();
-        attempts::set_back(self, call, paths, &model.clock, &mut possible);
+        // Of two anchors on one connection the better counts.
+        possible.sort_by(|a, b| a.connection.cmp(&b.connection).then(b.score.total_cmp(&a.score)));
+        possible.dedup_by_key(|candidate| candidate.connection);
+        attempts::set_back(self, index, paths, &model.clock, &mut possible);
         possible.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.connection.cmp(&b.connection)));
         possible.truncate(MAX_CANDIDATES);
         possible
@@ -338,6 +341,10 @@ fn root(parent: &mut [usize], mut node: usize) -> usize {
 
 /// Passes after the first; the model changes little after the second.
 const PASSES: usize = 3;
+/// Calls from which the model is learned, about: it has some twenty numbers to learn.
+const MOST_TEACHERS: usize = 8_000;
+/// Neighbours that are learned from together: a burst and what surrounds it.
+const STRETCH: usize = 500;
 /// Candidates kept per call: what is fortieth in score is never chosen, since each of the others would have to be taken by a call
 /// that it fits better.
 const MAX_CANDIDATES: usize = 40;

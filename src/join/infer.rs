@@ -11,10 +11,11 @@ use wirecause_parsers::packet::Endpoint as Peer;
 use crate::track::Connection;
 
 use super::{
-    anchor::AnchorKind,
+    anchor::{Anchor, AnchorKind},
     candidates::{Endpoint, own_names},
     clock::{Clock, ClockSource},
     engine::Pass,
+    near::kind,
     timeouts::Timeouts,
 };
 
@@ -103,15 +104,13 @@ fn fitting(trial: &Pass<'_>, unnamed: &[usize], clock: &Clock) -> Vec<(usize, Pe
     for index in unnamed {
         let endpoint = &trial.endpoints[*index];
         let mut calls_of: BTreeMap<Peer, BTreeSet<usize>> = BTreeMap::new();
+        let near = trial.near(endpoint, &Timeouts::default());
         for call in &endpoint.calls {
-            for connection in &endpoint.connections {
-                let line = clock.to_capture(trial.calls[*call].time);
-                let follows = trial.anchors(*call, *connection, &Timeouts::default()).any(|anchor| {
-                    anchor.kind == AnchorKind::Event && (EARLIEST..=LATEST).contains(&line.since(anchor.time))
-                });
-                if follows {
-                    calls_of.entry(trial.connections[*connection].responder).or_default().insert(*call);
-                }
+            let line = clock.to_capture(trial.calls[*call].time);
+            let span = line.plus(-LATEST)..=line.plus(-EARLIEST);
+            let at_once = |(_, anchor): &&(usize, Anchor)| anchor.kind == AnchorKind::Event;
+            for (connection, _) in near.within(kind(trial.calls[*call]), &span).iter().filter(at_once) {
+                calls_of.entry(trial.connections[*connection].responder).or_default().insert(*call);
             }
         }
         let mut counts: Vec<(usize, Peer)> = calls_of.into_iter().map(|(peer, calls)| (calls.len(), peer)).collect();

@@ -1,41 +1,75 @@
 //! What all calls together teach: the offset of the clocks, the gateway's timeouts, how far lines lie behind their events, and whether
 //! the "Processing request" stamps are begin times.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
 use wirecause_parsers::{log::Symptom, time::Timestamp};
 
 use crate::track::Connection;
 
 use super::{
-    anchor::{Anchor, AnchorKind, open_exchange},
+    anchor::{AnchorKind, open_exchange},
     candidates::Endpoint,
     clock::Clock,
-    engine::{Choice, Pass},
+    drift,
+    engine::{Choice, Pass, endpoint_of},
+    near::{Near, kind},
     score::LagModel,
     timeouts::{self, Timeouts},
 };
 
 impl Pass<'_> {
-    /// Votes of all calls whose line follows an event of the wire at once.
+    /// The offset that most calls agree on whose lines follow an event of the wire at once.
     pub(super) fn estimate_clock(&self) -> Clock {
-        let votes: Vec<(usize, i64)> = self
-            .pairs(&Timeouts::default())
-            .filter(|(_, _, anchor)| anchor.kind == AnchorKind::Event && anchor.penalty > -1.0)
-            .map(|(call, _, anchor)| (call, self.calls[call].time.since(anchor.time)))
-            .collect();
-        let mut voting: Vec<usize> = votes.iter().map(|(call, _)| *call).collect();
-        voting.dedup();
         let times: Vec<Timestamp> = self.calls.iter().map(|call| call.time).collect();
-        Clock::estimate(&votes, voting.len(), &times)
+        let near: Vec<Near> =
+            self.endpoints.par_iter().map(|endpoint| self.near(endpoint, &Timeouts::default())).collect();
+        let endpoint_of = endpoint_of(self.calls.len(), self.endpoints);
+        let votes_of = |window: usize| -> Vec<(usize, i64)> {
+            let calls = drift::calls_of(window, self.calls.len());
+            let votes = calls.flat_map(|index| {
+                let call = self.calls[index];
+                let anchors = near[endpoint_of[index]].all(kind(call)).iter().map(|(_, anchor)| anchor);
+                let at_once = anchors.filter(|anchor| anchor.kind == AnchorKind::Event && anchor.penalty > -1.0);
+                at_once.map(move |anchor| (index, call.time.since(anchor.time)))
+            });
+            votes.collect()
+        };
+        // Of very many calls some stretches of the log vote for all, and those between them where two do not agree.
+        let pairs: usize = (0..self.calls.len())
+            .map(|index| near[endpoint_of[index]].all(kind(self.calls[index])).len())
+            .fold(0, usize::saturating_add);
+        let windows = drift::windows(self.calls.len());
+        let taken = (windows * MOST_VOTES / pairs.max(1)).clamp(LEAST_WINDOWS, windows.max(LEAST_WINDOWS));
+        let mut chosen: BTreeSet<usize> = (0..taken).map(|index| index * windows / taken).collect();
+        let mut voted: BTreeMap<usize, Vec<(usize, i64)>> = BTreeMap::new();
+        loop {
+            let fresh: Vec<usize> = chosen.iter().copied().filter(|window| !voted.contains_key(window)).collect();
+            voted.extend(fresh.into_par_iter().map(|window| (window, votes_of(window))).collect::<Vec<_>>());
+            let votes: Vec<(usize, i64)> = voted.values().flatten().copied().collect();
+            let between = if voted.len() < taken + MORE_WINDOWS { drift::between(&votes, &times) } else { Vec::new() };
+            let before = chosen.len();
+            chosen.extend(between);
+            if chosen.len() == before {
+                let mut voting: Vec<usize> = votes.iter().map(|(call, _)| *call).collect();
+                voting.dedup();
+                return Clock::estimate(&votes, voting.len(), &times);
+            }
+        }
     }
 
-    /// Distances from last bytes and first SYNs to the lines of timeouts that name no limit.
     /// Timeouts by endpoint: those `given` for its host, else its own, else those of all.
     pub(super) fn learn_timeouts(&self, clock: &Clock, given: &[(String, Timeouts)]) -> Vec<Timeouts> {
-        let of_all = self.timeouts_of(self.endpoints, clock);
+        let distances: Vec<[Distances; 2]> =
+            self.endpoints.par_iter().map(|endpoint| self.distances(endpoint, clock)).collect();
+        let all = [0, 1].map(|which| Distances::of_all(distances.iter().map(|of_endpoint| &of_endpoint[which])));
+        let of_all = learn_both(&all);
         self.endpoints
             .iter()
-            .map(|endpoint| {
-                let own = self.timeouts_of(std::slice::from_ref(endpoint), clock);
+            .zip(&distances)
+            .map(|(endpoint, own)| {
+                let own = learn_both(own);
                 let given = given.iter().find(|(host, _)| *host == endpoint.target.host);
                 let given = given.map(|(_, timeouts)| *timeouts).unwrap_or_default();
                 Timeouts {
@@ -81,20 +115,8 @@ impl Pass<'_> {
         Some((median, quartile.max(2.0)))
     }
 
-    /// Pairs of calls and connections with their anchors: of an endpoint with very many of both, every so many calls stand for all.
-    fn pairs<'b>(&'b self, timeouts: &'b Timeouts) -> impl Iterator<Item = (usize, usize, Anchor)> + 'b {
-        self.endpoints.iter().flat_map(move |endpoint| {
-            let stride = (endpoint.calls.len() * endpoint.connections.len()).div_ceil(MOST_PAIRS).max(1);
-            endpoint.calls.iter().step_by(stride).flat_map(move |call| {
-                endpoint.connections.iter().flat_map(move |connection| {
-                    self.anchors(*call, *connection, timeouts).map(move |anchor| (*call, *connection, anchor))
-                })
-            })
-        })
-    }
-
-    /// The timeouts that the calls of some endpoints agree on.
-    fn timeouts_of(&self, endpoints: &[Endpoint], clock: &Clock) -> Timeouts {
+    /// Distances from last bytes and from first SYNs to the lines of an endpoint's timeouts that name no limit.
+    fn distances(&self, endpoint: &Endpoint, clock: &Clock) -> [Distances; 2] {
         let unanswered = |connection: &Connection| {
             let (_, exchange) = open_exchange(connection)?;
             (exchange.response_start.is_none()).then_some(exchange.request_end)
@@ -102,32 +124,36 @@ impl Pass<'_> {
         let unopened = |connection: &Connection| {
             connection.handshake.syn.filter(|_| connection.resp.packets == 0 || connection.handshake.syns > 1)
         };
-        Timeouts {
-            read: self.learn_timeout(endpoints, clock, Symptom::ReadTimeout, unanswered),
-            connect: self.learn_timeout(endpoints, clock, Symptom::ConnectTimeout, unopened),
-        }
+        [
+            self.distances_from(endpoint, clock, Symptom::ReadTimeout, unanswered),
+            self.distances_from(endpoint, clock, Symptom::ConnectTimeout, unopened),
+        ]
     }
 
-    fn learn_timeout(
+    fn distances_from(
         &self,
-        endpoints: &[Endpoint],
+        endpoint: &Endpoint,
         clock: &Clock,
         symptom: Symptom,
         from: impl Fn(&Connection) -> Option<Timestamp>,
-    ) -> Option<i64> {
-        let mut distances = Vec::new();
-        let mut calls = 0;
-        for endpoint in endpoints {
-            let unnamed =
-                |call: &&usize| self.calls[**call].symptom == symptom && self.calls[**call].timeout_ms.is_none();
-            for call in endpoint.calls.iter().filter(unnamed) {
-                calls += 1;
-                let line = clock.to_capture(self.calls[*call].time);
-                let starts = endpoint.connections.iter().filter_map(|connection| from(&self.connections[*connection]));
-                distances.extend(starts.map(|start| (*call, line.since(start))));
-            }
+    ) -> Distances {
+        let unnamed = |call: &&usize| self.calls[**call].symptom == symptom && self.calls[**call].timeout_ms.is_none();
+        let lines: Vec<usize> = endpoint.calls.iter().filter(unnamed).copied().collect();
+        let mut distances = Distances::default();
+        if lines.is_empty() {
+            return distances;
         }
-        timeouts::learn(&distances, calls)
+        let starts = endpoint.connections.iter().filter_map(|connection| from(&self.connections[*connection]));
+        let mut starts: Vec<Timestamp> = starts.collect();
+        starts.sort_unstable();
+        for call in lines.iter().step_by(lines.len().div_ceil(MOST_TIMED)) {
+            distances.calls += 1;
+            let line = clock.to_capture(self.calls[*call].time);
+            let first = starts.partition_point(|start| line.since(*start) > timeouts::LONGEST);
+            let before = starts.iter().skip(first).map(|start| line.since(*start));
+            distances.pairs.extend(before.take_while(|distance| *distance >= 0).map(|distance| (*call, distance)));
+        }
+        distances
     }
 
     /// Lags in nanoseconds of pairs that are sure and follow an event at once.
@@ -139,11 +165,44 @@ impl Pass<'_> {
     }
 }
 
+/// Distances that calls offer as their timeout.
+#[derive(Debug, Default)]
+struct Distances {
+    pairs: Vec<(usize, i64)>,
+    calls: usize,
+}
+
+impl Distances {
+    fn of_all<'d>(several: impl Iterator<Item = &'d Self>) -> Self {
+        let mut all = Self::default();
+        for distances in several {
+            all.pairs.extend_from_slice(&distances.pairs);
+            all.calls += distances.calls;
+        }
+        all
+    }
+
+    fn learn(&self) -> Option<i64> {
+        timeouts::learn(&self.pairs, self.calls)
+    }
+}
+
+fn learn_both([read, connect]: &[Distances; 2]) -> Timeouts {
+    Timeouts { read: read.learn(), connect: connect.learn() }
+}
+
 /// Margin of pairs from which the model is learned, nats.
 const SURE: f64 = 3.0;
 /// Pairs needed to learn that the stamps of "Processing request" are begin times.
 const BEGIN_PAIRS: usize = 8;
 /// A stamp may lie this much after the first packet and still be a begin time (clock, rounding), ms.
 const BEGIN_SLACK: f64 = 3.0;
-/// Pairs of one endpoint that vote for the clock's offset: a thousand calls by a thousand connections tell as much as any number.
-const MOST_PAIRS: usize = 1_000_000;
+/// Votes that are looked at, unless the stretches between those that do not agree are asked too: some thousand calls by some thousand
+/// connections tell as much as any number.
+const MOST_VOTES: usize = 1_000_000;
+/// Calls of an endpoint that teach its timeouts: a third of them must agree, and some hundred show that as well as all.
+const MOST_TIMED: usize = 256;
+/// Stretches of the log that vote at least.
+const LEAST_WINDOWS: usize = 8;
+/// Stretches asked besides where the offset changes: a step is found within an archive of any length by some twenty.
+const MORE_WINDOWS: usize = 256;

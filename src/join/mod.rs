@@ -15,6 +15,7 @@ pub mod engine;
 mod infer;
 mod learn;
 pub mod names;
+mod near;
 mod pool;
 pub mod score;
 pub mod timeouts;

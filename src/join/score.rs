@@ -3,9 +3,12 @@
 //! Each kind of evidence has its own function; what the run itself teaches (the lag of lines, how long before the request the thread
 //! began) is in [`Model`].
 
-use std::{collections::HashMap, hash::BuildHasher};
+use std::{collections::HashMap, ops::RangeInclusive};
 
-use wirecause_parsers::log::{FailedCall, Phase, Retry};
+use wirecause_parsers::{
+    log::{FailedCall, Phase, Retry},
+    time::Timestamp,
+};
 
 use crate::track::{Connection, Exchange};
 
@@ -85,18 +88,51 @@ impl LagModel {
     }
 }
 
-/// The score of a pair, or `None` where it is impossible. `targets` counts the request targets seen on the endpoint.
+/// Request targets of an endpoint, counted.
+#[derive(Debug, Default)]
+pub struct Targets<'a> {
+    counts: HashMap<&'a str, usize>,
+    total: usize,
+}
+
+impl<'a> Targets<'a> {
+    /// Counts one more.
+    pub fn add(&mut self, target: &'a str) {
+        *self.counts.entry(target).or_default() += 1;
+        self.total += 1;
+    }
+
+    /// How often a target was counted.
+    pub fn count(&self, target: &str) -> usize {
+        self.counts.get(target).copied().unwrap_or(0)
+    }
+
+    /// How much it tells that a request has this target, in nats: the rarer, the more.
+    fn rarity(&self, target: &str) -> f64 {
+        (self.total as f64 / self.count(target).max(1) as f64).ln()
+    }
+}
+
+/// When an anchor may lie that a call's line follows, on the capture's clock; outside, no pair has a score.
+pub fn reach(call: &FailedCall, clock: &Clock) -> RangeInclusive<Timestamp> {
+    let line = clock.to_capture(call.time);
+    let early = (MOST_UNCERTAIN + EARLY_EVENT.max(EARLY_TIMER).max(EARLY_OWN)) * 1e6;
+    line.plus(-(LONGEST_LAG * 1e6) as i64)..=line.plus(early as i64 + call.resolution)
+}
+
+/// The score of a pair, or `None` where it is impossible: a call and its URL's path, a connection and its anchor. `targets` are those
+/// seen on the endpoint.
 pub fn score(
-    call: &FailedCall,
+    (call, path): (&FailedCall, &str),
     connection: &Connection,
     anchor: &Anchor,
     model: &Model,
-    targets: &HashMap<&str, usize, impl BuildHasher>,
+    targets: &Targets<'_>,
 ) -> Option<f64> {
     let exchange = anchor.exchange.and_then(|index| connection.exchanges.last.get(index));
     let lag = lag_ms(call, anchor, &model.clock);
     let mut total = anchor.penalty + lag_score(call, anchor.kind, lag, model)?;
-    total += target_score(call, exchange, targets)?;
+    total += target_score((call, path), exchange, targets)?;
     total += duration_score(call, anchor);
     total += match call.retries.last() {
         Some(retry) => retry_score(retry, anchor, model),
@@ -140,25 +176,18 @@ fn lag_score(call: &FailedCall, kind: AnchorKind, lag: f64, model: &Model) -> Op
 }
 
 /// In plain HTTP the request line names the call, as much as its target is rare on the endpoint.
-fn target_score(
-    call: &FailedCall,
-    exchange: Option<&Exchange>,
-    targets: &HashMap<&str, usize, impl BuildHasher>,
-) -> Option<f64> {
+fn target_score((call, path): (&FailedCall, &str), exchange: Option<&Exchange>, targets: &Targets<'_>) -> Option<f64> {
     let Some((target, cut)) = exchange.and_then(|exchange| Some((exchange.target.as_deref()?, exchange.target_cut)))
     else {
         return Some(0.0);
     };
-    let path = path_of(&call.url);
     // A target that the snap length cut short still tells apart what differs before the cut.
     let same = path == target || cut && path.starts_with(target);
     if !same {
         // A proxy gets the whole URL as its target.
         return (target == call.url).then_some(0.0);
     }
-    let all: usize = targets.values().sum();
-    let same = targets.get(target).copied().unwrap_or(1);
-    Some((all as f64 / same as f64).ln())
+    Some(targets.rarity(target))
 }
 
 /// The path and query of a URL as a request line has them.

@@ -27,7 +27,7 @@ pub fn learn(distances: &[(usize, i64)], calls: usize) -> Option<i64> {
 /// Timers of a gateway: nobody sets one below, ns.
 const SHORTEST: i64 = 20_000_000;
 /// And few set one above an hour, ns.
-const LONGEST: i64 = 3_600_000_000_000;
+pub(super) const LONGEST: i64 = 3_600_000_000_000;
 /// Spread of lines behind a timer: the timer's own slack and the logging delay, ns.
 const WITHIN: i64 = 40_000_000;
 

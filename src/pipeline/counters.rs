@@ -25,6 +25,7 @@ pub(super) struct Counters {
     pub(super) icmp_errors: u64,
     pub(super) frames_skipped: BTreeMap<String, u64>,
     pub(super) duplicate_segments: u64,
+    pub(super) frames_out_of_order: u64,
     pub(super) icmp_errors_of_unknown_flows: u64,
     pub(super) connections_seen_at_several_points: u64,
     pub(super) half_open_connections_beyond_bound: u64,
@@ -92,6 +93,7 @@ impl Counters {
         self.dns_messages_not_read += captures.bad_dns;
         self.icmp_errors += captures.icmp_errors;
         self.duplicate_segments += captures.track.duplicates;
+        self.frames_out_of_order += captures.steps_back;
         self.icmp_errors_of_unknown_flows += captures.track.foreign_icmp;
         self.half_open_connections_beyond_bound += captures.track.half_open_beyond_bound;
         self.segments_beyond_bound += captures.track.segments_beyond_bound;

@@ -6,8 +6,11 @@
 pub mod capture;
 pub mod entries;
 pub mod log;
+mod order;
 pub mod packets;
 pub mod points;
+mod route;
+mod source;
 
 pub use capture::{CaptureFile, Captures, read_captures};
 pub use log::{LogFile, read_logs};

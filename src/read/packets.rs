@@ -17,7 +17,10 @@ use wirecause_parsers::{
     time::Timestamp,
 };
 
-use super::capture::{CaptureFile, Source};
+use super::{
+    capture::CaptureFile,
+    source::{Slab, Source},
+};
 use crate::{
     input,
     track::{Connection, FlowKey, FrameId},
@@ -216,11 +219,11 @@ fn read_back(file: &CaptureFile, index: u32, plan: &Plan<'_>, found: &mut Found)
         return Err("standard input cannot be read again".to_owned());
     }
     let mut source = Source::open(&file.input).map_err(|error| format!("cannot be read again: {error}"))?;
-    let mut first = None;
-    while source.more(SWEPT_AT_ONCE) {
-        first = first.or(source.frames().first().map(|frame| frame.time));
-        let (buffer, interfaces) = (source.buffer(), source.interfaces());
-        let matched: Vec<Vec<(Belongs, RawFrame)>> = source
+    let (mut first, mut slab) = (None, Slab::default());
+    while source.fill(&mut slab, SWEPT_AT_ONCE) {
+        first = first.or(slab.frames().first().map(|frame| frame.time));
+        let (buffer, interfaces) = (slab.bytes(), source.interfaces());
+        let matched: Vec<Vec<(Belongs, RawFrame)>> = slab
             .frames()
             .par_chunks(CHUNK_FRAMES)
             .map(|frames| {

@@ -13,7 +13,10 @@ use crate::track::{Connection, connection::Elsewhere};
 use super::capture::Point;
 
 /// All connections of all points, each once, in order of their start; and how many were seen at more than one point.
-pub fn merge(points: Vec<Point>) -> (Vec<Connection>, u64) {
+pub fn merge(mut points: Vec<Point>) -> (Vec<Connection>, u64) {
+    if points.len() == 1 {
+        return (points.pop().map(|point| point.connections).unwrap_or_default(), 0);
+    }
     let mut kept: Vec<Connection> = Vec::new();
     let mut known: HashMap<(Endpoint, Endpoint, Option<u32>), Vec<usize>> = HashMap::new();
     let mut twins = 0;

@@ -155,6 +155,18 @@ pub enum EndingKind {
     Rst,
 }
 
+/// How much of a connection is worth keeping once it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Worth {
+    /// Nothing but numbers: opened, answered and closed in good order, by the originator itself while it lay idle. No failed call can have
+    /// met that.
+    Numbers,
+    /// How it began and ended: the same, but closed by the responder. The next call to use it may have failed.
+    Ends,
+    /// All that was kept.
+    Everything,
+}
+
 impl Connection {
     /// The side of one direction.
     pub const fn side(&self, direction: Direction) -> &Side {
@@ -190,6 +202,30 @@ impl Connection {
         self.side(direction).fin
     }
 
+    /// How much of it is worth keeping once it has ended.
+    pub(super) fn worth(&self) -> Worth {
+        let in_order = |side: &Side| side.retransmissions == 0 && side.gaps == 0 && !side.has_holes();
+        let quiet = self.handshake.rtt.is_some()
+            && self.handshake.syn_acks == 1
+            && self.resets.is_empty()
+            && self.icmp.is_empty()
+            && self.tls.alert.is_none()
+            && in_order(&self.orig)
+            && in_order(&self.resp)
+            && self.exchanges.count > 0
+            && self.exchanges.last.iter().all(|exchange| exchange.complete() == Some(true));
+        let answered = self.exchanges.current().and_then(|exchange| exchange.response_end);
+        let closed_idle = |closing: Option<Timestamp>| closing.is_some_and(|closing| answered < Some(closing));
+        let own = self.orig.fin.map(|fin| fin.time);
+        match self.peer_close() {
+            _ if !quiet => Worth::Everything,
+            None if closed_idle(own) => Worth::Numbers,
+            Some(peer) if closed_idle(own) && own < Some(peer) => Worth::Numbers,
+            closing if closed_idle(closing) => Worth::Ends,
+            _ => Worth::Everything,
+        }
+    }
+
     /// When the peer closed in good order: by a FIN, or by TLS `close_notify`, whichever came first. A TLS library reports the end of
     /// the stream at the latter.
     pub fn peer_close(&self) -> Option<Timestamp> {
@@ -223,3 +259,7 @@ pub const MAX_ICMP: usize = 4;
 pub const MAX_HEAD: usize = 8;
 /// Segments kept from the end: the last exchanges and the ending.
 pub const MAX_TAIL: usize = 40;
+/// Of a connection that ended in good order, those kept from the beginning: the handshake.
+pub(super) const SHORT_HEAD: usize = 3;
+/// And from the end: the last bytes of the response, and both FINs with their acknowledgements.
+pub(super) const SHORT_TAIL: usize = 6;

@@ -101,7 +101,14 @@ impl Exchanges {
             self.last.remove(0);
         }
         self.count += 1;
+        // Most connections carry one, or many.
+        self.last.reserve_exact(if self.last.is_empty() { 1 } else { MAX_WHOLE - self.last.len() });
         self.last.push(exchange);
+    }
+
+    /// Gives up all but the last.
+    pub(super) fn keep_last(&mut self) {
+        self.last.drain(..self.last.len().saturating_sub(1));
     }
 
     /// Counts what the exchange under way survived; called when the next one begins and at the end.

@@ -9,7 +9,10 @@ use wirecause_parsers::{
 };
 
 use super::{
-    connection::{Connection, Handshake, IcmpNote, MAX_HEAD, MAX_ICMP, MAX_RESETS, MAX_TAIL, Names, Roles},
+    connection::{
+        Connection, Handshake, IcmpNote, MAX_HEAD, MAX_ICMP, MAX_RESETS, MAX_TAIL, Names, Roles, SHORT_HEAD,
+        SHORT_TAIL, Worth,
+    },
     duplicate::Recent,
     exchange::Exchanges,
     measure,
@@ -102,7 +105,20 @@ impl Live {
 
     /// Whether this packet was captured before.
     pub(super) fn is_duplicate(&mut self, arrival: &Arrival<'_>) -> bool {
-        self.recent.is_duplicate(arrival)
+        let from = self.direction(arrival.segment.ends);
+        self.recent.is_duplicate(arrival, from)
+    }
+
+    /// Whether both ends have closed it and acknowledged that, or a RST has ended it: nothing more belongs to it but what is late.
+    pub(super) fn is_closed(&self) -> bool {
+        let connection = &self.connection;
+        connection.orig.fin_acked.is_some() && connection.resp.fin_acked.is_some()
+            || connection.resets.iter().any(|(_, reset)| reset.fit.obeyed())
+    }
+
+    /// When its last segment came.
+    pub(super) const fn heard(&self) -> Timestamp {
+        self.connection.end
     }
 
     /// Takes an ICMP error about one of its segments.
@@ -379,8 +395,22 @@ impl Live {
         let mut connection = self.connection;
         connection.exchanges.settle();
         connection.history = mem::take(&mut self.history).finish();
-        connection.notes = self.head;
-        connection.notes.extend(self.tail);
+        let worth = connection.worth();
+        if worth != Worth::Everything {
+            connection.exchanges.keep_last();
+        }
+        let (head, tail) = match worth {
+            Worth::Numbers => (0, 0),
+            Worth::Ends => (SHORT_HEAD, SHORT_TAIL),
+            Worth::Everything => (MAX_HEAD, MAX_TAIL),
+        };
+        let all = self.head.len() + self.tail.len();
+        let left_out = head.min(all)..all.saturating_sub(tail).max(head.min(all));
+        let notes = self.head.into_iter().chain(self.tail).enumerate();
+        let kept = notes.filter(|(index, _)| !left_out.contains(index)).map(|(_, note)| note);
+        connection.notes.reserve_exact(all - left_out.len());
+        connection.notes.extend(kept);
+        connection.exchanges.last.shrink_to_fit();
         connection
     }
 }

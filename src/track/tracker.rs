@@ -1,7 +1,8 @@
 //! The table of live connections of one shard.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque, hash_map::Entry};
 
+use foldhash::fast::RandomState;
 use wirecause_parsers::{
     packet::{IcmpError, Segment},
     time::Timestamp,
@@ -17,10 +18,12 @@ use super::{
 /// Follows the connections of one shard.
 #[derive(Debug, Default)]
 pub struct Tracker {
-    live: HashMap<FlowKey, Box<Live>>,
+    live: HashMap<FlowKey, Box<Live>, RandomState>,
     /// SYNs that nothing has answered or repeated, and their flows in order of arrival; some of these have gone on since.
-    openings: HashMap<FlowKey, Opening>,
+    openings: HashMap<FlowKey, Opening, RandomState>,
     opened: VecDeque<FlowKey>,
+    /// Flows whose connections were closed, and when they may be given up.
+    closed: VecDeque<(Timestamp, FlowKey)>,
     finished: Vec<Connection>,
     counts: TrackCounts,
     bounds: Bounds,
@@ -99,7 +102,7 @@ impl Tracker {
     /// Takes the next segment of this shard.
     pub fn segment(&mut self, arrival: &Arrival<'_>) {
         let key = FlowKey::new(arrival.segment.ends);
-        self.go_on(key);
+        self.retire(arrival.time);
         if let Some(live) = self.live.get_mut(&key) {
             if live.is_duplicate(arrival) {
                 self.counts.duplicates += 1;
@@ -107,12 +110,18 @@ impl Tracker {
             }
             if !live.begins_anew(arrival) {
                 self.counts.segments += 1;
+                let was_closed = live.is_closed();
                 live.take(arrival);
+                if !was_closed && live.is_closed() {
+                    self.closed.push_back((arrival.time.plus(LINGER), key));
+                }
                 return;
             }
             if let Some(old) = self.live.remove(&key) {
                 self.finished.push(old.finish());
             }
+        } else if self.go_on(key) {
+            return self.segment(arrival);
         }
         if is_lone_syn(arrival.segment) {
             self.counts.segments += 1;
@@ -125,7 +134,9 @@ impl Tracker {
     /// Takes an ICMP error about a flow of this shard.
     pub fn icmp(&mut self, time: Timestamp, frame: FrameId, error: &IcmpError) {
         let key = FlowKey::new(error.quoted);
-        self.go_on(key);
+        if !self.live.contains_key(&key) {
+            self.go_on(key);
+        }
         let Some(live) = self.live.get_mut(&key) else {
             self.counts.foreign_icmp += 1;
             return;
@@ -138,21 +149,41 @@ impl Tracker {
         let openings = std::mem::take(&mut self.openings);
         self.finished.extend(openings.into_values().map(|opening| opening.connection().finish()));
         self.finished.extend(self.live.into_values().map(|live| live.finish()));
-        self.finished.sort_by_key(|connection| (connection.start, connection.first_frame));
+        self.finished.sort_by_cached_key(|connection| (connection.start, connection.first_frame));
         (self.finished, self.counts)
     }
 
-    /// Makes a connection of a lone SYN, now that something follows it.
-    fn go_on(&mut self, key: FlowKey) {
+    /// Makes a connection of a lone SYN, now that something follows it; whether it did.
+    fn go_on(&mut self, key: FlowKey) -> bool {
         if self.openings.is_empty() {
-            return;
+            return false;
         }
-        let Some(opening) = self.openings.remove(&key) else { return };
+        let Some(opening) = self.openings.remove(&key) else { return false };
         if self.is_full() {
             self.counts.segments -= 1;
             self.counts.segments_beyond_bound += 1;
-        } else {
-            self.live.insert(key, opening.connection());
+            return false;
+        }
+        self.live.insert(key, opening.connection());
+        true
+    }
+
+    /// Finishes connections that were closed long ago.
+    fn retire(&mut self, now: Timestamp) {
+        while self.closed.front().is_some_and(|(due, _)| *due < now)
+            && let Some((_, key)) = self.closed.pop_front()
+        {
+            let Entry::Occupied(entry) = self.live.entry(key) else { continue };
+            // What was still heard from puts it off; a later connection of the same ends is closed by itself.
+            let due = entry.get().heard().plus(LINGER);
+            if !entry.get().is_closed() {
+                continue;
+            }
+            if due < now {
+                self.finished.push(entry.remove().finish());
+            } else {
+                self.closed.push_back((due, key));
+            }
         }
     }
 
@@ -206,6 +237,9 @@ fn is_lone_syn(segment: &Segment) -> bool {
     flags.syn() && !flags.ack() && !flags.rst() && !flags.fin() && segment.payload == 0
 }
 
+/// A closed connection is followed for so long after its last segment, ns: the time for which TCP itself holds its ends back from being
+/// used again, twice the longest life of a segment (RFC 9293, section 3.4.1: MSL is two minutes).
+const LINGER: i64 = 240_000_000_000;
 /// Lone SYNs kept: 262,144 in all shards. A gateway opens some thousands of connections a second and repeats a SYN after one second
 /// (RFC 6298), so that more at a time are a flood or a scan. About 200 bytes each while they wait, and some kilobytes in the tables.
 const MAX_HALF_OPEN: usize = 4_096;

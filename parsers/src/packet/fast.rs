@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{
-    Decoded, IpFacts, Segment, TcpFlags,
+    Decoded, Endpoint, FlowEnds, IpFacts, Segment, TcpFlags,
     ip::{self, Network},
     tcp::Options,
 };
@@ -14,50 +14,25 @@ use crate::capture::LinkType;
 /// Decodes the frame if it is of the usual shape.
 #[inline]
 pub(super) fn decode(link: LinkType, frame: &[u8]) -> Option<Decoded<'_>> {
-    let (ether_type, packet) = match link {
-        LinkType::ETHERNET => {
-            let (&[.., high, low], packet) = frame.split_first_chunk::<14>()?;
-            ([high, low], packet)
-        }
-        LinkType::LINUX_SLL2 => {
-            let (&[high, low, ..], packet) = frame.split_first_chunk::<20>()?;
-            ([high, low], packet)
-        }
-        _ => return None,
-    };
-    if ether_type == IPV4 { segment(packet) } else { None }
-}
-
-/// A packet of which the plain IPv4 header and the whole TCP header were captured.
-#[inline]
-fn segment(packet: &[u8]) -> Option<Decoded<'_>> {
-    let (ip, rest) = packet.split_first_chunk::<20>()?;
-    let &[version, tos, t0, t1, i0, i1, f0, f1, ttl, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = ip;
-    let (tcp, _) = rest.split_first_chunk::<20>()?;
-    let &[p0, p1, r0, r1, q0, q1, q2, q3, a0, a1, a2, a3, offset, flags, w0, w1, ..] = tcp;
-    let total = u16::from_be_bytes([t0, t1]);
-    let fragment = u16::from_be_bytes([f0, f1]);
-    let header = usize::from(offset >> 4) * 4;
-    let payload = usize::from(total).checked_sub(20 + header)?;
-    if version != PLAIN_HEADER || protocol != ip::TCP || fragment & FRAGMENTED != 0 || header < 20 {
-        return None;
-    }
-    let options = rest.get(20..header)?;
-    let captured = rest.get(header..)?;
+    let Headers { ip, tcp, options, payload } = Headers::locate(link, frame)?;
+    let &[_, tos, t0, t1, i0, i1, f0, f1, ttl, ..] = ip;
+    let &[p0, p1, r0, r1, q0, q1, q2, q3, a0, a1, a2, a3, _, flags, w0, w1, ..] = tcp;
     let flags = TcpFlags(flags);
     let options = Options::read(options, flags);
+    let (source, destination) = addresses(ip);
     let network = Network {
-        source: IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3)),
-        destination: IpAddr::V4(Ipv4Addr::new(d0, d1, d2, d3)),
+        source: IpAddr::V4(source),
+        destination: IpAddr::V4(destination),
         facts: IpFacts {
             ttl,
             id: Some(u16::from_be_bytes([i0, i1])),
-            dont_fragment: fragment & DONT_FRAGMENT != 0,
+            dont_fragment: u16::from_be_bytes([f0, f1]) & DONT_FRAGMENT != 0,
             tos,
             vlan: None,
-            length: total.into(),
+            length: u16::from_be_bytes([t0, t1]).into(),
         },
     };
+    let (length, captured) = payload;
     let segment = Segment {
         ends: network.ends([p0, p1], [r0, r1]),
         ip: network.facts,
@@ -65,14 +40,70 @@ fn segment(packet: &[u8]) -> Option<Decoded<'_>> {
         ack: u32::from_be_bytes([a0, a1, a2, a3]),
         flags,
         window: u16::from_be_bytes([w0, w1]),
-        payload: payload as u32,
+        payload: length as u32,
         window_scale: options.window_scale,
         mss: options.mss,
         timestamps: options.timestamps,
         sack: options.sack,
         options_cut: false,
     };
-    Some(Decoded::Tcp(segment, captured.get(..payload).unwrap_or(captured)))
+    Some(Decoded::Tcp(segment, captured.get(..length).unwrap_or(captured)))
+}
+
+/// The ends of the segment in a frame of the usual shape; `None` exactly where [`decode`] yields none.
+#[inline]
+pub(super) fn ends(link: LinkType, frame: &[u8]) -> Option<FlowEnds> {
+    let Headers { ip, tcp, .. } = Headers::locate(link, frame)?;
+    let &[p0, p1, r0, r1, ..] = tcp;
+    let (source, destination) = addresses(ip);
+    Some(FlowEnds {
+        source: Endpoint { address: IpAddr::V4(source), port: u16::from_be_bytes([p0, p1]) },
+        destination: Endpoint { address: IpAddr::V4(destination), port: u16::from_be_bytes([r0, r1]) },
+    })
+}
+
+/// The parts of a packet of which the plain IPv4 header and the whole TCP header were captured.
+struct Headers<'a> {
+    ip: &'a [u8; 20],
+    tcp: &'a [u8; 20],
+    options: &'a [u8],
+    /// Length of the payload on the wire, and what was captured behind the header.
+    payload: (usize, &'a [u8]),
+}
+
+impl<'a> Headers<'a> {
+    #[inline]
+    fn locate(link: LinkType, frame: &'a [u8]) -> Option<Self> {
+        let (ether_type, packet) = match link {
+            LinkType::ETHERNET => {
+                let (&[.., high, low], packet) = frame.split_first_chunk::<14>()?;
+                ([high, low], packet)
+            }
+            LinkType::LINUX_SLL2 => {
+                let (&[high, low, ..], packet) = frame.split_first_chunk::<20>()?;
+                ([high, low], packet)
+            }
+            _ => return None,
+        };
+        let (ip, rest) = packet.split_first_chunk::<20>()?;
+        let &[version, _, t0, t1, _, _, f0, f1, _, protocol, ..] = ip;
+        let fragment = u16::from_be_bytes([f0, f1]);
+        if ether_type != IPV4 || version != PLAIN_HEADER || protocol != ip::TCP || fragment & FRAGMENTED != 0 {
+            return None;
+        }
+        let (tcp, _) = rest.split_first_chunk::<20>()?;
+        let &[.., offset, _, _, _, _, _, _, _] = tcp;
+        let header = usize::from(offset >> 4) * 4;
+        let length = usize::from(u16::from_be_bytes([t0, t1])).checked_sub(20 + header)?;
+        let options = rest.get(20..header)?;
+        Some(Self { ip, tcp, options, payload: (length, rest.get(header..)?) })
+    }
+}
+
+#[inline]
+fn addresses(ip: &[u8; 20]) -> (Ipv4Addr, Ipv4Addr) {
+    let &[.., s0, s1, s2, s3, d0, d1, d2, d3] = ip;
+    (Ipv4Addr::new(s0, s1, s2, s3), Ipv4Addr::new(d0, d1, d2, d3))
 }
 
 const IPV4: [u8; 2] = [0x08, 0x00];

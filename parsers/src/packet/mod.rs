@@ -32,8 +32,16 @@ use layer::Layer;
 /// Decodes one frame: its link type, the bytes captured of it, and its length on the wire.
 ///
 /// Whatever holds no TCP segment, DNS datagram or ICMP error about TCP is [`Decoded::Skipped`] with the reason.
+#[inline]
 pub fn decode(link: LinkType, data: &[u8], original: u32) -> Decoded<'_> {
     fast::decode(link, data).unwrap_or_else(|| general(link, data, original))
+}
+
+/// The ends of the TCP segment in a frame of the usual shape, at the cost of a look at its headers; `None`: [`decode`] says what the frame
+/// holds, if anything.
+#[inline]
+pub fn usual_ends(link: LinkType, data: &[u8]) -> Option<FlowEnds> {
+    fast::ends(link, data)
 }
 
 /// Decodes any frame, header by header.

@@ -2,6 +2,7 @@
 
 pub mod explain;
 pub mod generate;
+pub mod inspect;
 pub mod output;
 pub mod settings;
 
@@ -12,6 +13,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use self::{
     explain::ExplainArgs,
     generate::{CompletionsArgs, ManArgs},
+    inspect::InspectArgs,
     output::WriteArgs,
     settings::SettingsArgs,
 };
@@ -37,6 +39,9 @@ pub enum Command {
     /// The main job: attribute every failed call of logs and captures, and write the tables
     #[command(after_help = ANALYZE_EXAMPLES)]
     Analyze(AnalyzeArgs),
+    /// What is in these files: spans, zones, link types, what is missing, and whether logs and captures overlap
+    #[command(after_help = INSPECT_EXAMPLES)]
+    Inspect(InspectArgs),
     /// The failed calls of logs, as a table on standard output
     #[command(after_help = ERRORS_EXAMPLES)]
     Errors(TableArgs),
@@ -139,12 +144,37 @@ pub struct InputArgs {
     /// Zone of log stamps that name none, such as +02:00; UTC if not given
     #[arg(long, value_name = "±HH:MM", allow_hyphen_values = true)]
     pub log_timezone: Option<String>,
+    /// Leave out what lies before this time: log entries by their own stamps, connections by the capture's clock. RFC 3339, or counted
+    /// back from the end of the input, such as -2h, -30m or -1d
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub from: Option<String>,
+    /// Leave out what lies at or after this time
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub to: Option<String>,
+    /// All logs and captures are of one gateway, called so
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
     /// Number of threads; all processors if not given. The output does not depend on it
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// How progress is shown on standard error: auto draws a bar where that is a terminal, json writes an object a second
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = ProgressForm::Auto)]
+    pub progress: ProgressForm,
     /// Where settings come from.
     #[command(flatten)]
     pub settings: SettingsArgs,
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProgressForm {
+    /// As a bar, on a terminal
+    #[default]
+    Auto,
+    /// As one JSON object per line
+    Json,
+    /// Not at all
+    None,
 }
 
 /// When text is emphasised.
@@ -187,18 +217,26 @@ const EXIT_CODES: &str = "\
 Exit status:
   0  done
   1  done, with inputs that were damaged or skipped; each is named
-  2  wrong usage, nothing readable, or the output could not be written";
+  2  wrong usage, nothing readable, or the output could not be written
+  130, 143  interrupted by Ctrl-C or kill; nothing was written";
 
 const ANALYZE_EXAMPLES: &str = "\
 Examples:
   wirecause analyze incident/ -o out
   wirecause analyze ssg_0_0.log gateway.pcap00* --hosts hosts -o out
+  wirecause analyze incident/ --from 2026-11-20T22:00:00Z --to 2026-11-20T23:30:00Z -o out
   zcat ssg_0_0.log.gz | wirecause analyze - gateway.pcapng.gz --clock-offset 1.7 -o out";
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  wirecause inspect incident/
+  wirecause inspect captures/ --from -1d --format json";
 
 const ERRORS_EXAMPLES: &str = "\
 Examples:
   wirecause errors ssg_0_0.log
-  wirecause errors logs/ --log-timezone -03:00 > errors.csv";
+  wirecause errors logs/ --log-timezone -03:00 > errors.csv
+  wirecause errors logs/ --from -2h --format table";
 
 const CONNECTIONS_EXAMPLES: &str = "\
 Examples:

@@ -4,7 +4,9 @@
 //! wins.
 
 pub mod file;
+pub mod nodes;
 pub mod print;
+pub mod window;
 
 use std::{
     collections::BTreeSet,
@@ -18,15 +20,17 @@ use crate::cli::{
     self, AnalyzeArgs, Cli, Command, InputArgs, TableArgs, explain::ExplainArgs, output::EvidenceArg,
     settings::SettingsArgs,
 };
-pub use crate::cli::{Format, output::FileFormat};
+pub use crate::cli::{Format, ProgressForm, inspect::InspectForm, output::FileFormat};
 
-use self::file::Settings;
+use self::{file::Settings, nodes::NodeConfig, window::Window};
 
 /// A job, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Config {
     /// Attribute every failed call.
     Analyze(AnalyzeConfig),
+    /// Print what is in the files.
+    Inspect(InspectConfig),
     /// Print the failed calls.
     Errors(TableConfig),
     /// Print the connections.
@@ -54,6 +58,8 @@ pub struct AnalyzeConfig {
     pub redact: bool,
     /// Whether the summary is left out.
     pub quiet: bool,
+    /// Whether the record tells how long phases took.
+    pub timings: bool,
     /// Whether texts that a spreadsheet would take for formulas are disarmed.
     pub csv_safe: bool,
     /// Whether every input and every count is told.
@@ -76,6 +82,15 @@ pub struct ExplainConfig {
     pub output: PathBuf,
     /// First characters of the call's id, in lower case: some of its sixteen hex digits.
     pub error_id: String,
+}
+
+/// What is in the files.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InspectConfig {
+    /// What to read and how.
+    pub inputs: InputConfig,
+    /// The form of what is told.
+    pub format: InspectForm,
 }
 
 /// A table on standard output.
@@ -102,10 +117,16 @@ pub struct InputConfig {
     pub log_zone: Option<i32>,
     /// Threads to use; `None`: one per processor.
     pub threads: Option<NonZeroUsize>,
-    /// What the gateway is called in the tables; `None`: `gateway`.
+    /// What the gateway is called in the tables, of which everything is that none of `nodes` has; `None`: gateways are told apart.
     pub node: Option<String>,
+    /// Gateways that the settings tell apart, by their names.
+    pub nodes: Vec<NodeConfig>,
     /// Timeouts of the gateway that are known.
     pub timeouts: Vec<KnownTimeout>,
+    /// The time asked for.
+    pub window: Window,
+    /// How progress is shown.
+    pub progress: ProgressForm,
 }
 
 /// Timeouts of the gateway towards one host.
@@ -186,6 +207,15 @@ impl TryFrom<Cli> for Config {
                     Self::Analyze(config)
                 })
             }
+            Command::Inspect(args) => {
+                let print = args.inputs.settings.print_config;
+                let config = InspectConfig { inputs: inputs(args.inputs)?, format: args.format };
+                Ok(if print {
+                    Self::Print(print::settings(&config.inputs).into_bytes())
+                } else {
+                    Self::Inspect(config)
+                })
+            }
             Command::Errors(args) => table(args, Self::Errors),
             Command::Connections(args) => table(args, Self::Connections),
             Command::Explain(args) => Ok(Self::Explain(explain(args)?)),
@@ -205,18 +235,23 @@ fn analyze(args: AnalyzeArgs) -> Result<AnalyzeConfig, Error> {
         EvidenceArg::All => Some(Evidence::All),
     };
     let (force, quiet, verbose) = (args.force, args.quiet, args.verbose);
-    let redact = args.writes.redact;
+    let (redact, timings) = (args.writes.redact, args.writes.timings);
     let mut formats = args.writes.format;
     formats.sort_unstable();
     formats.dedup();
+    let mut inputs = inputs(args.inputs)?;
+    if quiet && inputs.progress == ProgressForm::Auto {
+        inputs.progress = ProgressForm::None;
+    }
     Ok(AnalyzeConfig {
-        inputs: inputs(args.inputs)?,
+        inputs,
         output: args.output,
         force,
         stories,
         formats,
         redact,
         quiet,
+        timings,
         csv_safe: args.csv_safe,
         verbose,
     })
@@ -250,8 +285,12 @@ fn inputs(args: InputArgs) -> Result<InputConfig, Error> {
         clock_offset: args.clock_offset.as_deref().map(clock_offset).transpose()?.or(settings.clock_offset),
         log_zone: args.log_timezone.as_deref().map(log_zone).transpose()?.or(settings.log_zone),
         threads: args.threads.map(threads).transpose()?.or(settings.threads),
-        node: settings.node,
+        // A name that is given for the run is that of all there is.
+        nodes: if args.node.is_some() { Vec::new() } else { settings.nodes },
+        node: args.node.map(|name| node("--node", name)).transpose()?.or(settings.node),
         timeouts: settings.timeouts,
+        window: Window::new(args.from.as_deref(), args.to.as_deref())?,
+        progress: args.progress,
     })
 }
 
@@ -308,6 +347,11 @@ fn zone_seconds(text: &str) -> Option<i32> {
     let (hours, minutes) = (two_digits(hours)?, two_digits(minutes)?);
     let seconds = hours * 3_600 + minutes * 60;
     (minutes < 60 && seconds <= MAX_ZONE_S).then_some(sign * seconds)
+}
+
+fn node(option: &'static str, name: String) -> Result<String, Error> {
+    let is_name = !name.is_empty() && !name.contains(char::is_control);
+    if is_name { Ok(name) } else { Err(Error::Value { option, found: name, expected: "the name of a gateway" }) }
 }
 
 fn threads(number: usize) -> Result<NonZeroUsize, Error> {

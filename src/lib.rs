@@ -9,6 +9,7 @@ pub mod attribute;
 pub mod cli;
 pub mod config;
 pub mod input;
+pub mod inspect;
 pub mod join;
 pub mod pipeline;
 pub mod read;

@@ -1,5 +1,7 @@
 //! The `wirecause` command: parse, run, print the chain of errors, exit.
 
+mod interrupt;
+
 use std::{
     error::Error,
     io::{self, IsTerminal as _, Write as _},
@@ -29,6 +31,7 @@ fn run(cli: Cli) -> Result<Outcome, Box<dyn Error>> {
     let coloured = cli.color.wanted(io::stdout().is_terminal(), std::env::var_os("NO_COLOR").as_deref());
     let paint = if coloured { Paint::Coloured } else { Paint::Plain };
     let config = Config::try_from(cli)?;
+    interrupt::watch()?;
     if config.is_binary() && io::stdout().is_terminal() {
         return Err("Parquet is not for a terminal: redirect standard output to a file or a pipe".into());
     }
@@ -36,6 +39,7 @@ fn run(cli: Cli) -> Result<Outcome, Box<dyn Error>> {
     let (out, messages) = (io::stdout().lock(), io::stderr());
     let done = match &config {
         Config::Analyze(config) => pipeline::analyze(config, out, messages),
+        Config::Inspect(config) => pipeline::inspect(config, out, messages),
         Config::Errors(config) => pipeline::errors(config, out, messages),
         Config::Connections(config) => pipeline::connections(config, out, messages),
         Config::Explain(config) => pipeline::explain(config, paint, out),

@@ -24,6 +24,7 @@ pub fn config(bytes: &[u8]) {
     }
     let inputs = match Config::try_from(cli) {
         Ok(Config::Analyze(config)) => config.inputs,
+        Ok(Config::Inspect(config)) => config.inputs,
         Ok(Config::Errors(config) | Config::Connections(config)) => config.inputs,
         Ok(Config::Explain(_) | Config::Print(_)) => return,
         Err(error) => {

@@ -23,6 +23,9 @@ pub struct WriteArgs {
     /// Names and addresses replaced by stable ones, URLs without user and query, packets without payload, log entries left out
     #[arg(long, help_heading = "Output")]
     pub redact: bool,
+    /// Tell in run.json how long each phase took; it then differs from run to run
+    #[arg(long, help_heading = "Output")]
+    pub timings: bool,
     /// The tables alone: neither page, review, evidence nor stories
     #[arg(long, help_heading = "Output", conflicts_with = "evidence")]
     pub tables_only: bool,

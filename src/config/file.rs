@@ -3,6 +3,7 @@
 //! Every key is known or refused with the nearest known one; every value is checked as the option of the same name is.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     net::IpAddr,
     path::{Path, PathBuf},
@@ -10,7 +11,11 @@ use std::{
 
 use toml::{Table, Value};
 
-use super::{KnownTimeout, clock_offset, log_zone, threads};
+use super::{
+    KnownTimeout, clock_offset, log_zone, node,
+    nodes::{NodeConfig, NodePath},
+    threads,
+};
 
 /// What a file of settings says; `None` and empty: nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +32,8 @@ pub struct Settings {
     pub threads: Option<std::num::NonZeroUsize>,
     /// What the gateway is called.
     pub node: Option<String>,
+    /// Gateways, by their names.
+    pub nodes: Vec<NodeConfig>,
     /// Timeouts of the gateway by host.
     pub timeouts: Vec<KnownTimeout>,
 }
@@ -93,19 +100,13 @@ pub fn parse(path: &Path, text: &str) -> Result<Settings, Error> {
                 let name = value.as_str().ok_or_else(|| file.wrong(key, value, "the name of a file"))?;
                 settings.hosts_file = Some(path.parent().unwrap_or(Path::new("")).join(name));
             }
-            "clock-offset" => {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                let offset = clock_offset(&text);
-                settings.clock_offset = Some(offset.map_err(|_| file.wrong(key, value, "seconds such as 1.7"))?);
-            }
-            "log-timezone" => {
-                let zone = value.as_str().and_then(|text| log_zone(text).ok());
-                settings.log_zone = Some(zone.ok_or_else(|| file.wrong(key, value, "an offset such as \"-03:00\""))?);
-            }
+            "clock-offset" => settings.clock_offset = Some(file.clock_offset(key, value)?),
+            "log-timezone" => settings.log_zone = Some(file.log_zone(key, value)?),
             "node" => {
-                let name = value.as_str().filter(|name| !name.is_empty() && !name.contains(char::is_control));
-                settings.node = Some(name.ok_or_else(|| file.wrong(key, value, "the name of a gateway"))?.to_owned());
+                let name = value.as_str().and_then(|name| node("node", name.to_owned()).ok());
+                settings.node = Some(name.ok_or_else(|| file.wrong(key, value, "the name of a gateway"))?);
             }
+            "nodes" => settings.nodes = file.nodes(value)?,
             "threads" => {
                 let number = value.as_integer().and_then(|number| usize::try_from(number).ok());
                 let number = number.and_then(|number| threads(number).ok());
@@ -138,6 +139,61 @@ impl File<'_> {
             }
         }
         Ok(hosts)
+    }
+
+    fn clock_offset(&self, key: &str, value: &Value) -> Result<i64, Error> {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        clock_offset(&text).map_err(|_| self.wrong(key, value, "seconds such as 1.7"))
+    }
+
+    fn log_zone(&self, key: &str, value: &Value) -> Result<i32, Error> {
+        let zone = value.as_str().and_then(|text| log_zone(text).ok());
+        zone.ok_or_else(|| self.wrong(key, value, "an offset such as \"-03:00\""))
+    }
+
+    fn nodes(&self, value: &Value) -> Result<Vec<NodeConfig>, Error> {
+        let expected = "a table of gateways, each with paths, addresses or both";
+        let table = value.as_table().ok_or_else(|| self.wrong("nodes", value, expected))?;
+        let mut nodes = Vec::new();
+        for (name, told) in table {
+            let place = format!("nodes.{name:?}");
+            let name = node("nodes", name.clone()).map_err(|_| self.wrong(&place, told, "the name of a gateway"))?;
+            let facts = told.as_table().ok_or_else(|| self.wrong(&place, told, expected))?;
+            let mut node = NodeConfig { name, ..NodeConfig::default() };
+            for (key, fact) in facts {
+                let full = format!("{place}.{key}");
+                match key.as_str() {
+                    "paths" => node.paths = self.list(&full, fact, "files, directories or patterns", NodePath::new)?,
+                    "addresses" => {
+                        let address = |text: &str| Some(text.parse::<IpAddr>().ok()?.to_canonical());
+                        let addresses = self.list(&full, fact, "IPv4 or IPv6 addresses", address)?;
+                        node.addresses = addresses.into_iter().collect::<BTreeSet<IpAddr>>();
+                    }
+                    "clock-offset" => node.clock_offset = Some(self.clock_offset(&full, fact)?),
+                    "log-timezone" => node.log_zone = Some(self.log_zone(&full, fact)?),
+                    _ => return Err(self.unknown(key, &NODE_KEYS)),
+                }
+            }
+            if node.paths.is_empty() && node.addresses.is_empty() {
+                return Err(self.wrong(&place, told, expected));
+            }
+            nodes.push(node);
+        }
+        nodes.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(nodes)
+    }
+
+    /// A list of texts, or one of them alone, each as `read` takes it.
+    fn list<T>(
+        &self,
+        key: &str,
+        value: &Value,
+        expected: &'static str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Vec<T>, Error> {
+        let several = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        let one = |value: &Value| value.as_str().and_then(&read).ok_or_else(|| self.wrong(key, value, expected));
+        several.iter().map(one).collect()
     }
 
     fn timeouts(&self, value: &Value) -> Result<Vec<KnownTimeout>, Error> {
@@ -185,7 +241,8 @@ fn nearest(key: &str, known: &[&str]) -> String {
 /// The name under which a file of settings is found in the current directory.
 pub const FILE_NAME: &str = "wirecause.toml";
 
-const KEYS: [&str; 7] = ["clock-offset", "hosts", "hosts-file", "log-timezone", "node", "threads", "timeouts"];
+const KEYS: [&str; 8] = ["clock-offset", "hosts", "hosts-file", "log-timezone", "node", "nodes", "threads", "timeouts"];
+const NODE_KEYS: [&str; 4] = ["addresses", "clock-offset", "log-timezone", "paths"];
 const TIMEOUT_KEYS: [&str; 2] = ["connect-ms", "read-ms"];
 /// Slips of the keyboard that still leave a key to be guessed.
 const FURTHEST_SLIP: usize = 4;
@@ -204,7 +261,9 @@ mod tests {
     fn every_key_is_read() {
         let text = "clock-offset = -1.5\nlog-timezone = \"-03:00\"\nthreads = 4\nnode = \"gw-1\"\nhosts-file = \"hosts\"\n\
                     [hosts]\n\"Pay.Example.\" = [\"10.0.0.1\", \"fd77:2::24\"]\nauth = \"10.0.0.2\"\n\
-                    [timeouts.\"pay.example\"]\nread-ms = 30000\n";
+                    [timeouts.\"pay.example\"]\nread-ms = 30000\n\
+                    [nodes.b]\npaths = [\"gw-b\", \"*/b.log\"]\naddresses = \"10.0.0.7\"\nclock-offset = 2\nlog-timezone = \"Z\"\n\
+                    [nodes.a]\naddresses = [\"::ffff:10.0.0.9\", \"fd77::1\"]\n";
         let v4 = |last| IpAddr::from([10, 0, 0, last]);
         let expected = Settings {
             hosts: vec![
@@ -218,6 +277,20 @@ mod tests {
             threads: Some(4.try_into().unwrap()),
             node: Some("gw-1".to_owned()),
             timeouts: vec![KnownTimeout { host: "pay.example".to_owned(), read_ms: Some(30_000), connect_ms: None }],
+            nodes: vec![
+                NodeConfig {
+                    name: "a".to_owned(),
+                    addresses: BTreeSet::from([v4(9), "fd77::1".parse().unwrap()]),
+                    ..NodeConfig::default()
+                },
+                NodeConfig {
+                    name: "b".to_owned(),
+                    paths: ["gw-b", "*/b.log"].map(|path| NodePath::new(path).unwrap()).to_vec(),
+                    addresses: BTreeSet::from([v4(7)]),
+                    clock_offset: Some(2_000_000_000),
+                    log_zone: Some(0),
+                },
+            ],
         };
         let mut found = parsed(text).unwrap();
         // A table of TOML has no order of its own.
@@ -233,6 +306,7 @@ mod tests {
             ("log-timzone = \"Z\"", "log-timezone"),
             ("host = 1", "hosts"),
             ("[timeouts.a]\nread = 5", "read-ms"),
+            ("[nodes.a]\npath = \"a\"", "paths"),
         ] {
             let error = parsed(text).unwrap_err();
             assert!(error.contains(&format!("is {meant:?} meant?")), "{error}");
@@ -250,6 +324,10 @@ mod tests {
             ("hosts = 3", "hosts", "table"),
             ("[hosts]\na = \"10.0.0\"", "hosts.\"a\"", "address"),
             ("[timeouts]\na = 3", "timeouts.\"a\"", "read-ms"),
+            ("[nodes.a]\nclock-offset = 1", "nodes.\"a\"", "paths"),
+            ("[nodes.a]\naddresses = [\"10.0\"]", "nodes.\"a\".addresses", "addresses"),
+            ("[nodes.a]\npaths = [3]", "nodes.\"a\".paths", "patterns"),
+            ("[nodes.\"\"]\npaths = \"a\"", "nodes", "name of a gateway"),
             ("[timeouts.a]\nread-ms = -1", "timeouts.\"a\".read-ms", "milliseconds"),
         ] {
             let error = parsed(text).unwrap_err();

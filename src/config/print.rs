@@ -10,14 +10,7 @@ use super::InputConfig;
 pub fn settings(inputs: &InputConfig) -> String {
     let mut text = String::new();
     // Writing to a `String` cannot fail.
-    if let Some(offset) = inputs.clock_offset {
-        let _ = writeln!(text, "clock-offset = {:?}", offset as f64 / 1e9);
-    }
-    if let Some(zone) = inputs.log_zone {
-        let sign = if zone < 0 { '-' } else { '+' };
-        let minutes = zone.unsigned_abs() / 60;
-        let _ = writeln!(text, "log-timezone = \"{sign}{:02}:{:02}\"", minutes / 60, minutes % 60);
-    }
+    clocks(inputs.clock_offset, inputs.log_zone, &mut text);
     if let Some(threads) = inputs.threads {
         let _ = writeln!(text, "threads = {threads}");
     }
@@ -34,6 +27,17 @@ pub fn settings(inputs: &InputConfig) -> String {
             let _ = writeln!(text, "{} = {}", Value::from(name), Value::from(addresses));
         }
     }
+    for node in &inputs.nodes {
+        let _ = writeln!(text, "\n[nodes.{}]", Value::from(node.name.as_str()));
+        let paths: Vec<Value> = node.paths.iter().map(|path| Value::from(path.as_str())).collect();
+        let addresses: Vec<Value> = node.addresses.iter().map(|address| Value::from(address.to_string())).collect();
+        for (key, values) in [("paths", paths), ("addresses", addresses)] {
+            if !values.is_empty() {
+                let _ = writeln!(text, "{key} = {}", Value::from(values));
+            }
+        }
+        clocks(node.clock_offset, node.log_zone, &mut text);
+    }
     for timeout in &inputs.timeouts {
         let _ = writeln!(text, "\n[timeouts.{}]", Value::from(timeout.host.as_str()));
         for (key, limit) in [("read-ms", timeout.read_ms), ("connect-ms", timeout.connect_ms)] {
@@ -45,12 +49,26 @@ pub fn settings(inputs: &InputConfig) -> String {
     text
 }
 
+fn clocks(offset: Option<i64>, zone: Option<i32>, text: &mut String) {
+    if let Some(offset) = offset {
+        let _ = writeln!(text, "clock-offset = {:?}", offset as f64 / 1e9);
+    }
+    if let Some(zone) = zone {
+        let sign = if zone < 0 { '-' } else { '+' };
+        let minutes = zone.unsigned_abs() / 60;
+        let _ = writeln!(text, "log-timezone = \"{sign}{:02}:{:02}\"", minutes / 60, minutes % 60);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::{KnownTimeout, file};
+    use crate::config::{
+        KnownTimeout, file,
+        nodes::{NodeConfig, NodePath},
+    };
 
     #[test]
     fn what_is_printed_reads_back_the_same() {
@@ -61,6 +79,13 @@ mod tests {
             threads: Some(3.try_into().unwrap()),
             node: Some("gw \"1\"".to_owned()),
             timeouts: vec![KnownTimeout { host: "pay.example".to_owned(), read_ms: Some(5), connect_ms: Some(6) }],
+            nodes: vec![NodeConfig {
+                name: "gw 2".to_owned(),
+                paths: vec![NodePath::new("*/gw-2").unwrap()],
+                addresses: ["10.0.0.2".parse().unwrap()].into(),
+                clock_offset: Some(-500_000_000),
+                log_zone: Some(3_600),
+            }],
             ..InputConfig::default()
         };
         let read = file::parse(Path::new("x"), &settings(&inputs)).unwrap();
@@ -69,6 +94,7 @@ mod tests {
             (inputs.hosts, inputs.clock_offset, inputs.log_zone)
         );
         assert_eq!((read.threads, read.node, read.timeouts), (inputs.threads, inputs.node, inputs.timeouts));
+        assert_eq!(read.nodes, inputs.nodes);
         assert_eq!(settings(&InputConfig::default()), "");
     }
 }

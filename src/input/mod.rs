@@ -1,11 +1,12 @@
 //! What the user points at, as readable streams of known kind.
 //!
 //! [`paths`] finds the files, [`stream`] opens one and takes the compression off, [`kind`] tells logs and captures
-//! apart by content, [`error_id`] names an entry of a log by what the log holds. Knows the file system, and no stage
+//! apart by content, [`error_id`] names an entry of a log by what the log holds, [`meter`] counts what is read. Knows the file system, and no stage
 //! but the parsers.
 
 pub mod error_id;
 pub mod kind;
+pub mod meter;
 pub mod paths;
 pub mod stream;
 

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::{
     kind::{Kind, PREFIX_BYTES},
+    meter::Metered,
     paths::{Input, Source},
 };
 
@@ -70,11 +71,11 @@ pub fn open(input: &Input) -> io::Result<Opened> {
         Source::File(path) => {
             let file = File::open(path)?;
             let metadata = file.metadata()?;
-            known(Box::new(file), metadata.is_file().then_some(metadata.len()))
+            known(Box::new(Metered::new(file)), metadata.is_file().then_some(metadata.len()))
         }
         Source::Stdin => match STDIN.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(opened) => Ok(opened),
-            None => known(Box::new(io::stdin()), None),
+            None => known(Box::new(Metered::new(io::stdin())), None),
         },
     }
 }

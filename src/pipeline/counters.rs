@@ -31,6 +31,11 @@ pub(super) struct Counters {
     pub(super) half_open_connections_beyond_bound: u64,
     pub(super) segments_beyond_bound: u64,
     pub(super) dns_messages_beyond_bound: u64,
+    /// Left out since `--from` and `--to` ask for another time; not told where nothing was.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) calls_beside_time: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) connections_beside_time: u64,
     pub(super) evidence_files: u64,
     pub(super) evidence_packets: u64,
     pub(super) evidence_packets_left_out: u64,
@@ -80,18 +85,26 @@ impl Counters {
         self.evidence_packets_left_out = written.left_out;
     }
 
+    /// Adds what the captures of one gateway, or shared ones, hold.
     pub(super) fn add_captures(&mut self, captures: &Captures) {
-        self.frames = captures.files.iter().map(|file| file.frames).sum();
-        self.segments = captures.segments;
-        self.dns_messages = captures.dns.len() as u64;
-        self.dns_messages_not_read = captures.bad_dns;
-        self.icmp_errors = captures.icmp_errors;
-        self.duplicate_segments = captures.track.duplicates;
-        self.frames_out_of_order = captures.steps_back;
-        self.icmp_errors_of_unknown_flows = captures.track.foreign_icmp;
-        self.half_open_connections_beyond_bound = captures.track.half_open_beyond_bound;
-        self.segments_beyond_bound = captures.track.segments_beyond_bound;
-        self.dns_messages_beyond_bound = captures.dns_beyond_bound;
-        self.frames_skipped = captures.skipped.iter().map(|(skip, count)| (format!("{skip:?}"), *count)).collect();
+        self.frames += captures.files.iter().map(|file| file.frames).sum::<u64>();
+        self.segments += captures.segments;
+        self.dns_messages += captures.dns.len() as u64;
+        self.dns_messages_not_read += captures.bad_dns;
+        self.icmp_errors += captures.icmp_errors;
+        self.duplicate_segments += captures.track.duplicates;
+        self.frames_out_of_order += captures.steps_back;
+        self.icmp_errors_of_unknown_flows += captures.track.foreign_icmp;
+        self.half_open_connections_beyond_bound += captures.track.half_open_beyond_bound;
+        self.segments_beyond_bound += captures.track.segments_beyond_bound;
+        self.dns_messages_beyond_bound += captures.dns_beyond_bound;
+        for (skip, count) in &captures.skipped {
+            *self.frames_skipped.entry(format!("{skip:?}")).or_default() += count;
+        }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

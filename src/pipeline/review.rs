@@ -1,8 +1,9 @@
 //! The review of the main job: facts for it, and its files.
 
-use super::{Error, Options, Read, Tables};
+use super::{Error, Options, Read, judge::Tables, read::Node};
 use crate::{
     config::InputConfig,
+    read::{CaptureFile, LogFile},
     report::{
         self,
         output::{MARKDOWN, OutputDir, PAGE},
@@ -39,25 +40,30 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Every file with the time that it covers, by its own clock.
-pub(super) fn lanes(read: &Read) -> Vec<Lane> {
-    let logs = read.logs.iter().map(|log| Lane {
+/// A gateway's logs with the time that they cover, by their own clock.
+pub(super) fn log_lanes(node: &Node) -> Vec<Lane> {
+    let lane = |log: &LogFile| Lane {
         name: log.name.clone(),
         is_log: true,
         span: log.scan.first.zip(log.scan.last),
         count: log.scan.counts.records,
         silences: Vec::new(),
         dropped: None,
-    });
-    let captures = read.capture_files.iter().map(|file| Lane {
+    };
+    node.logs.iter().map(lane).collect()
+}
+
+/// The captures with the time that they cover.
+pub(super) fn capture_lanes(files: &[CaptureFile]) -> Vec<Lane> {
+    let lane = |file: &CaptureFile| Lane {
         name: file.name.clone(),
         is_log: false,
         span: file.first.zip(file.last),
         count: file.frames,
         silences: file.silences.clone(),
         dropped: file.interfaces.iter().filter_map(|interface| interface.dropped).reduce(|a, b| a + b),
-    });
-    logs.chain(captures).collect()
+    };
+    files.iter().map(lane).collect()
 }
 
 /// Options that shape the result, as the command line has them.
@@ -73,6 +79,10 @@ fn words(options: &Options) -> Vec<String> {
         let sign = if zone < 0 { '-' } else { '+' };
         let minutes = zone.abs() / 60;
         words.push(format!("--log-timezone {sign}{:02}:{:02}", minutes / 60, minutes % 60));
+    }
+    let bounds = [("--from", &options.from), ("--to", &options.to), ("--node", &options.node)];
+    for (option, value) in bounds {
+        words.extend(value.iter().map(|value| format!("{option} {value}")));
     }
     if options.redacted {
         words.push("--redact".to_owned());

@@ -2,12 +2,11 @@
 
 use std::{collections::BTreeMap, io::Write, path::Path};
 
-use rayon::prelude::*;
-use wirecause_parsers::log::FailedCall;
-
-use super::{Error, Read};
+use super::{
+    Error, Read,
+    judge::{Judged, Place},
+};
 use crate::{
-    join::Joined,
     read::{
         LogFile,
         entries::{EntryText, read_entries},
@@ -23,25 +22,26 @@ use crate::{
         story::{STORIES, Story},
         tell::Sources,
     },
-    track::Connection,
 };
+use rayon::prelude::*;
+use wirecause_parsers::log::EntrySpan;
 
-/// What stories are told from: all calls with their rows and matches, in the order of the table.
+/// What stories are told from.
 pub(super) struct Material<'a> {
     pub(super) read: &'a Read,
-    pub(super) calls: &'a [(&'a LogFile, &'a FailedCall)],
-    pub(super) joined: &'a Joined,
-    /// The run's connections as they may be shown.
-    pub(super) connections: &'a [Connection],
+    pub(super) judged: &'a [Judged<'a>],
+    /// Where each row comes from.
+    pub(super) places: &'a [Place],
+    /// The table of errors.
     pub(super) rows: &'a [ErrorRow],
-    pub(super) redactor: Option<Redactor>,
+    pub(super) redacted: bool,
 }
 
 /// Stories of all calls, and what it takes to read their packets back.
 pub(super) struct Told {
     pub(super) stories: Vec<Story>,
-    /// One for each call that is to have evidence, by its index.
-    wanted: Vec<(usize, Wanted)>,
+    /// By gateway: one for each call that is to have evidence, by its row.
+    wanted: Vec<Vec<(usize, Wanted)>>,
     /// Logs that could not be read again, with the reason.
     faults: Vec<(String, String)>,
 }
@@ -63,27 +63,39 @@ impl Material<'_> {
         let captures = self.read.capture_names();
         let sources: Vec<Sources<'_>> = (0..self.rows.len()).map(|index| self.sources(index, &captures)).collect();
         let stories = sources.par_iter().zip(texts).map(|(sources, text)| sources.story(text)).collect();
-        let wanted =
-            chosen(selection, self.rows, findings).into_iter().map(|index| (index, self.wanted(&sources[index])));
-        Told { stories, wanted: wanted.collect(), faults }
+        let mut wanted: Vec<Vec<(usize, Wanted)>> = self.judged.iter().map(|_| Vec::new()).collect();
+        for row in chosen(selection, self.rows, findings) {
+            let node = self.places[row].node;
+            wanted[node].push((row, self.wanted(node, &sources[row])));
+        }
+        Told { stories, wanted, faults }
     }
 
-    fn sources<'s>(&'s self, index: usize, captures: &'s [String]) -> Sources<'s> {
-        let (_, call) = self.calls[index];
-        let found = &self.joined.matches[index];
+    fn sources<'s>(&'s self, row: usize, captures: &'s [String]) -> Sources<'s> {
+        let place = self.places[row];
+        let judged = &self.judged[place.node];
+        let (_, call) = judged.calls[place.call];
+        let found = &judged.joined.matches[place.call];
         Sources {
             call,
-            row: &self.rows[index],
+            row: &self.rows[row],
             found,
-            connection: found.connection.map(|connection| &self.connections[connection]),
-            line: self.joined.clock.to_capture(call.time),
-            queries: self.read.names.queries(&call.target.host),
+            connection: found.connection.map(|connection| &judged.connections[connection]),
+            line: judged.joined.clock.to_capture(call.time),
+            queries: judged.node.names.queries(&call.target.host),
             captures,
         }
     }
 
-    fn wanted(&self, sources: &Sources<'_>) -> Wanted {
-        let connections = &self.read.connections;
+    /// The log of a row, and its entry's place in it.
+    fn logged(&self, row: usize) -> (&LogFile, EntrySpan) {
+        let place = self.places[row];
+        let (log, call) = self.judged[place.node].calls[place.call];
+        (log, call.entry)
+    }
+
+    fn wanted(&self, node: usize, sources: &Sources<'_>) -> Wanted {
+        let connections = &self.judged[node].node.connections;
         let flow =
             sources.found.connection.and_then(|index| WantedFlow::new(connections, index, &self.read.capture_files));
         Wanted { flow, host: sources.call.target.host.clone(), asked: sources.asked() }
@@ -91,25 +103,26 @@ impl Material<'_> {
 
     /// The text of every call's entry, each log read once.
     fn entries(&self) -> (Vec<EntryText>, Vec<(String, String)>) {
-        if self.redactor.is_some() {
+        let logged: Vec<(&LogFile, EntrySpan)> = (0..self.rows.len()).map(|row| self.logged(row)).collect();
+        if self.redacted {
             // Nobody knows what a log's text tells of hosts and people.
-            let lines = |(_, call): &(&LogFile, &FailedCall)| call.entry.last_line - call.entry.first_line + 1;
-            let left_out = self.calls.iter().map(|call| EntryText { lines: Vec::new(), left_out: lines(call) });
+            let lines = |(_, entry): &(&LogFile, EntrySpan)| entry.last_line - entry.first_line + 1;
+            let left_out = logged.iter().map(|entry| EntryText { lines: Vec::new(), left_out: lines(entry) });
             return (left_out.collect(), Vec::new());
         }
         let mut of_log: BTreeMap<&str, (&LogFile, Vec<usize>)> = BTreeMap::new();
-        for (index, (log, _)) in self.calls.iter().enumerate() {
-            of_log.entry(&log.name).or_insert_with(|| (log, Vec::new())).1.push(index);
+        for (row, (log, _)) in logged.iter().enumerate() {
+            of_log.entry(&log.name).or_insert_with(|| (log, Vec::new())).1.push(row);
         }
         let of_log: Vec<_> = of_log.into_values().collect();
         let read: Vec<_> = of_log
             .par_iter()
             .map(|(log, calls)| {
-                let spans: Vec<_> = calls.iter().map(|index| self.calls[*index].1.entry).collect();
+                let spans: Vec<_> = calls.iter().map(|row| logged[*row].1).collect();
                 read_entries(&log.input, &spans)
             })
             .collect();
-        let (mut texts, mut faults) = (vec![EntryText::default(); self.calls.len()], Vec::new());
+        let (mut texts, mut faults) = (vec![EntryText::default(); self.rows.len()], Vec::new());
         for ((log, calls), (found, fault)) in of_log.into_iter().zip(read) {
             for (index, text) in calls.into_iter().zip(found) {
                 texts[index] = text;
@@ -129,12 +142,30 @@ impl Told {
         output: &mut OutputDir,
     ) -> Result<Written, Error> {
         let mut written = Written { faults: std::mem::take(&mut self.faults), ..Written::default() };
+        for (node, wanted) in read.nodes.iter().zip(std::mem::take(&mut self.wanted)) {
+            self.write_evidence(read, &node.captures, wanted, redactor, output, &mut written)?;
+        }
+        let path = output.path().join(STORIES);
+        output.write(STORIES, |file| write_stories(&self.stories, file, &path))?;
+        Ok(written)
+    }
+
+    /// Reads back what is wanted of one gateway's captures, and writes it.
+    fn write_evidence(
+        &mut self,
+        read: &Read,
+        of: &[usize],
+        wanted: Vec<(usize, Wanted)>,
+        redactor: Option<&Redactor>,
+        output: &mut OutputDir,
+        written: &mut Written,
+    ) -> Result<(), Error> {
         let captures = read.capture_names();
-        let (calls, wanted): (Vec<usize>, Vec<Wanted>) = std::mem::take(&mut self.wanted).into_iter().unzip();
+        let (calls, wanted): (Vec<usize>, Vec<Wanted>) = wanted.into_iter().unzip();
         let mut done = 0;
         while done < wanted.len() {
             let next = done + fitting(&wanted[done..]);
-            let swept = sweep(&read.capture_files, &wanted[done..next]);
+            let swept = sweep(&read.capture_files, of, &wanted[done..next]);
             let swept = Redactor::optionally(redactor, swept, redacted);
             for (call, taken) in calls[done..next].iter().zip(&swept.taken) {
                 if taken.frames.is_empty() {
@@ -153,9 +184,7 @@ impl Told {
             written.faults.extend(named.filter(|fault| !written.faults.contains(fault)).collect::<Vec<_>>());
             done = next;
         }
-        let path = output.path().join(STORIES);
-        output.write(STORIES, |file| write_stories(&self.stories, file, &path))?;
-        Ok(written)
+        Ok(())
     }
 }
 

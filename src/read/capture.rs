@@ -96,9 +96,10 @@ pub struct Point {
     pub connections: Vec<Connection>,
 }
 
-/// Reads `inputs`, which are captures. Those that cannot be opened are reported beside.
-pub fn read_captures(inputs: &[Input]) -> (Captures, Vec<InputReport>) {
-    let mut reader = Reader::new(inputs);
+/// Reads `inputs`, which are captures. Those that cannot be opened are reported beside. `base` is the index that frames know the first
+/// file by: files that were read before have those below.
+pub fn read_captures(inputs: &[Input], base: usize) -> (Captures, Vec<InputReport>) {
+    let mut reader = Reader::new(inputs, base);
     let mut captures = Captures::default();
     let mut points: Vec<LivePoint> = Vec::new();
     let mut spare = Vec::new();
@@ -193,6 +194,8 @@ struct Reader<'a> {
     open: Option<OpenFile>,
     /// The files read so far.
     files: Vec<CaptureFile>,
+    /// Index of the first of them.
+    base: usize,
     /// The latest time of each point.
     latest: Vec<Option<Timestamp>>,
     unreadable: Vec<InputReport>,
@@ -221,7 +224,7 @@ struct Read {
 }
 
 impl<'a> Reader<'a> {
-    fn new(inputs: &'a [Input]) -> Self {
+    fn new(inputs: &'a [Input], base: usize) -> Self {
         let mut unreadable = Vec::new();
         let mut found: Vec<Found<'a>> = Vec::new();
         for input in inputs {
@@ -240,7 +243,7 @@ impl<'a> Reader<'a> {
             a.first.is_none().cmp(&b.first.is_none()).then(a.first.cmp(&b.first)).then(a.input.name.cmp(&b.input.name))
         });
         found.reverse();
-        Self { found, open: None, files: Vec::new(), latest: Vec::new(), unreadable }
+        Self { found, open: None, files: Vec::new(), base, latest: Vec::new(), unreadable }
     }
 
     /// The next slab that holds frames, in the room of `slab`.
@@ -259,7 +262,7 @@ impl<'a> Reader<'a> {
                 if let Some(latest) = self.latest.get_mut(open.file.point) {
                     *latest = (*latest).max(open.file.last);
                 }
-                return Some(Read { slab, file: self.files.len() as u32, point: open.file.point });
+                return Some(Read { slab, file: (self.base + self.files.len()) as u32, point: open.file.point });
             }
         }
     }
@@ -308,7 +311,7 @@ impl<'a> Reader<'a> {
 
     /// Indices of the files of a point.
     fn files_of(&self, point: usize) -> Vec<usize> {
-        (0..).zip(&self.files).filter(|(_, file)| file.point == point).map(|(index, _)| index).collect()
+        (self.base..).zip(&self.files).filter(|(_, file)| file.point == point).map(|(index, _)| index).collect()
     }
 }
 

@@ -110,12 +110,12 @@ pub fn fitting(wanted: &[Wanted]) -> usize {
     wanted.iter().take_while(fits).count().max(wanted.len().min(1))
 }
 
-/// Reads back what is wanted, in one pass over `files`.
-pub fn sweep(files: &[CaptureFile], wanted: &[Wanted]) -> Swept {
+/// Reads back what is wanted, in one pass over those of `files` that `of` names, in order.
+pub fn sweep(files: &[CaptureFile], of: &[usize], wanted: &[Wanted]) -> Swept {
     let plan = Plan::new(wanted);
     let mut found = Found { flows: wanted.iter().map(|_| Kept::default()).collect(), names: BTreeMap::new() };
     let mut swept = Swept::default();
-    for (index, file) in files.iter().enumerate() {
+    for (index, file) in of.iter().filter_map(|index| Some((*index, files.get(*index)?))) {
         if !plan.concerns(file) {
             continue;
         }

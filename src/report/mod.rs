@@ -12,6 +12,7 @@ pub mod evidence;
 pub mod examples;
 pub mod filter;
 pub mod format;
+pub mod inspect;
 pub mod json;
 pub mod ladder;
 pub mod output;

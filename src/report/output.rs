@@ -5,12 +5,16 @@
 //! writes; anything else is refused, or with `force` left alone and written beside. The same holds for the directory of evidence in it,
 //! whose files are named by the errors. What an earlier run wrote and this one does not goes away.
 
+mod unfinished;
+
 use std::{
     fs::{self, File},
     io::{self, BufWriter, Write as _},
     path::{Path, PathBuf},
 };
 
+use self::unfinished::Unfinished;
+pub use self::unfinished::abandon;
 use super::{Error, story::STORIES};
 
 /// Every file that a run writes; `run.json` is the last to get its name.
@@ -51,17 +55,19 @@ pub struct OutputDir {
     path: PathBuf,
     pending: Vec<&'static str>,
     evidence: Vec<String>,
+    unfinished: Unfinished,
 }
 
 impl OutputDir {
     /// Takes `path` for the output, making it where it does not exist. What an earlier run left there will be replaced;
     /// anything else is an error unless `force` is given, and is not touched even then.
     pub fn open(path: &Path, force: bool) -> Result<Self, Error> {
-        fs::create_dir_all(path).map_err(|source| io_error(path, source))?;
+        let mut unfinished = Unfinished::default();
+        make_directory(path, &mut unfinished)?;
         if !force {
             refuse_foreign(path)?;
         }
-        Ok(Self { path: path.to_owned(), pending: Vec::new(), evidence: Vec::new() })
+        Ok(Self { path: path.to_owned(), pending: Vec::new(), evidence: Vec::new(), unfinished })
     }
 
     /// Where the output goes.
@@ -93,17 +99,25 @@ impl OutputDir {
         if self.evidence.is_empty() {
             // What a run that was killed left.
             remove_tree(&directory)?;
-            fs::create_dir(&directory).map_err(|source| io_error(&directory, source))?;
+            self.unfinished
+                .make(&directory, || fs::create_dir(&directory))
+                .map_err(|source| io_error(&directory, source))?;
         }
         let path = directory.join(&name);
         self.evidence.push(name);
-        let mut file = BufWriter::new(File::create_new(&path).map_err(|source| io_error(&path, source))?);
+        let file = self.unfinished.make(&path, || File::create_new(&path)).map_err(|source| io_error(&path, source))?;
+        let mut file = BufWriter::new(file);
         content(&mut file).and_then(|()| file.flush()).map_err(|source| io_error(&path, source))
     }
 
     /// Gives every file its name, and removes what an earlier run wrote and this one does not. An earlier run's record goes first and
     /// the new one comes last, so that a directory with a record is whole.
     pub fn commit(mut self) -> Result<(), Error> {
+        let mut unfinished = std::mem::take(&mut self.unfinished);
+        unfinished.finish(|| self.rename_all())
+    }
+
+    fn rename_all(&self) -> Result<(), Error> {
         let owned = self.path.join(RUN_RECORD).exists();
         remove_if_there(&self.path.join(RUN_RECORD))?;
         if owned {
@@ -111,21 +125,18 @@ impl OutputDir {
                 remove_if_there(&self.path.join(name))?;
             }
         }
-        self.commit_evidence(owned)?;
-        let mut names = std::mem::take(&mut self.pending);
+        self.rename_evidence(owned)?;
+        let mut names = self.pending.clone();
         names.sort_by_key(|name| *name == RUN_RECORD);
-        for (done, name) in names.iter().enumerate() {
-            let (from, to) = (self.temporary(name), self.path.join(name));
-            if let Err(source) = fs::rename(&from, &to) {
-                self.pending = names.split_off(done);
-                return Err(io_error(&to, source));
-            }
+        for name in names {
+            let to = self.path.join(name);
+            fs::rename(self.temporary(name), &to).map_err(|source| io_error(&to, source))?;
         }
         Ok(())
     }
 
     /// Replaces an earlier run's evidence, if it is one's.
-    fn commit_evidence(&mut self, owned: bool) -> Result<(), Error> {
+    fn rename_evidence(&self, owned: bool) -> Result<(), Error> {
         let (from, to) = (self.temporary(EVIDENCE), self.path.join(EVIDENCE));
         if owned {
             for name in names_in(&to)?.iter().filter(|name| is_evidence(name)) {
@@ -142,7 +153,6 @@ impl OutputDir {
         for name in &self.evidence {
             fs::rename(from.join(name), to.join(name)).map_err(|source| io_error(&to.join(name), source))?;
         }
-        self.evidence.clear();
         fs::remove_dir(&from).map_err(|source| io_error(&from, source))
     }
 
@@ -151,7 +161,7 @@ impl OutputDir {
         let path = self.temporary(name);
         // A run that was killed may have left one; and it must be a file of ours, not what a link points to.
         remove_if_there(&path)?;
-        let file = File::create_new(&path).map_err(|source| io_error(&path, source))?;
+        let file = self.unfinished.make(&path, || File::create_new(&path)).map_err(|source| io_error(&path, source))?;
         self.pending.push(name);
         Ok(BufWriter::new(file))
     }
@@ -161,15 +171,18 @@ impl OutputDir {
     }
 }
 
-impl Drop for OutputDir {
-    /// A run that did not commit leaves nothing half-written; failing that, the next run removes it.
-    fn drop(&mut self) {
-        for name in &self.pending {
-            let _ = fs::remove_file(self.temporary(name));
-        }
-        if !self.evidence.is_empty() {
-            let _ = fs::remove_dir_all(self.temporary(EVIDENCE));
-        }
+/// Makes a directory with those above it that are not there yet.
+fn make_directory(path: &Path, unfinished: &mut Unfinished) -> Result<(), Error> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
+        make_directory(above, unfinished)?;
+    }
+    match unfinished.make(path, || fs::create_dir(path)) {
+        // Somebody else was first.
+        Err(source) if source.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made.map_err(|source| io_error(path, source)),
     }
 }
 
@@ -302,6 +315,19 @@ mod tests {
         }
         output.write(RUN_RECORD, |_| Ok(()))?;
         output.commit()
+    }
+
+    #[test]
+    fn a_directory_made_for_a_run_that_fails_goes_away_and_one_that_was_there_stays() {
+        let temp = TempDir::new("output-made");
+        let dir = temp.path().join("new/deep/out");
+        fs::create_dir(temp.path().join("new")).unwrap();
+        let mut output = OutputDir::open(&dir, false).unwrap();
+        output.create("errors.csv").unwrap().write_all(b"half").unwrap();
+        output.write_evidence(ONE.to_owned(), |_| Ok(())).unwrap();
+        drop(output);
+        assert_eq!(names(temp.path()), ["new"]);
+        assert_eq!(names(&temp.path().join("new")), [""; 0]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{causes::Counts, printable::printable, rows::FindingRow};
+use super::{causes::Counts, printable::printable, rows::FindingRow, run::NodeRecord};
 use crate::input::InputReport;
 
 /// What the summary is written from.
@@ -23,6 +23,10 @@ pub struct Summary<'a> {
     pub connections: u64,
     /// Every finding, in the order of the table.
     pub findings: &'a [FindingRow],
+    /// By what gateways were told apart.
+    pub nodes_by: &'a str,
+    /// The gateways.
+    pub nodes: &'a [NodeRecord<'a>],
     /// Every input.
     pub inputs: &'a [InputReport],
     /// Bounds that the input crossed, each with what it cost.
@@ -39,7 +43,10 @@ pub fn write(summary: &Summary<'_>, out: &mut impl Write) -> io::Result<()> {
         by_endpoint(summary.counts, out)?;
         joins(summary.counts, out)?;
     }
-    findings(summary.findings, out)?;
+    if summary.nodes.len() > 1 {
+        nodes(summary, out)?;
+    }
+    findings(summary, out)?;
     inputs(summary.inputs, out)?;
     if !summary.crossed.is_empty() {
         writeln!(out, "\nBeyond what is kept")?;
@@ -135,13 +142,27 @@ fn joins(counts: &Counts, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "\nJoined: {}", shares.join(", "))
 }
 
-fn findings(findings: &[FindingRow], out: &mut impl Write) -> io::Result<()> {
-    if findings.is_empty() {
+/// The gateways, where there are several.
+fn nodes(summary: &Summary<'_>, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "\nGateways, told apart by {}", summary.nodes_by)?;
+    for node in summary.nodes {
+        let offset = match node.clock.source {
+            "assumed" => "clock offset unknown".to_owned(),
+            _ => format!("log clock {:+.3} s", node.clock.range_s.0),
+        };
+        writeln!(out, "  {}: {}, {offset}", printable(node.name), counted(node.failed_calls, "failed call"))?;
+    }
+    Ok(())
+}
+
+fn findings(summary: &Summary<'_>, out: &mut impl Write) -> io::Result<()> {
+    if summary.findings.is_empty() {
         return Ok(());
     }
     writeln!(out, "\nFindings")?;
-    for finding in findings {
-        writeln!(out, "  - {}", printable(&finding.statement))?;
+    for finding in summary.findings {
+        let node = if summary.nodes.len() > 1 { format!("{}: ", finding.node) } else { String::new() };
+        writeln!(out, "  - {}{}", printable(&node), printable(&finding.statement))?;
         if let Some(advice) = &finding.advice {
             writeln!(out, "    {}", printable(advice))?;
         }
@@ -198,7 +219,7 @@ mod tests {
     use super::*;
     use crate::{
         input::{Compression, Kind},
-        report::rows::CauseRow,
+        report::{review::facts::ClockFacts, rows::CauseRow},
     };
 
     fn cause(cause: &str, host: &str, count: u64) -> CauseRow {
@@ -214,9 +235,25 @@ mod tests {
         }
     }
 
+    fn summary<'a>(counts: &'a Counts, inputs: &'a [InputReport]) -> Summary<'a> {
+        Summary {
+            counts,
+            connections: 1,
+            findings: &[],
+            nodes_by: "their directories",
+            nodes: &[],
+            inputs,
+            crossed: &[],
+            output: Some(Path::new("out")),
+        }
+    }
+
     fn text(counts: &Counts, findings: &[FindingRow], inputs: &[InputReport]) -> String {
-        let summary =
-            Summary { counts, connections: 1, findings, inputs, crossed: &[], output: Some(Path::new("out")) };
+        text_of(counts, findings, inputs, &[])
+    }
+
+    fn text_of(counts: &Counts, findings: &[FindingRow], inputs: &[InputReport], nodes: &[NodeRecord<'_>]) -> String {
+        let summary = Summary { findings, nodes, ..summary(counts, inputs) };
         let mut out = Vec::new();
         write(&summary, &mut out).unwrap();
         String::from_utf8(out).unwrap()
@@ -240,11 +277,21 @@ mod tests {
     }
 
     #[test]
-    fn hostile_names_and_sentences_are_disarmed() {
-        let counts = Counts { calls: 1, causes: vec![cause("path-loss", "x\u{1b}]0;y", 1)], matches: Vec::new() };
-        let finding = FindingRow {
+    fn several_gateways_are_named_with_their_findings() {
+        let clock = ClockFacts { source: "estimated", range_s: (1.7, 1.7), ..ClockFacts::default() };
+        let node = |name| NodeRecord { name, logs: 1, captures: 1, failed_calls: 3, connections: 9, clock: &clock };
+        let text = text_of(&Counts::default(), &[finding("gw-2", "seen")], &[], &[node("gw-1"), node("gw-2")]);
+        let told = "\nGateways, told apart by their directories\n  gw-1: 3 failed calls, log clock +1.700 s\n  \
+                    gw-2: 3 failed calls, log clock +1.700 s\n\nFindings\n  - gw-2: seen\n";
+        assert!(text.contains(told), "{text}");
+        let text = text_of(&Counts::default(), &[finding("gw-2", "seen")], &[], &[node("gw-2")]);
+        assert!(text.contains("\n  - seen\n") && !text.contains("told apart"), "{text}");
+    }
+
+    fn finding(node: &str, statement: &str) -> FindingRow {
+        FindingRow {
             finding: "coverage",
-            node: String::new(),
+            node: node.to_owned(),
             host: None,
             peer: None,
             count: 1,
@@ -255,9 +302,15 @@ mod tests {
             value_low: None,
             value_high: None,
             unit: None,
-            statement: "host\u{1b}[2J".to_owned(),
-            advice: Some("do\u{7}".to_owned()),
-        };
+            statement: statement.to_owned(),
+            advice: None,
+        }
+    }
+
+    #[test]
+    fn hostile_names_and_sentences_are_disarmed() {
+        let counts = Counts { calls: 1, causes: vec![cause("path-loss", "x\u{1b}]0;y", 1)], matches: Vec::new() };
+        let finding = FindingRow { advice: Some("do\u{7}".to_owned()), ..finding("", "host\u{1b}[2J") };
         let input = InputReport {
             path: "a\u{9b}.pcap".to_owned(),
             kind: Kind::Capture,

@@ -121,7 +121,7 @@ fn compare(capture: &Path) -> (Total, String) {
     frames(&bytes, &packets, &mut faults);
 
     let (inputs, _) = expand(&[capture.to_owned()], None);
-    let (captures, unreadable) = read_captures(&inputs);
+    let (captures, unreadable) = read_captures(&inputs, 0);
     faults.check(unreadable.is_empty(), || format!("{unreadable:?}"));
     total.dns = dns(capture, &captures, &mut faults);
 

@@ -134,7 +134,7 @@ fn the_sample_cut_and_turned_is_tracked_as_far_as_it_goes() {
 fn read(scratch: &Scratch, bytes: &[u8]) -> Captures {
     let path = scratch.write("damaged.pcap", bytes);
     let input = Input { name: "damaged.pcap".into(), source: Source::File(path), explicit: true };
-    let (captures, unreadable) = read_captures(&[input]);
+    let (captures, unreadable) = read_captures(&[input], 0);
     assert!(unreadable.is_empty(), "{unreadable:?}");
     captures
 }

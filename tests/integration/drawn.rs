@@ -104,6 +104,7 @@ fn score(profile: Profile, seed: u64) -> Tally {
         formats: vec![FileFormat::Csv],
         redact: false,
         quiet: true,
+        timings: false,
         csv_safe: false,
         verbose: false,
     };

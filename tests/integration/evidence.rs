@@ -207,25 +207,25 @@ fn a_capture_that_is_gone_or_another_is_a_fault_and_gives_no_evidence() {
     let bytes = fs::read(sample().join("gateway.pcap")).unwrap();
     let path = scratch.write("gateway.pcap", &bytes);
     let input = Input { name: "gateway.pcap".to_owned(), source: Source::File(path.clone()), explicit: true };
-    let (mut captures, _) = read_captures(&[input]);
+    let (mut captures, _) = read_captures(&[input], 0);
     let (connections, _) = points::merge(std::mem::take(&mut captures.points));
     let flow = WantedFlow::new(&connections, 0, &captures.files);
     let asked = Timestamp::from_nanos(0)..=connections[0].end;
     let wanted = [Wanted { flow, host: String::new(), asked }];
-    let whole = sweep(&captures.files, &wanted);
+    let whole = sweep(&captures.files, &[0], &wanted);
     let packets = connections[0].orig.packets + connections[0].resp.packets;
     assert_eq!((whole.taken[0].frames.len() as u64, whole.faults.len()), (packets, 0));
 
     // One packet less at the end: another file under the same name.
     let records = bytes.len() - 60;
     fs::write(&path, &bytes[..records]).unwrap();
-    let changed = sweep(&captures.files, &wanted);
+    let changed = sweep(&captures.files, &[0], &wanted);
     assert!(changed.taken[0].frames.is_empty() && changed.faults[&0].contains("changed"), "{:?}", changed.faults);
     fs::remove_file(&path).unwrap();
-    let gone = sweep(&captures.files, &wanted);
+    let gone = sweep(&captures.files, &[0], &wanted);
     assert!(gone.taken[0].frames.is_empty() && gone.faults[&0].contains("again"), "{:?}", gone.faults);
     captures.files[0].input.source = Source::Stdin;
-    let piped = sweep(&captures.files, &wanted);
+    let piped = sweep(&captures.files, &[0], &wanted);
     assert!(piped.taken[0].frames.is_empty() && piped.faults[&0].contains("standard input"), "{:?}", piped.faults);
 }
 

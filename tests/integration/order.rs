@@ -9,7 +9,7 @@ use crate::harness::root;
 
 /// The stages in their order. `input` finds and opens files and knows no stage; `read` turns files into calls and
 /// tracked connections. What is not listed is the edge: `main`, `cli`, `config`.
-const STAGES: [&str; 7] = ["input", "track", "read", "join", "attribute", "report", "pipeline"];
+const STAGES: [&str; 8] = ["input", "track", "read", "inspect", "join", "attribute", "report", "pipeline"];
 
 /// What the edge may name, beside itself.
 const EDGE: [(&str, &[&str]); 3] = [("cli", &[]), ("config", &["cli"]), ("lib", &[])];

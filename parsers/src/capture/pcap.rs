@@ -8,7 +8,7 @@ use super::{CaptureError, Interface, LinkType, Origin, Step, Stored, frame_limit
 use crate::time::Timestamp;
 
 /// What the file header says of the records.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct File {
     layout: Layout,
     /// Nanoseconds in a unit of a record's fraction.

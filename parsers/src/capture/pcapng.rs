@@ -19,7 +19,7 @@ use super::{
 };
 
 /// The section that the walk is in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Section {
     big_endian: bool,
     /// Interfaces of the sections before.

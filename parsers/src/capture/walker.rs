@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 /// Four outcomes are kept apart: a clean end (`Ok`, all bytes consumed), more bytes wanted (`Ok`, fewer consumed), cut
 /// short ([`CaptureError::Cut`], only at the end), and bad bytes (any other error). After an error the walker stands
 /// before the record at fault, and [`Walker::offset`] says where.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Walker {
     format: Format,
     interfaces: Vec<Interface>,
@@ -18,7 +18,7 @@ pub struct Walker {
 }
 
 /// The file's format, once its header has been read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Format {
     Unread,
     Pcap(pcap::File),

@@ -29,6 +29,8 @@ pub(super) struct Records {
     last_place: Option<Place>,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
+    /// Zone of the first stamp.
+    zone: Option<i32>,
 }
 
 impl Records {
@@ -43,6 +45,7 @@ impl Records {
             last_place: None,
             first: None,
             last: None,
+            zone: None,
         }
     }
 
@@ -102,6 +105,8 @@ impl Records {
             calls: self.pairing.calls,
             retries: self.pairing.retries,
             counts: self.counts,
+            form: None,
+            zone: self.zone,
             first: self.first,
             last: self.last,
             requests_by_service: self.pairing.requests_by_service,
@@ -176,6 +181,9 @@ impl Records {
     fn read_head<'a>(&mut self, line: &'a [u8]) -> Option<Head<'a>> {
         let head = head(line, self.default_zone)?;
         let time = head.stamp.time;
+        if self.first.is_none() {
+            self.zone = head.stamp.zone;
+        }
         self.first = Some(self.first.map_or(time, |first| first.min(time)));
         self.last = self.last.max(Some(time));
         Some(head)

@@ -21,6 +21,10 @@ pub struct LogScan {
     pub retries: Vec<Retry>,
     /// What was read, and what could not be.
     pub counts: LogCounts,
+    /// What the lines are wrapped in, `plain` for nothing; `None` where no line tells.
+    pub form: Option<&'static str>,
+    /// The zone of the first stamp, in seconds east of UTC; `None` where it names none.
+    pub zone: Option<i32>,
     /// The earliest stamp among the first record, the last one and those that were read in full.
     pub first: Option<Timestamp>,
     /// The latest stamp among the same.

@@ -86,10 +86,15 @@ impl Reader {
     }
 
     fn finish(mut self) -> LogScan {
-        if let Form::Wrapped(translator) = &mut self.form {
-            translator.finish(&mut self.records);
-        }
-        self.records.finish()
+        let form = match &mut self.form {
+            Form::Unknown => None,
+            Form::Plain => Some(Container::Plain.word()),
+            Form::Wrapped(translator) => {
+                translator.finish(&mut self.records);
+                Some(translator.container().word())
+            }
+        };
+        LogScan { form, ..self.records.finish() }
     }
 }
 

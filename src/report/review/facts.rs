@@ -1,5 +1,8 @@
 //! What the review tells beyond the rows of the tables: plain values, taken from the stages' results once they are there.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
 use wirecause_parsers::time::Timestamp;
 
 use crate::{
@@ -10,8 +13,8 @@ use crate::{
 /// Facts about the run as a whole.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
-    /// The log's clock against the capture's.
-    pub clock: ClockFacts,
+    /// The log's clock against the capture's, by gateway.
+    pub clocks: Vec<ClockFacts>,
     /// When each call's line was written, on the capture's clock, in the order of the table of errors.
     pub call_times: Vec<Timestamp>,
     /// Idle times before requests that were answered, in s: of the last exchanges of every connection.
@@ -23,8 +26,11 @@ pub struct Facts {
 }
 
 /// The log's clock against the capture's.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ClockFacts {
+    /// The gateway whose log it is.
+    #[serde(skip)]
+    pub node: String,
     /// `given`, `estimated` or `assumed`.
     pub source: &'static str,
     /// The smallest and the largest offset over the log, log less capture, in s.
@@ -69,42 +75,79 @@ pub struct Lane {
     pub dropped: Option<u64>,
 }
 
+/// What is known of one gateway.
+#[derive(Clone, Debug)]
+pub struct NodeFacts<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// Its join.
+    pub joined: &'a Joined,
+    /// Its connections.
+    pub connections: &'a [Connection],
+    /// Its logs, by their own clock.
+    pub lanes: Vec<Lane>,
+}
+
 impl Facts {
-    /// Gathers what join and tracking found. `calls` are the stamps of all calls in the order of the table of errors.
-    pub fn new(joined: &Joined, connections: &[Connection], calls: &[Timestamp], lanes: Vec<Lane>) -> Self {
-        let survived = connections.iter().flat_map(|connection| &connection.exchanges.last);
+    /// Gathers what join and tracking found. `calls` are gateway and stamp of all calls in the order of the table of errors; `captures`
+    /// are those of all gateways.
+    pub fn new(
+        nodes: Vec<NodeFacts<'_>>,
+        calls: impl Iterator<Item = (usize, Timestamp)>,
+        captures: Vec<Lane>,
+    ) -> Self {
+        let connections = nodes.iter().flat_map(|node| node.connections);
+        let survived = connections.flat_map(|connection| &connection.exchanges.last);
         let survived = survived.filter(|exchange| exchange.response_start.is_some());
-        let endpoints = joined.endpoints.iter().zip(&joined.timeouts).map(|(endpoint, timeouts)| EndpointFacts {
-            host: endpoint.target.host.clone(),
-            port: endpoint.target.port,
-            connections: endpoint.connections.len() as u64,
-            read_timeout_s: timeouts.read.map(seconds),
-            connect_timeout_s: timeouts.connect.map(seconds),
-            inferred: endpoint.inferred,
-        });
-        let mut endpoints: Vec<_> = endpoints.collect();
-        endpoints.sort_by(|a, b| (&a.host, a.port).cmp(&(&b.host, b.port)));
         Self {
-            clock: clock_facts(joined),
-            call_times: calls.iter().map(|time| joined.clock.to_capture(*time)).collect(),
+            clocks: nodes.iter().map(clock_facts).collect(),
+            call_times: calls.map(|(node, time)| nodes[node].joined.clock.to_capture(time)).collect(),
             idle_survived: survived.filter_map(|exchange| exchange.idle_before).map(seconds).collect(),
-            endpoints,
-            lanes: lanes
-                .into_iter()
-                .map(|lane| match lane.span {
-                    Some((first, last)) if lane.is_log => {
-                        Lane { span: Some((joined.clock.to_capture(first), joined.clock.to_capture(last))), ..lane }
-                    }
-                    _ => lane,
-                })
-                .collect(),
+            endpoints: endpoints(&nodes),
+            lanes: nodes.into_iter().flat_map(on_capture_clock).chain(captures).collect(),
         }
     }
 }
 
-fn clock_facts(joined: &Joined) -> ClockFacts {
+/// Endpoints in order of host and port. What several gateways call is one; the first that learned a timeout tells it.
+fn endpoints(nodes: &[NodeFacts<'_>]) -> Vec<EndpointFacts> {
+    let mut all: BTreeMap<(String, u16, String), EndpointFacts> = BTreeMap::new();
+    for (endpoint, timeouts) in nodes.iter().flat_map(|node| node.joined.endpoints.iter().zip(&node.joined.timeouts)) {
+        let target = &endpoint.target;
+        let own = EndpointFacts {
+            host: target.host.clone(),
+            port: target.port,
+            connections: endpoint.connections.len() as u64,
+            read_timeout_s: timeouts.read.map(seconds),
+            connect_timeout_s: timeouts.connect.map(seconds),
+            inferred: endpoint.inferred,
+        };
+        let key = (target.host.clone(), target.port, target.scheme.clone());
+        all.entry(key)
+            .and_modify(|known| {
+                known.connections += own.connections;
+                known.read_timeout_s = known.read_timeout_s.or(own.read_timeout_s);
+                known.connect_timeout_s = known.connect_timeout_s.or(own.connect_timeout_s);
+                known.inferred |= own.inferred;
+            })
+            .or_insert(own);
+    }
+    all.into_values().collect()
+}
+
+fn on_capture_clock(node: NodeFacts<'_>) -> impl Iterator<Item = Lane> + use<> {
+    let clock = node.joined.clock.clone();
+    node.lanes.into_iter().map(move |lane| Lane {
+        span: lane.span.map(|(first, last)| (clock.to_capture(first), clock.to_capture(last))),
+        ..lane
+    })
+}
+
+fn clock_facts(node: &NodeFacts<'_>) -> ClockFacts {
+    let joined = node.joined;
     let (low, high) = joined.clock.range();
     ClockFacts {
+        node: node.name.to_owned(),
         source: match joined.clock.source {
             ClockSource::Given => "given",
             ClockSource::Estimated => "estimated",

@@ -50,6 +50,8 @@ pub fn views(material: &Material<'_>) -> Vec<FindingView> {
 }
 
 fn view(material: &Material<'_>, number: usize, finding: &FindingRow) -> FindingView {
+    let several = material.facts.clocks.len() > 1;
+    let node = if several { format!("{}: ", visible(&finding.node)) } else { String::new() };
     let rows = || finding.members.iter().filter_map(|call| material.errors.get(*call));
     let named: BTreeSet<String> = rows().map(|row| endpoint_name(&row.host, row.port)).collect();
     let endpoints: Vec<String> = if named.is_empty() {
@@ -63,7 +65,7 @@ fn view(material: &Material<'_>, number: usize, finding: &FindingRow) -> Finding
         number,
         kind: finding.finding,
         title: words::finding_title(finding.finding),
-        statement: visible(&finding.statement).into_owned(),
+        statement: format!("{node}{}", visible(&finding.statement)),
         advice: finding.advice.as_deref().map(|advice| visible(advice).into_owned()),
         measured: measured(finding),
         observations: finding.count,

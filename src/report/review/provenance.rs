@@ -15,6 +15,7 @@ use crate::{
 
 use super::{
     Material,
+    facts::ClockFacts,
     text::{counted, grouped, instant, percent, share, span},
 };
 
@@ -135,11 +136,23 @@ fn view(material: &Material<'_>, input: &InputReport) -> InputView {
 }
 
 fn clock(material: &Material<'_>) -> String {
-    let clock = &material.facts.clock;
+    let told: Vec<String> = match &material.facts.clocks[..] {
+        [] => vec![clock_of(&ClockFacts::default())],
+        [only] => vec![clock_of(only)],
+        several => several.iter().map(|clock| format!("{}: {}", visible(&clock.node), clock_of(clock))).collect(),
+    };
+    format!(
+        "{} All times on this page are UTC. Times of packets are the capture's; times of failed calls are the log's own stamps, and \
+         where both stand on one axis the offset is taken out of the log's.",
+        told.join(" ")
+    )
+}
+
+fn clock_of(clock: &ClockFacts) -> String {
     let (low, high) = clock.range_s;
     let offset =
         if (high - low).abs() < 5e-4 { format!("{low:+.3} s") } else { format!("between {low:+.3} and {high:+.3} s") };
-    let told = match clock.source {
+    match clock.source {
         "given" => format!("The log's clock is taken to be {offset} against the capture's, as given."),
         "estimated" => format!(
             "The log's clock is {offset} against the capture's, with an uncertainty of ± {:.1} ms, estimated from {} whose joins agree.",
@@ -147,11 +160,7 @@ fn clock(material: &Material<'_>) -> String {
             counted(clock.pairs, "call")
         ),
         _ => "Too few calls agree on an offset between the clocks: it is taken as 0.".to_owned(),
-    };
-    format!(
-        "{told} All times on this page are UTC. Times of packets are the capture's; times of failed calls are the log's own stamps, and \
-         where both stand on one axis the offset is taken out of the log's."
-    )
+    }
 }
 
 fn thresholds() -> Vec<Threshold> {

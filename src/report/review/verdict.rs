@@ -1,5 +1,7 @@
 //! The verdict: one paragraph in plain words, the figures beside it, and what to change first.
 
+use std::collections::BTreeMap;
+
 use crate::{attribute::verdict::Responsible, report::rows::ErrorRow};
 
 use super::{
@@ -30,7 +32,8 @@ impl Verdict {
             let none = Prose::default().strong("No outbound call failed").plain(" in what these logs cover.");
             return Self { paragraph: none, ..Self::default() };
         }
-        let paragraph = causes(sides(concentration(headline(errors, endpoints), endpoints), shares), shares);
+        let headline = gateways(headline(errors, endpoints), errors);
+        let paragraph = causes(sides(concentration(headline, endpoints), shares), shares);
         Self {
             paragraph: doubts(sureness(paragraph, errors), shares),
             change_first: change_first(material),
@@ -47,6 +50,20 @@ fn headline(errors: &[ErrorRow], endpoints: &[EndpointView]) -> Prose {
         .plain(format!(" {}, against ", text::period(first, last)))
         .strong(counted(endpoints.len() as u64, "endpoint"))
         .plain(". ")
+}
+
+/// Whose calls they are, where there are several gateways.
+fn gateways(prose: Prose, errors: &[ErrorRow]) -> Prose {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for row in errors {
+        *counts.entry(&row.node).or_default() += 1;
+    }
+    if counts.len() < 2 {
+        return prose;
+    }
+    let told: Vec<String> =
+        counts.into_iter().map(|(node, count)| format!("{} ({})", visible(node), grouped(count))).collect();
+    prose.plain(format!("They are of {}. ", listed(&told)))
 }
 
 fn concentration(prose: Prose, endpoints: &[EndpointView]) -> Prose {

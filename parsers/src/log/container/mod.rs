@@ -62,6 +62,20 @@ impl<'a> Peeled<'a> {
 }
 
 impl Container {
+    /// What it is called.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Json => "json",
+            Self::Cri => "cri",
+            Self::Docker => "docker",
+            Self::Journal => "journald",
+            Self::Prefixed => "prefixed",
+            Self::SplunkJson | Self::SplunkCsv(_) => "splunk",
+            Self::Syslog => "syslog",
+        }
+    }
+
     /// Tells the container of a file by one of its lines; `None` where the line tells nothing.
     pub(super) fn of_line(line: &[u8]) -> Option<Self> {
         if is_record(line) {

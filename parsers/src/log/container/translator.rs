@@ -41,6 +41,11 @@ impl Translator {
         }
     }
 
+    /// What the file's lines are wrapped in.
+    pub(in crate::log) const fn container(&self) -> Container {
+        self.container
+    }
+
     /// Takes a line of the file. One that does not have the container's form is taken as it is.
     pub(in crate::log) fn line(&mut self, line: &[u8], place: Place, records: &mut Records) {
         if let Container::SplunkCsv(column) = self.container {

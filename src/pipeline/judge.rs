@@ -1,0 +1,341 @@
+//! Join, verdicts and findings of each gateway by itself, and the tables of all of them together.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use wirecause_parsers::{
+    log::{FailedCall, Retry},
+    time::Timestamp,
+};
+
+use super::{
+    Counters, Told,
+    read::{Node, Read},
+    review, stories,
+    window::Span,
+};
+use crate::{
+    attribute::{
+        Attribution, Population, attribute,
+        decide::Background,
+        findings::{Finding, Material, findings},
+    },
+    config::{self, AnalyzeConfig, InputConfig},
+    join::{JoinConfig, Joined, NameTable, join, timeouts::Timeouts},
+    read::LogFile,
+    report::{
+        assemble::{Places, call_row, connection_row, finding_row, verdict_row},
+        examples::Selection,
+        redact::Redactor,
+        review::facts::{Facts, NodeFacts},
+        rows::{ConnectionRow, ErrorRow, FindingRow},
+    },
+    track::Connection,
+};
+
+/// The tables of the main job.
+pub(super) struct Tables {
+    pub(super) errors: Vec<ErrorRow>,
+    pub(super) connections: Vec<ConnectionRow>,
+    pub(super) findings: Vec<FindingRow>,
+    pub(super) facts: Facts,
+    pub(super) counters: Counters,
+    pub(super) redactor: Option<Redactor>,
+}
+
+/// What was found about one gateway.
+pub(super) struct Judged<'a> {
+    pub(super) node: &'a Node,
+    /// What it is called in the output.
+    name: String,
+    /// Its failed calls with the logs they stand in, in order of time.
+    pub(super) calls: Vec<(&'a LogFile, &'a FailedCall)>,
+    pub(super) joined: Joined,
+    attributions: Vec<Attribution>,
+    findings: Vec<Finding>,
+    /// Its connections as they may be shown.
+    pub(super) connections: Cow<'a, [Connection]>,
+}
+
+/// Where a row of the table of errors comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Index of the gateway.
+    pub(super) node: usize,
+    /// Index among its calls.
+    pub(super) call: usize,
+}
+
+/// Judges every gateway, and puts the tables together.
+pub(super) fn judge(config: &AnalyzeConfig, read: &Read) -> (Tables, Option<Told>) {
+    let mut judged: Vec<Judged<'_>> = read.nodes.iter().map(|node| Judged::new(node, read, &config.inputs)).collect();
+    let redactor = config.redact.then(|| redactor(read, &judged, &config.inputs));
+    if let Some(redactor) = &redactor {
+        for judged in &mut judged {
+            judged.redact(redactor);
+        }
+    }
+    let captures = read.capture_names();
+    let (errors, places) = errors(&mut judged, &captures, redactor.as_ref());
+    let findings = finding_rows(&mut judged, &places, &captures, redactor.as_ref());
+    let mut counters = read.counters.clone();
+    let connections = connections(&judged, read, &config.inputs, &captures, redactor.as_ref(), &mut counters);
+    let mut facts = facts(&judged, &places, read);
+    if let Some(redactor) = &redactor {
+        facts.endpoints.iter_mut().for_each(|endpoint| endpoint.host = redactor.host(&endpoint.host));
+    }
+    let told = config.stories.map(|evidence| {
+        let selection = match evidence {
+            config::Evidence::Examples => Selection::Examples,
+            config::Evidence::All => Selection::All,
+        };
+        let redacted = redactor.is_some();
+        stories::Material { read, judged: &judged, places: &places, rows: &errors, redacted }.tell(&findings, selection)
+    });
+    (Tables { errors, connections, findings, facts, counters, redactor }, told)
+}
+
+/// All connections as rows, without anything that a log says.
+pub(super) fn connections_alone(read: &Read, config: &InputConfig) -> Vec<ConnectionRow> {
+    let captures = read.capture_names();
+    let span = read.capture_span(config);
+    let mut rows = Vec::new();
+    for node in &read.nodes {
+        let place = Places { node: &node.name, captures: &captures };
+        rows.extend(connection_rows(place, &node.connections, &node.names, None, |_, connection| {
+            span.overlaps(connection.start, connection.end)
+        }));
+    }
+    rows.extend(other_rows(read, &captures, None, span));
+    sorted(rows)
+}
+
+/// All failed calls as rows, without anything that a capture says.
+pub(super) fn calls_alone(read: &Read) -> Vec<ErrorRow> {
+    let of_node = |node: &Node| {
+        let place = Places { node: &node.name, captures: &[] };
+        let row = |(log, call): (&LogFile, &FailedCall)| call_row(place, call, &log.name, &log.digest);
+        node.calls().into_iter().map(row).collect::<Vec<_>>()
+    };
+    let mut rows: Vec<ErrorRow> = read.nodes.iter().flat_map(of_node).collect();
+    rows.sort_by(|a, b| order(a).cmp(&order(b)));
+    rows
+}
+
+impl<'a> Judged<'a> {
+    fn new(node: &'a Node, read: &Read, config: &InputConfig) -> Self {
+        let logged = node.calls();
+        let calls: Vec<&FailedCall> = logged.iter().map(|(_, call)| *call).collect();
+        let spans = read.capture_spans(node);
+        let span = spans.first().zip(spans.last()).map(|(first, last)| (first.0, last.1));
+        let retries: Vec<&Retry> = node.logs.iter().flat_map(|log| &log.scan.retries).collect();
+        let joined = join(&calls, &node.connections, &node.names, &join_config(config, node.clock_offset, &retries));
+        let population = Population::new(&node.connections, span);
+        let background = Background {
+            calls: &calls,
+            connections: &node.connections,
+            joined: &joined,
+            names: &node.names,
+            population: &population,
+        };
+        let attributions = attribute(&background);
+        let retries: Vec<Timestamp> = retries.iter().map(|retry| retry.time).collect();
+        let findings = findings(&Material {
+            background,
+            attributions: &attributions,
+            log_span: node.log_span().and_then(|span| read.span.clip(span)),
+            capture_spans: &spans,
+            silent_retries: &retries,
+        });
+        Self {
+            node,
+            name: node.name.clone(),
+            calls: logged,
+            joined,
+            attributions,
+            findings,
+            connections: Cow::Borrowed(&node.connections),
+        }
+    }
+
+    fn redact(&mut self, redactor: &Redactor) {
+        self.connections =
+            self.connections.iter().map(|connection| redactor.connection(connection)).collect::<Vec<_>>().into();
+        // A gateway that was told apart by its address is called so.
+        if self.name.parse::<IpAddr>().is_ok() {
+            self.name = redactor.host(&self.name);
+        }
+    }
+
+    /// Connections that carried a call, or an earlier attempt of one.
+    fn used(&self) -> BTreeSet<usize> {
+        let matches = self.joined.matches.iter();
+        matches.flat_map(|found| found.connection.into_iter().chain(found.earlier.iter().copied())).collect()
+    }
+}
+
+/// What the join is told of a gateway.
+pub(super) fn join_config<'a>(
+    config: &InputConfig,
+    clock_offset: Option<i64>,
+    silent_retries: &'a [&'a Retry],
+) -> JoinConfig<'a> {
+    let nanos = |ms: Option<u64>| ms.map(|ms| ms as i64 * 1_000_000);
+    let timeouts = config
+        .timeouts
+        .iter()
+        .map(|known| (known.host.clone(), Timeouts { read: nanos(known.read_ms), connect: nanos(known.connect_ms) }));
+    JoinConfig { clock_offset, timeouts: timeouts.collect(), silent_retries }
+}
+
+/// The table of errors, and where each row comes from. Takes the verdicts.
+fn errors(judged: &mut [Judged<'_>], captures: &[String], redactor: Option<&Redactor>) -> (Vec<ErrorRow>, Vec<Place>) {
+    let mut rows: Vec<(ErrorRow, Place)> = Vec::new();
+    for (node, judged) in judged.iter_mut().enumerate() {
+        let attributions = std::mem::take(&mut judged.attributions);
+        let places = Places { node: &judged.name, captures };
+        let verdicts = judged.calls.iter().zip(&judged.joined.matches).zip(attributions).enumerate();
+        rows.extend(verdicts.map(|(call, (((log, failed), found), attribution))| {
+            let row = call_row(places, failed, &log.name, &log.digest);
+            let row = verdict_row(row, places, found, &judged.connections, attribution);
+            (Redactor::optionally(redactor, row, Redactor::error), Place { node, call })
+        }));
+    }
+    rows.sort_by(|(a, _), (b, _)| order(a).cmp(&order(b)));
+    rows.into_iter().unzip()
+}
+
+fn order(row: &ErrorRow) -> (Timestamp, &str, &str, u64) {
+    (row.log_time, &row.node, &row.log_file, row.log_line)
+}
+
+/// The findings, gateway by gateway. Takes them.
+fn finding_rows(
+    judged: &mut [Judged<'_>],
+    places: &[Place],
+    captures: &[String],
+    redactor: Option<&Redactor>,
+) -> Vec<FindingRow> {
+    let mut rows = Vec::new();
+    for (node, judged) in judged.iter_mut().enumerate() {
+        // The rows of a gateway stand in the order of its calls.
+        let own: Vec<usize> = (0..places.len()).filter(|row| places[*row].node == node).collect();
+        let places = Places { node: &judged.name, captures };
+        rows.extend(std::mem::take(&mut judged.findings).into_iter().map(|finding| {
+            let mut row = finding_row(places, finding);
+            row.members.iter_mut().for_each(|member| *member = own[*member]);
+            Redactor::optionally(redactor, row, Redactor::finding)
+        }));
+    }
+    rows
+}
+
+fn connections(
+    judged: &[Judged<'_>],
+    read: &Read,
+    config: &InputConfig,
+    captures: &[String],
+    redactor: Option<&Redactor>,
+    counters: &mut Counters,
+) -> Vec<ConnectionRow> {
+    let logged = judged.iter().any(|judged| !judged.node.logs.is_empty());
+    let span = if logged { read.span } else { read.capture_span(config) };
+    let mut rows = Vec::new();
+    let mut all = read.others.connections.len();
+    for judged in judged {
+        let places = Places { node: &judged.name, captures };
+        let used = judged.used();
+        let span = span.on_clock(|time| judged.joined.clock.to_capture(time));
+        rows.extend(connection_rows(places, &judged.connections, &judged.node.names, redactor, |index, connection| {
+            span.overlaps(connection.start, connection.end) || used.contains(&index)
+        }));
+        all += judged.connections.len();
+    }
+    rows.extend(other_rows(read, captures, redactor, span));
+    counters.connections_beside_time = (all - rows.len()) as u64;
+    sorted(rows)
+}
+
+/// The rows of those of a gateway's connections that are asked for; they are redacted already where there is a redactor.
+fn connection_rows(
+    places: Places<'_>,
+    connections: &[Connection],
+    names: &NameTable,
+    redactor: Option<&Redactor>,
+    asked: impl Fn(usize, &Connection) -> bool,
+) -> Vec<ConnectionRow> {
+    let by_address = Redactor::optionally(redactor, names.by_address(), Redactor::names_by_address);
+    let asked = connections.iter().enumerate().filter(|(index, connection)| asked(*index, connection));
+    asked.map(|(_, connection)| connection_row(places, connection, &by_address)).collect()
+}
+
+/// The rows of connections that are of no gateway.
+fn other_rows(read: &Read, captures: &[String], redactor: Option<&Redactor>, span: Span) -> Vec<ConnectionRow> {
+    let others = &read.others.connections;
+    let others = Redactor::optionally(redactor, Cow::Borrowed(&others[..]), |redactor, others| {
+        others.iter().map(|connection| redactor.connection(connection)).collect()
+    });
+    let places = Places { node: "", captures };
+    connection_rows(places, &others, &read.others.names, redactor, |_, connection| {
+        span.overlaps(connection.start, connection.end)
+    })
+}
+
+fn sorted(mut rows: Vec<ConnectionRow>) -> Vec<ConnectionRow> {
+    rows.sort_by(|a, b| (a.start_time, &a.connection_id).cmp(&(b.start_time, &b.connection_id)));
+    rows
+}
+
+fn facts(judged: &[Judged<'_>], places: &[Place], read: &Read) -> Facts {
+    let nodes: Vec<NodeFacts<'_>> = judged
+        .iter()
+        .map(|judged| NodeFacts {
+            name: &judged.name,
+            joined: &judged.joined,
+            connections: &judged.node.connections,
+            lanes: review::log_lanes(judged.node),
+        })
+        .collect();
+    let calls = places.iter().map(|place| (place.node, judged[place.node].calls[place.call].1.time));
+    Facts::new(nodes, calls, review::capture_lanes(&read.capture_files))
+}
+
+/// Names for every host and address that may come into the output.
+fn redactor(read: &Read, judged: &[Judged<'_>], config: &InputConfig) -> Redactor {
+    let calls = || judged.iter().flat_map(|judged| judged.calls.iter().map(|(_, call)| *call));
+    let connections = || {
+        let own = judged.iter().flat_map(|judged| &judged.node.connections);
+        own.chain(&read.others.connections)
+    };
+    let mut by_address: BTreeMap<IpAddr, BTreeSet<String>> = BTreeMap::new();
+    let tables = judged.iter().map(|judged| &judged.node.names).chain([&read.others.names]);
+    for (address, names) in tables.flat_map(NameTable::by_address) {
+        by_address.entry(address).or_default().extend(names);
+    }
+    let shown = connections().flat_map(|connection| {
+        let names = &connection.names;
+        let connect = names.connect.as_ref().map(|(host, _)| host);
+        [names.sni.as_ref(), names.host.as_ref(), connect].into_iter().flatten().map(ToString::to_string)
+    });
+    let hosts = calls()
+        .map(|call| call.target.host.clone())
+        .chain(by_address.values().flatten().cloned())
+        .chain(config.hosts.iter().map(|(name, _)| name.clone()))
+        .chain(config.timeouts.iter().map(|known| known.host.clone()))
+        .chain(shown);
+    let ends = connections().flat_map(|connection| {
+        let senders = connection.icmp.iter().map(|icmp| icmp.sender);
+        senders.chain([connection.originator.address, connection.responder.address])
+    });
+    let given = config.nodes.iter().flat_map(|node| node.addresses.iter().copied());
+    let addresses = calls()
+        .flat_map(|call| call.target.host.parse().ok().into_iter().chain(call.remote))
+        .chain(by_address.keys().copied())
+        .chain(config.hosts.iter().map(|(_, address)| *address))
+        .chain(given)
+        .chain(ends);
+    Redactor::new(hosts, addresses)
+}

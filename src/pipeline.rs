@@ -24,7 +24,7 @@ use crate::{
         findings::{Material, findings},
     },
     config::{self, AnalyzeConfig, InputConfig, TableConfig},
-    input::{Input, InputReport, Kind, expand, look},
+    input::{Input, InputReport, Kind, Seen, survey},
     join::{JoinConfig, NameTable, join, timeouts::Timeouts},
     read::{CaptureFile, LogFile, points, read_captures, read_logs},
     report::{
@@ -216,16 +216,12 @@ struct Inputs {
 }
 
 fn sort_inputs(config: &InputConfig, output: Option<&std::path::Path>) -> Inputs {
-    let (inputs, reports) = expand(&config.paths, output);
-    let mut sorted = Inputs { logs: Vec::new(), captures: Vec::new(), reports };
-    for input in inputs {
-        match look(&input, |opened| InputReport::of(&input, opened)) {
-            Ok(report) => match report.kind {
-                Kind::Log => sorted.logs.push(input),
-                Kind::Capture => sorted.captures.push(input),
-                Kind::Other | Kind::Unreadable => sorted.reports.push(report),
-            },
-            Err(error) => sorted.reports.push(InputReport::unreadable(&input, error.to_string())),
+    let mut sorted = Inputs { logs: Vec::new(), captures: Vec::new(), reports: Vec::new() };
+    for Seen { input, report } in survey(&config.paths, output) {
+        match (input, report.kind) {
+            (Some(input), Kind::Log) => sorted.logs.push(input),
+            (Some(input), Kind::Capture) => sorted.captures.push(input),
+            _ => sorted.reports.push(report),
         }
     }
     sorted

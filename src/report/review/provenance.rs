@@ -124,6 +124,7 @@ fn view(material: &Material<'_>, input: &InputReport) -> InputView {
         kind: match input.kind {
             Kind::Log => "log",
             Kind::Capture => "capture",
+            Kind::Archive => "archive",
             Kind::Other => "neither",
             Kind::Unreadable => "unreadable",
         },

@@ -6,6 +6,7 @@
 use memchr::{memchr, memchr_iter};
 
 use super::{
+    chain::{LogPart, chain},
     container::{Container, Translator},
     lines::{LONGEST_LINE, LineCutter, Run},
     prefilter::Phrases,
@@ -32,8 +33,13 @@ impl LogScanner {
         cutter.feed(bytes, |run| reader.run(&run));
     }
 
-    /// Ends the file.
+    /// Ends the file, which is a whole log.
     pub fn finish(self) -> LogScan {
+        chain(vec![self.finish_part()]).pop().unwrap_or_default()
+    }
+
+    /// Ends the file, which may be one of several.
+    pub fn finish_part(self) -> LogPart {
         let Self { mut cutter, mut reader } = self;
         cutter.finish(|run| reader.run(&run));
         reader.finish()
@@ -85,7 +91,7 @@ impl Reader {
         rest
     }
 
-    fn finish(mut self) -> LogScan {
+    fn finish(mut self) -> LogPart {
         if let Form::Wrapped(translator) = &mut self.form {
             translator.finish(&mut self.records);
         }

@@ -31,14 +31,14 @@ pub fn read_logs(inputs: &[Input], options: LogOptions) -> Vec<Result<LogFile, I
     let mut read: Vec<_> = inputs.par_iter().map(|input| read_log(input, options)).collect();
     let parts = read.iter_mut().flatten().filter_map(|file| file.part.take()).collect();
     let mut scans = chain(parts).into_iter();
-    let whole = |file: ReadFile| LogFile {
+    let mut whole = |file: ReadFile| LogFile {
         name: file.input.name.clone(),
         digest: file.digest,
         scan: scans.next().unwrap_or_default(),
         report: file.report,
         input: file.input,
     };
-    read.into_iter().map(|file| file.map(whole)).collect()
+    read.into_iter().map(|file| file.map(&mut whole)).collect()
 }
 
 /// A file that was read, before it is put together with the others.

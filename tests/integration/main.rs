@@ -19,6 +19,8 @@ mod msrv;
 mod oracle;
 mod order;
 mod output;
+mod pack;
+mod packed;
 mod page;
 mod properties;
 mod scenario;

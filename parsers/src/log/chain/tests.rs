@@ -33,8 +33,11 @@ fn retry(second: u32, thread: u32) -> String {
     line(second, 50, thread, "org.apache.http.impl.execchain.RetryExec", text)
 }
 
-/// Calls, second records, retries of calls, silent retries and copies, over all files.
-fn told(scans: &[LogScan]) -> (Vec<(Timestamp, Option<String>, usize)>, u64, usize, u64) {
+/// A call's time, its service, and how many attempts came before it.
+type Told = (Timestamp, Option<String>, usize);
+
+/// Calls, second records, silent retries and copies, over all files.
+fn told(scans: &[LogScan]) -> (Vec<Told>, u64, usize, u64) {
     let mut calls: Vec<_> = scans
         .iter()
         .flat_map(|scan| &scan.calls)
@@ -97,11 +100,9 @@ fn copies_that_overlap_count_once() {
     for from in 0..lines.len() - 1 {
         for to in from + 1..=lines.len() {
             let copy = lines[from..to].concat();
-            for parts in [[&lines.concat(), &copy], [&copy, &lines.concat()]] {
-                let (calls, _, retries, _) = told(&chain(parts.map(|text| part(text)).into()));
-                let times = |calls: &[(Timestamp, Option<String>, usize)]| -> Vec<Timestamp> {
-                    calls.iter().map(|call| call.0).collect()
-                };
+            for parts in [[&*lines.concat(), &copy], [&copy, &lines.concat()]] {
+                let (calls, _, retries, _) = told(&chain(parts.map(part).into()));
+                let times = |calls: &[Told]| calls.iter().map(|call| call.0).collect::<Vec<_>>();
                 // A copy that begins with the second record of a call has it at the later time; the whole one counts.
                 assert_eq!((times(&calls), retries), (times(&whole.0), whole.2), "a copy from {from} to {to}");
             }

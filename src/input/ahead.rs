@@ -20,10 +20,11 @@ pub(super) struct ReadAhead {
 }
 
 impl ReadAhead {
-    /// Starts to read `stream`; where no thread can be had, the stream as it is.
-    pub(super) fn start(stream: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
-        let (filled_in, filled) = sync_channel(BUFFERS);
-        let (empty, empty_out) = sync_channel(BUFFERS + 1);
+    /// Starts to read `stream` up to about so many bytes ahead; where no thread can be had, the stream as it is.
+    pub(super) fn start(stream: Box<dyn Read + Send>, bytes: usize) -> Box<dyn Read + Send> {
+        let buffers = (bytes / BUFFER_BYTES).clamp(1, MOST_BUFFERS);
+        let (filled_in, filled) = sync_channel(buffers);
+        let (empty, empty_out) = sync_channel(buffers + 1);
         // The stream goes to its thread when that runs, and comes back when it does not.
         let (hand, taken) = sync_channel(1);
         let work = move || {
@@ -122,8 +123,8 @@ fn fill_one(stream: &mut dyn Read, buffer: &mut [u8]) -> (usize, Option<io::Erro
 
 /// Bytes of a buffer: large enough that handing it over costs nothing, small enough that the first comes soon.
 const BUFFER_BYTES: usize = 1 << 20;
-/// Buffers under way: a reader that works on 32 MiB at a time finds the next 32 MiB inflated when it is done.
-const BUFFERS: usize = 32;
+/// Buffers that may wait: with the one being filled and the one being read from they are 64 MiB.
+const MOST_BUFFERS: usize = 62;
 
 #[cfg(test)]
 mod tests {
@@ -167,7 +168,7 @@ mod tests {
             let (mut plain, mut expected) = (odd(length, false).0, Vec::new());
             plain.read_to_end(&mut expected).unwrap();
             let mut found = Vec::new();
-            let mut ahead = ReadAhead::start(odd(length, error).0);
+            let mut ahead = ReadAhead::start(odd(length, error).0, 4 << 20);
             let result = ahead.read_to_end(&mut found);
             assert!(found == expected, "{length}");
             assert_eq!(result.map_err(|error| error.to_string()).err(), error.then(|| "damaged".to_owned()));
@@ -179,16 +180,16 @@ mod tests {
     #[test]
     fn no_more_is_read_ahead_than_the_bound_and_nothing_after_it_is_dropped() {
         let (stream, read) = odd(usize::MAX, false);
-        let mut ahead = ReadAhead::start(stream);
+        let mut ahead = ReadAhead::start(stream, usize::MAX);
         ahead.read_exact(&mut [0; 10]).unwrap();
         // As much as there may be: the buffers under way, the one that waits to be sent, and the one being read from.
-        let most = (BUFFERS + 2) * BUFFER_BYTES;
+        let most = (MOST_BUFFERS + 2) * BUFFER_BYTES;
         while read.load(Ordering::SeqCst) < most {
             thread::yield_now();
         }
         thread::sleep(std::time::Duration::from_millis(20));
         assert_eq!(read.load(Ordering::SeqCst), most);
-        assert!(most <= 64 << 20);
+        assert_eq!(most, 64 << 20);
         drop(ahead);
         thread::sleep(std::time::Duration::from_millis(20));
         let after = read.load(Ordering::SeqCst);

@@ -89,7 +89,11 @@ impl Inflated {
 
 impl fmt::Debug for Inflated {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Inflated").field("packed", &self.packed).field("by", &self.compression).finish()
+        formatter
+            .debug_struct("Inflated")
+            .field("packed", &self.packed)
+            .field("by", &self.compression)
+            .finish_non_exhaustive()
     }
 }
 

@@ -38,12 +38,12 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Inflates ahead of the reader from now on, on a thread of its own. What is not packed, or was seen to its end already, is left as it
-    /// is.
+    /// Inflates up to about so many bytes ahead of the reader from now on, at most 64 MiB, on a thread of its own. What is not packed, or was
+    /// seen to its end already, is left as it is.
     #[must_use]
-    pub fn read_ahead(mut self) -> Self {
+    pub fn read_ahead(mut self, bytes: usize) -> Self {
         if self.is_inflated && self.prefix.len() == PREFIX_BYTES {
-            self.stream = ReadAhead::start(self.stream);
+            self.stream = ReadAhead::start(self.stream, bytes);
         }
         self
     }
@@ -189,7 +189,7 @@ mod tests {
             for ahead in [false, true] {
                 let opened = opened(packed.clone());
                 assert_eq!((opened.kind, opened.compression), (Kind::Log, compression));
-                let opened = if ahead { opened.read_ahead() } else { opened };
+                let opened = if ahead { opened.read_ahead(1 << 20) } else { opened };
                 assert_eq!(drained(opened), (content.clone(), None), "{compression:?}");
             }
         }
@@ -209,7 +209,7 @@ mod tests {
                     assert!(matches!(compression, Compression::Bzip2 | Compression::Lz4));
                     continue;
                 };
-                let (read, error) = drained(if ahead { opened.read_ahead() } else { opened });
+                let (read, error) = drained(if ahead { opened.read_ahead(1 << 20) } else { opened });
                 assert!(error.is_some());
                 assert!(content.starts_with(&read), "{compression:?}: {} bytes", read.len());
             }

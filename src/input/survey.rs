@@ -159,7 +159,7 @@ impl Archive {
 
     fn entry(&mut self, archive: &str, entry: Entry, depth: usize, level: &mut Level) {
         let name = match clean(&entry.name) {
-            Ok(name) => format!("{archive}/{}", level.unique(name)),
+            Ok(name) => format!("{archive}/{}", level.unique(&name)),
             Err(shown) => return level.leave(format!("{archive}/{shown}"), Some(LEADS_OUT.to_owned())),
         };
         match entry.what {
@@ -216,8 +216,8 @@ impl Level {
     }
 
     /// The name, or one made of it where another member has it: an archive may hold several states of a file.
-    fn unique(&mut self, name: String) -> String {
-        let mut unique = name.clone();
+    fn unique(&mut self, name: &str) -> String {
+        let mut unique = name.to_owned();
         let mut number = 1;
         while !self.names.insert(unique.clone()) {
             number += 1;

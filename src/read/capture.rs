@@ -263,7 +263,7 @@ impl Source {
     fn read(mut self, index: u32, point: &mut LivePoint, captures: &mut Captures) -> CaptureFile {
         let (mut first, mut last) = (None, None);
         let mut silences = Vec::new();
-        self.opened = self.opened.read_ahead();
+        self.opened = self.opened.read_ahead(BATCH_BYTES);
         loop {
             if !self.frames.is_empty() {
                 add_silences(&mut silences, last, &self.frames);

@@ -24,13 +24,16 @@ fn sample() -> Vec<(String, Vec<u8>)> {
     ["gateway.pcap", "ssg_0_0.log"].map(read).into()
 }
 
+/// The cells of a table's rows, with their columns.
+type Table = Vec<Vec<(String, String)>>;
+
 /// Every cell but those that name files.
-fn told(rows: &[Row]) -> Vec<Vec<(String, String)>> {
+fn told(rows: &[Row]) -> Table {
     let is_told = |(column, _): &&(String, String)| !column.ends_with("_file");
     rows.iter().map(|row| row.cells().iter().filter(is_told).cloned().collect()).collect()
 }
 
-fn analyzed(scratch: &Scratch, input: &str) -> (Vec<Vec<(String, String)>>, Vec<Vec<(String, String)>>) {
+fn analyzed(scratch: &Scratch, input: &str) -> (Table, Table) {
     let hosts = root().join("samples/harbor-cut/hosts").to_string_lossy().into_owned();
     scratch.wirecause(0, &["analyze", input, "--hosts", &hosts, "-o", "out", "-q"]);
     let table = |name: &str| told(&read_csv(&scratch.path("out").join(name)));
@@ -55,7 +58,7 @@ fn packing_changes_nothing_but_names() {
     let entries = |scratch: &Scratch| -> Vec<String> {
         let stories = fs::read_to_string(scratch.path("out/stories.jsonl")).unwrap();
         let story = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
-        stories.lines().map(|line| story(line)["entry"].to_string()).collect()
+        stories.lines().map(|line| story(line)["log_entry"].to_string()).collect()
     };
     let (plain_evidence, plain_entries) = (evidence(&scratch), entries(&scratch));
     assert!(plain.0.len() > 20 && plain_evidence.len() > 5 && plain_entries.iter().all(|entry| entry.len() > 40));
@@ -205,7 +208,7 @@ fn rotated_logs_are_one_log() {
     scratch.write("whole/ssg_0_0.log", &log);
     let whole = errors(&scratch, "whole");
     assert!(whole.len() > 20);
-    for (number, cuts) in [[1, 2], [3, 50], [51, 52], [200, 333], [7, 400]].iter().enumerate() {
+    for (number, cuts) in [[1, 2], [3, 50], [51, 52], [200, 280], [7, 304]].iter().enumerate() {
         let [one, two] = cuts.map(|cut| starts[cut]);
         let parts = [lines[..one].concat(), lines[one..two].concat(), lines[two..].concat()];
         let folder = format!("rotated-{number}");
@@ -246,8 +249,9 @@ fn a_bomb_is_named_and_the_rest_is_read() {
     // A log that goes on with 400 MB of nothing.
     let mut bomb = zstd::Encoder::new(Vec::new(), 1).unwrap();
     bomb.write_all(&small_log(2)).unwrap();
+    let nothing = vec![b'\n'; 1 << 20];
     for _ in 0..400 {
-        bomb.write_all(&[b'\n'; 1 << 20]).unwrap();
+        bomb.write_all(&nothing).unwrap();
     }
     scratch.write("in/bomb.log.zst", bomb.finish().unwrap());
     scratch.write("in/fine.log", &log);

@@ -59,7 +59,7 @@ enum Form {
     /// No line so far tells.
     Unknown,
     Plain,
-    Wrapped(Translator),
+    Wrapped(Box<Translator>),
 }
 
 impl Reader {
@@ -81,7 +81,7 @@ impl Reader {
             let at_start = self.records.is_at_start();
             match Container::of_line(shown(line, at_start)) {
                 Some(Container::Plain) => self.form = Form::Plain,
-                Some(container) => self.form = Form::Wrapped(Translator::new(container)),
+                Some(container) => self.form = Form::Wrapped(Box::new(Translator::new(container))),
                 None => {
                     read_plain(line, run.dropped, &mut self.records);
                     rest = after;

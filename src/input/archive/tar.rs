@@ -22,7 +22,7 @@ pub(in crate::input) fn walk(archive: &Content, take: &mut Take<'_>) -> Result<(
     loop {
         let Some(block) = block(archive, at)? else { return Err(NO_END.to_owned()) };
         if block.iter().all(|byte| *byte == 0) {
-            return Ok(());
+            return to_end(archive, at);
         }
         if !has_checksum(&block) {
             return Err(format!("at byte {at}: no header of a member"));
@@ -64,6 +64,15 @@ fn block(archive: &Content, at: u64) -> Result<Option<[u8; BLOCK]>, String> {
         }
     }
     Ok(Some(block))
+}
+
+/// Reads what stands behind the mark of the end, where that is packed: its checksum is told there.
+fn to_end(archive: &Content, at: u64) -> Result<(), String> {
+    if archive.is_plain() {
+        return Ok(());
+    }
+    let read = archive.after(at).read().and_then(|mut rest| io::copy(&mut rest, &mut io::sink()));
+    read.map(drop).map_err(|error| format!("behind byte {at}: {error}"))
 }
 
 /// What entries ahead say of the next one.

@@ -90,7 +90,7 @@ impl Surveyed {
     fn content(&self, name: &str) -> Vec<u8> {
         let found = self.seen.iter().find(|seen| seen.report.path == name).unwrap_or_else(|| panic!("no {name}"));
         let mut content = Vec::new();
-        let mut opened = open(found.input.as_ref().unwrap()).unwrap().read_ahead();
+        let mut opened = open(found.input.as_ref().unwrap()).unwrap().read_ahead(1 << 20);
         opened.stream.read_to_end(&mut content).unwrap();
         content
     }

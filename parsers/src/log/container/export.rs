@@ -1,5 +1,5 @@
 //! `journalctl -o export`: entries of `FIELD=value` lines with a blank line between them. A value that holds line ends stands below its
-//! field's name, behind its length as 64 bits, little-endian. (systemd's JOURNAL_EXPORT_FORMATS)
+//! field's name, behind its length as 64 bits, little-endian. (systemd's `JOURNAL_EXPORT_FORMATS`)
 
 use super::Peeled;
 use crate::{log::entry::Place, time::Timestamp};

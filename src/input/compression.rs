@@ -35,7 +35,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// By the first bytes as they lie, [`MAGIC_BYTES`] of them or all there are.
+    /// By the first bytes as they lie, sixteen of them or all there are.
     pub fn of(prefix: &[u8]) -> Self {
         match prefix {
             [0x1f, 0x8b, 0x08, ..] => Self::Gzip,

@@ -1,12 +1,12 @@
 //! Bytes that can be read as often as wanted: a file, a stretch of one, or a stretch of what inflating another yields.
 //!
 //! A member of an archive is such a stretch. Where nothing is packed it is read by its place; in a packed archive
-//! ([`super::inflated`]) by inflating up to it.
+//! (`inflated`) by inflating up to it.
 
 use std::{
     fs::File,
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -209,11 +209,11 @@ pub(super) fn spooled(stream: &mut dyn Read) -> io::Result<(Content, Option<io::
     Ok((Content::of_unnamed(Arc::new(file), length), fault))
 }
 
-/// A new file in the system's directory for such files, readable by its owner alone and without a name.
+/// A new file without a name, readable by its owner alone.
 fn unnamed() -> io::Result<File> {
     let mut number = 0;
     loop {
-        let path = std::env::temp_dir().join(format!("wirecause-{}-{number}", std::process::id()));
+        let path = directory().join(format!("wirecause-{}-{number}", std::process::id()));
         let mut options = File::options();
         options.read(true).write(true).create_new(true);
         #[cfg(unix)]
@@ -227,6 +227,14 @@ fn unnamed() -> io::Result<File> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Where large files go that nobody else reads: the directory that the user names, or the one that lies on a disk where the usual one may
+/// lie in memory.
+fn directory() -> PathBuf {
+    let on_disk = Path::new("/var/tmp");
+    let is_named = std::env::var_os("TMPDIR").is_some();
+    if !is_named && on_disk.is_dir() { on_disk.to_owned() } else { std::env::temp_dir() }
 }
 
 /// Bytes kept on disk of one archive that cannot be read where it lies.

@@ -75,8 +75,10 @@ pub fn open(input: &Input) -> io::Result<Opened> {
     match &input.source {
         Source::File(path) => {
             let metadata = std::fs::metadata(path)?;
-            if !metadata.is_file() {
-                return Found { bytes: None, plain: None, is_inflated: false }.known(Box::new(File::open(path)?));
+            // A file system that makes content up as it is read says 0.
+            if !metadata.is_file() || metadata.len() == 0 {
+                let bytes = metadata.is_file().then_some(0);
+                return Found { bytes, plain: None, is_inflated: false }.known(Box::new(File::open(path)?));
             }
             let content = Content::of_path(path, metadata.len()).read()?;
             Found { bytes: Some(metadata.len()), plain: content.place(), is_inflated: false }.known(Box::new(content))

@@ -189,7 +189,7 @@ mod tests {
         }
     }
 
-    fn written<R>(table: &'static Table<R>, rows: &[R]) -> String {
+    fn written<R: Sync>(table: &'static Table<R>, rows: &[R]) -> String {
         let mut out = Vec::new();
         write_table(table, rows, Cells::Plain, &mut out).unwrap();
         String::from_utf8(out).unwrap()

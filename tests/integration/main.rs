@@ -23,6 +23,8 @@ mod nodes;
 mod oracle;
 mod order;
 mod output;
+mod pack;
+mod packed;
 mod page;
 mod properties;
 mod scenario;

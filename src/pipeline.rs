@@ -95,9 +95,12 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
     progress.phase("tables", None);
     let mut output = OutputDir::open(&config.output, config.force)?;
     let formats: Vec<Format> = config.formats.iter().map(|format| file_format(*format, config.csv_safe)).collect();
-    let counts = tables::write_errors(&mut output, &tables.errors, &formats)?;
-    tables::write_connections(&mut output, &tables.connections, &formats)?;
-    tables::write_findings(&mut output, &tables.findings, &formats)?;
+    let counts = in_threads(&config.inputs, || {
+        let counts = tables::write_errors(&mut output, &tables.errors, &formats)?;
+        tables::write_connections(&mut output, &tables.connections, &formats)?;
+        tables::write_findings(&mut output, &tables.findings, &formats)?;
+        Ok::<_, report::Error>(counts)
+    })??;
     let mut not_again = Vec::new();
     if let Some(mut told) = told {
         progress.phase("evidence", None);

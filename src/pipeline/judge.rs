@@ -6,6 +6,7 @@ use std::{
     net::IpAddr,
 };
 
+use rayon::prelude::*;
 use wirecause_parsers::{
     log::{FailedCall, Retry},
     time::Timestamp,
@@ -197,14 +198,14 @@ fn errors(judged: &mut [Judged<'_>], captures: &[String], redactor: Option<&Reda
     for (node, judged) in judged.iter_mut().enumerate() {
         let attributions = std::mem::take(&mut judged.attributions);
         let places = Places { node: &judged.name, captures };
-        let verdicts = judged.calls.iter().zip(&judged.joined.matches).zip(attributions).enumerate();
-        rows.extend(verdicts.map(|(call, (((log, failed), found), attribution))| {
+        let verdicts = judged.calls.par_iter().zip(&judged.joined.matches).zip(attributions).enumerate();
+        rows.par_extend(verdicts.map(|(call, (((log, failed), found), attribution))| {
             let row = call_row(places, failed, &log.name, &log.digest);
             let row = verdict_row(row, places, found, &judged.connections, attribution);
             (Redactor::optionally(redactor, row, Redactor::error), Place { node, call })
         }));
     }
-    rows.sort_by(|(a, _), (b, _)| order(a).cmp(&order(b)));
+    rows.par_sort_by(|(a, _), (b, _)| order(a).cmp(&order(b)));
     rows.into_iter().unzip()
 }
 
@@ -265,10 +266,10 @@ fn connection_rows(
     connections: &[Connection],
     names: &NameTable,
     redactor: Option<&Redactor>,
-    asked: impl Fn(usize, &Connection) -> bool,
+    asked: impl Fn(usize, &Connection) -> bool + Sync,
 ) -> Vec<ConnectionRow> {
     let by_address = Redactor::optionally(redactor, names.by_address(), Redactor::names_by_address);
-    let asked = connections.iter().enumerate().filter(|(index, connection)| asked(*index, connection));
+    let asked = connections.par_iter().enumerate().filter(|(index, connection)| asked(*index, connection));
     asked.map(|(_, connection)| connection_row(places, connection, &by_address)).collect()
 }
 
@@ -285,7 +286,7 @@ fn other_rows(read: &Read, captures: &[String], redactor: Option<&Redactor>, spa
 }
 
 fn sorted(mut rows: Vec<ConnectionRow>) -> Vec<ConnectionRow> {
-    rows.sort_by(|a, b| (a.start_time, &a.connection_id).cmp(&(b.start_time, &b.connection_id)));
+    rows.par_sort_by(|a, b| (a.start_time, &a.connection_id).cmp(&(b.start_time, &b.connection_id)));
     rows
 }
 

@@ -82,7 +82,7 @@ impl Peer {
         if let Some(rtt) = connection.handshake.rtt.into_iter().chain(connection.smallest_rtt).min() {
             self.smallest_rtt = Some(self.smallest_rtt.map_or(rtt, |old| old.min(rtt)));
         }
-        for (ttl, count) in &connection.resp.ttls {
+        for (ttl, count) in connection.resp.ttls.iter() {
             *self.ttls.entry(*ttl).or_default() += u64::from(*count);
         }
         if let Some(last) = connection.resp.last {

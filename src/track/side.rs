@@ -35,7 +35,7 @@ pub struct Side {
     /// Last segment that carried a new byte.
     pub last_data: Option<Timestamp>,
     /// TTLs of segments other than RSTs, with counts, at most `MAX_TTLS`.
-    pub ttls: Vec<(u8, u32)>,
+    pub ttls: Ttls,
     /// IPv4 identification of the last segment other than a RST.
     pub ip_id: Option<u16>,
     /// Whether segments carried the timestamps option.
@@ -52,6 +52,23 @@ pub struct Side {
     pub largest_payload: u32,
     /// The window field of the last segment.
     window: u16,
+}
+
+/// Counts of TTLs, in order of their first segments. They lie within the record: nearly all ends have one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Ttls([(u8, u32); MAX_TTLS]);
+
+impl Ttls {
+    /// Each TTL and how many segments had it.
+    pub fn iter(&self) -> impl Iterator<Item = &(u8, u32)> {
+        self.0.iter().filter(|(_, count)| *count > 0)
+    }
+
+    fn count(&mut self, ttl: u8) {
+        if let Some(known) = self.0.iter_mut().find(|(known, count)| *known == ttl || *count == 0) {
+            *known = (ttl, known.1.saturating_add(1));
+        }
+    }
 }
 
 /// A FIN.
@@ -196,11 +213,7 @@ impl Side {
 
     /// Takes the header facts of a segment of this end that is no RST.
     pub fn describe(&mut self, segment: &Segment, time: Timestamp) {
-        if let Some((_, count)) = self.ttls.iter_mut().find(|(ttl, _)| *ttl == segment.ip.ttl) {
-            *count += 1;
-        } else if self.ttls.len() < MAX_TTLS {
-            self.ttls.push((segment.ip.ttl, 1));
-        }
+        self.ttls.count(segment.ip.ttl);
         self.ip_id = segment.ip.id;
         self.timestamps |= segment.timestamps.is_some();
         if segment.flags.syn() {

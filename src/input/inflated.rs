@@ -125,10 +125,8 @@ pub(super) struct InflatedReader {
 
 impl InflatedReader {
     fn read_with(&mut self, inflater: &mut Inflater, buffer: &mut [u8]) -> io::Result<usize> {
-        if inflater.at < self.at {
-            if !inflater.pass_to(self.at)? {
-                return Err(self.cut());
-            }
+        if inflater.at < self.at && !inflater.pass_to(self.at)? {
+            return Err(self.cut());
         }
         let left = self.length.map_or(u64::MAX, |length| length.saturating_sub(self.at - self.start));
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());

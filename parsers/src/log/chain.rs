@@ -78,8 +78,11 @@ fn share_out(paired: Vec<Paired>, order: &[usize], scans: &mut [LogScan]) {
         calls.extend(paired.calls);
         retries.extend(paired.retries);
     }
-    calls.sort_by_key(|logged| (rank(logged.file), logged.call.entry.first_line));
-    retries.sort_by_key(|(file, retry)| (rank(*file), retry.line));
+    // Threads come in any order, and one line of a container may hold records of several.
+    calls.sort_by_key(|logged| (rank(logged.file), logged.call.entry.first_line, logged.number));
+    retries.sort_by(|(a, x), (b, y)| {
+        (rank(*a), x.line, x.time, &x.thread, &x.target).cmp(&(rank(*b), y.line, y.time, &y.thread, &y.target))
+    });
 
     // Which of the calls kept reports a record.
     let mut of_record: HashMap<u64, usize> = HashMap::new();
@@ -121,7 +124,7 @@ fn share_out(paired: Vec<Paired>, order: &[usize], scans: &mut [LogScan]) {
     }
     for logged in kept {
         if let Some(scan) = scans.get_mut(logged.file) {
-            scan.calls.push(logged.call);
+            scan.calls.push(*logged.call);
         }
     }
     for scan in scans {

@@ -35,8 +35,8 @@ pub(super) struct Thread {
 pub(super) enum Event {
     /// `Processing request for service`.
     Header { time: Timestamp, service: String },
-    /// A record that reports a failed call, and what tells it from every other record.
-    Report { record: u64, report: Box<Report> },
+    /// A record that reports a failed call, its number among them in the file, and what tells it from every other record.
+    Report { number: u64, record: u64, report: Box<Report> },
     /// An attempt that `HttpClient` repeats.
     Retry(Box<Retry>),
     /// A duration that the thread states.
@@ -57,10 +57,11 @@ impl Events {
     pub(super) fn report(&mut self, record: u64, report: Report, counts: &mut LogCounts) {
         counts.failure_entries += 1;
         self.reports += 1;
+        let number = self.reports;
         let thread = self.thread(report.thread.as_deref().unwrap_or_default(), counts);
         thread.reports += 1;
         thread.durations = 0;
-        thread.events.push(Event::Report { record, report: Box::new(report) });
+        thread.events.push(Event::Report { number, record, report: Box::new(report) });
     }
 
     pub(super) fn retry(&mut self, retry: Retry, counts: &mut LogCounts) {

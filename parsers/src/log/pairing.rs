@@ -32,9 +32,12 @@ pub(super) struct Pairing {
 pub(super) struct Logged {
     /// The file that holds the first of them.
     pub file: usize,
+    /// Its number among the records of that file that report a call.
+    pub number: u64,
     /// What tells the records from all others.
     pub records: [Option<u64>; 2],
-    pub call: FailedCall,
+    /// Boxed: calls are put in order by thread, by file and by line.
+    pub call: Box<FailedCall>,
 }
 
 /// What a log holds.
@@ -77,8 +80,8 @@ impl Pairing {
             for event in of_thread.events {
                 match event {
                     Event::Header { time, service } => self.retries.extend(thread.begin(time, service, &self.calls)),
-                    Event::Report { record, report } => {
-                        let report = Reported { file, record, report: *report };
+                    Event::Report { number, record, report } => {
+                        let report = Reported { file, number, record, report: *report };
                         report.take(thread, &mut self.calls, &mut self.retries, counts);
                     }
                     Event::Retry(retry) if thread.retries.len() < MOST_RETRIES => thread.retries.push((file, *retry)),
@@ -99,6 +102,7 @@ impl Pairing {
 /// A record that reports a failed call, and the file that holds it.
 struct Reported {
     file: usize,
+    number: u64,
     record: u64,
     report: Report,
 }
@@ -112,10 +116,10 @@ impl Reported {
         retries: &mut Vec<(usize, Retry)>,
         counts: &mut LogCounts,
     ) {
-        let Self { file, record, report } = self;
+        let Self { file, number, record, report } = self;
         if let Some(index) = thread.partner(&report, calls) {
             counts.paired += 1;
-            let Some(Logged { file: first_file, records, call }) = calls.get_mut(index) else { return };
+            let Some(Logged { file: first_file, records, call, .. }) = calls.get_mut(index) else { return };
             if call.service.is_none() || call.processing.is_none_or(|time| time < call.time) {
                 call.processing = thread.processing.or(call.processing);
                 call.service = thread.service.clone().or(call.service.take());
@@ -125,7 +129,7 @@ impl Reported {
             return;
         }
         let source = report.source.clone();
-        let mut call = report.into_call();
+        let mut call = Box::new(report.into_call());
         call.service.clone_from(&thread.service);
         call.processing = thread.processing;
         let (own, others) = thread.take_retries(&call);
@@ -135,7 +139,7 @@ impl Reported {
             thread.failures.remove(0);
         }
         thread.failures.push(Pending { call: calls.len(), source, paired: false });
-        calls.push(Logged { file, records: [Some(record), None], call });
+        calls.push(Logged { file, number, records: [Some(record), None], call });
     }
 }
 

@@ -129,3 +129,13 @@ fn logs_that_run_at_the_same_time_are_kept_apart() {
     let late = severe(3, 7).replace("T10:", "T11:");
     assert_eq!(told(&chain(vec![part(&a), part(&late)])).0.len(), 2);
 }
+
+/// Records of several threads in one line of a container, which have one place: found by fuzzing.
+#[test]
+fn records_of_one_line_keep_their_order() {
+    let records: String = (0..40).map(|thread| audit(thread, thread).replace('\n', "\\n")).collect();
+    let text = format!("{{\"log\":\"{records}\",\"stream\":\"stdout\",\"time\":\"2026-11-20T10:00:00Z\"}}\n");
+    let scans = chain(vec![part(&text)]);
+    let times: Vec<_> = scans[0].calls.iter().map(|call| call.time).collect();
+    assert!(times.len() == 40 && times.is_sorted(), "{times:?}");
+}

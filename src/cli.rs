@@ -131,10 +131,13 @@ pub struct TableArgs {
 /// What to read and how.
 #[derive(Debug, Args)]
 pub struct InputArgs {
-    /// Logs and captures, told apart by content, plain or gzipped: files, directories with all below them, patterns,
-    /// or - for standard input
-    #[arg(required = true, value_name = "PATH")]
+    /// Logs and captures, told apart by content, plain, packed (gzip, zstd, bzip2, xz, lz4) or in archives (tar, zip): files,
+    /// directories with all below them, patterns, or - for standard input
+    #[arg(required_unless_present = "files_from", value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Paths to read as well, one a line of FILE, or ended by NUL where it holds one; - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub files_from: Option<PathBuf>,
     /// Names and addresses as in /etc/hosts, for names that no packet shows
     #[arg(long, value_name = "FILE")]
     pub hosts: Option<PathBuf>,

@@ -1,9 +1,10 @@
 //! Raw arguments, checked once: what the pipeline may rely on.
 //!
-//! Reads the hosts file and the file of settings, and no other input. Where an option and the settings say different things the option
+//! Reads the hosts file, the file of settings and the list of paths, and no other input. Where an option and the settings say different things the option
 //! wins.
 
 pub mod file;
+mod list;
 pub mod nodes;
 pub mod print;
 pub mod window;
@@ -172,6 +173,14 @@ pub enum Error {
         /// The system's objection.
         source: io::Error,
     },
+    /// The list of paths cannot be read.
+    #[error("list of paths {}", path.display())]
+    ListRead {
+        /// The file.
+        path: PathBuf,
+        /// The system's objection.
+        source: io::Error,
+    },
     /// A line of the hosts file is no address with names.
     #[error("hosts file {}, line {line}: found {found:?}, expected {expected}", path.display())]
     HostsLine {
@@ -280,7 +289,7 @@ fn inputs(args: InputArgs) -> Result<InputConfig, Error> {
     let of_file = settings.hosts_file.as_deref().map(read_hosts).transpose()?.unwrap_or_default();
     let given = args.hosts.as_deref().map(read_hosts).transpose()?.unwrap_or_default();
     Ok(InputConfig {
-        paths: args.paths,
+        paths: list::paths(args.paths, args.files_from)?,
         hosts: over(over(of_file, settings.hosts), given),
         clock_offset: args.clock_offset.as_deref().map(clock_offset).transpose()?.or(settings.clock_offset),
         log_zone: args.log_timezone.as_deref().map(log_zone).transpose()?.or(settings.log_zone),

@@ -24,7 +24,7 @@ use rayon::ThreadPoolBuilder;
 
 use crate::{
     config::{self, AnalyzeConfig, InputConfig, TableConfig},
-    input::{Input, InputReport, Kind, expand, look},
+    input::{Input, InputReport, Kind, Seen, expand, survey::look_into},
     report::{
         self,
         csv::Cells,
@@ -226,23 +226,20 @@ struct Inputs {
 fn sort_inputs(config: &InputConfig, output: Option<&Path>) -> Inputs {
     let (mut inputs, reports) = expand(&config.paths, output);
     if nodes::make_distinct(&mut inputs) {
-        inputs.sort();
+        inputs.sort_by(|a, b| a.name.cmp(&b.name));
     }
-    let mut sorted = Inputs { reports, ..Inputs::default() };
-    for input in inputs {
-        match look(&input, |opened| InputReport::of(&input, opened)) {
-            Ok(report) => match report.kind {
-                Kind::Log => {
-                    sorted.log_bytes += report.bytes;
-                    sorted.logs.push(input);
-                }
-                Kind::Capture => {
-                    sorted.capture_bytes += report.bytes;
-                    sorted.captures.push(input);
-                }
-                Kind::Other | Kind::Unreadable => sorted.reports.push(report),
-            },
-            Err(error) => sorted.reports.push(InputReport::unreadable(&input, error.to_string())),
+    let mut sorted = Inputs::default();
+    for Seen { input, report } in look_into(inputs, reports) {
+        match (input, report.kind) {
+            (Some(input), Kind::Log) => {
+                sorted.log_bytes += report.bytes;
+                sorted.logs.push(input);
+            }
+            (Some(input), Kind::Capture) => {
+                sorted.capture_bytes += report.bytes;
+                sorted.captures.push(input);
+            }
+            _ => sorted.reports.push(report),
         }
     }
     sorted

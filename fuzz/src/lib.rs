@@ -7,6 +7,7 @@
 // A failed invariant is meant to panic, and what it panics at is what it says.
 #![allow(clippy::missing_panics_doc)]
 
+mod archives;
 mod captures;
 mod joined;
 mod logs;
@@ -15,6 +16,7 @@ mod payloads;
 mod settings;
 mod streams;
 
+pub use archives::archive;
 pub use captures::{capture, packet};
 pub use joined::join;
 pub use logs::{log_entry, log_head};
@@ -27,7 +29,8 @@ pub use streams::tracker;
 pub type Check = fn(&[u8]);
 
 /// Every function with the name of its corpus.
-pub const TARGETS: [(&str, Check); 10] = [
+pub const TARGETS: [(&str, Check); 11] = [
+    ("archive", archive),
     ("capture", capture),
     ("packet", packet),
     ("dns", dns),

@@ -19,7 +19,7 @@ pub fn config(bytes: &[u8]) {
     let words = ["wirecause"].into_iter().chain(text.split('\n'));
     let Ok(cli) = Cli::try_parse_from(words) else { return };
     // A file that the words name would be read.
-    if text.contains("--hosts") || text.contains("--config") {
+    if ["--hosts", "--config", "--files-from"].iter().any(|option| text.contains(option)) {
         return;
     }
     let inputs = match Config::try_from(cli) {

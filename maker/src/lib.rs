@@ -4,6 +4,7 @@
 //! The maker shares no code with wirecause. It knows TCP stacks, TLS records, DNS and the gateway's log forms from their specifications,
 //! and it knows each cause because it played it.
 
+pub mod archive;
 pub mod backend;
 pub mod call;
 pub mod der;

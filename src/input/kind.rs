@@ -3,6 +3,8 @@
 use serde::Serialize;
 use wirecause_parsers::{capture::looks_like_capture, log::looks_like_log};
 
+use super::archive::Format;
+
 /// What an input holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -11,7 +13,9 @@ pub enum Kind {
     Capture,
     /// A gateway log.
     Log,
-    /// Neither.
+    /// An archive, whose members are inputs of their own.
+    Archive,
+    /// None of them.
     Other,
     /// It could not be opened or read.
     Unreadable,
@@ -20,7 +24,10 @@ pub enum Kind {
 impl Kind {
     /// By the first bytes of the decompressed content, [`PREFIX_BYTES`] of them or all there are.
     pub fn of(prefix: &[u8]) -> Self {
-        if looks_like_capture(prefix) {
+        // An archive that packs nothing shows the lines of its first member.
+        if Format::of(prefix).is_some() {
+            Self::Archive
+        } else if looks_like_capture(prefix) {
             Self::Capture
         } else if looks_like_log(prefix) {
             Self::Log

@@ -1,21 +1,32 @@
 //! What the user points at, as readable streams of known kind.
 //!
-//! [`paths`] finds the files, [`stream`] opens one and takes the compression off, [`kind`] tells logs and captures
-//! apart by content, [`error_id`] names an entry of a log by what the log holds, [`meter`] counts what is read. Knows the file system, and no stage
-//! but the parsers.
+//! [`paths`] finds the files, [`survey()`] looks at each and into archives, [`stream`] opens one and takes the compression off
+//! ([`compression`]), [`kind`] tells logs and captures apart by content, [`error_id`] names an entry of a log by what the log holds, [`meter`] counts what is read. A
+//! member of an archive is a stretch of its bytes ([`content`], `inflated`) and is opened like a file. Knows the file system, and no
+//! stage but the parsers.
 
+mod ahead;
+mod archive;
+pub mod compression;
+pub mod content;
 pub mod error_id;
+mod inflated;
 pub mod kind;
+pub mod member;
 pub mod meter;
 pub mod paths;
 pub mod stream;
+pub mod survey;
 
 use serde::Serialize;
 
 pub use self::{
+    compression::Compression,
+    content::Plain,
     kind::Kind,
     paths::{Input, Source, expand},
-    stream::{Compression, Opened, look, open},
+    stream::{Opened, look, open},
+    survey::{Seen, survey},
 };
 
 /// What became of one input.
@@ -60,7 +71,7 @@ impl InputReport {
         }
     }
 
-    /// Whether it is neither log nor capture and was left alone.
+    /// Whether it is neither log nor capture nor holds any, and was left alone.
     pub fn is_left(&self) -> bool {
         self.kind == Kind::Other && self.damage.is_none()
     }

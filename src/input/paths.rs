@@ -4,17 +4,18 @@
 //! archive lies nor the order of the arguments shows in the output.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
 };
 
-use super::{Compression, InputReport, Kind};
+use super::{Compression, InputReport, Kind, member::Member};
 
 /// One file or stream to read.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
-    /// Its name in the output: relative to the PATH given, `/` between its parts, `-` for standard input.
+    /// Its name in the output: relative to the PATH given, `/` between its parts, `-` for standard input. A member's is its archive's
+    /// and its own.
     pub name: String,
     /// Where it is read from.
     pub source: Source,
@@ -23,12 +24,14 @@ pub struct Input {
 }
 
 /// Where an input is read from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A file.
     File(PathBuf),
     /// Standard input.
     Stdin,
+    /// A member of an archive.
+    Member(Member),
 }
 
 /// The inputs that the paths name, each file once, sorted by name; and a report for each path that leads to none.
@@ -39,7 +42,8 @@ pub fn expand(paths: &[PathBuf], output: Option<&Path>) -> (Vec<Input>, Vec<Inpu
     for path in paths {
         found.argument(path);
     }
-    found.inputs.sort();
+    found.tell_apart();
+    found.inputs.sort_by(|a, b| a.name.cmp(&b.name));
     found.reports.sort_by(|a, b| a.path.cmp(&b.path));
     (found.inputs, found.reports)
 }
@@ -128,6 +132,21 @@ impl Found {
         }
     }
 
+    /// Gives inputs of one name the paths by which they were found, so that a name stands for one input.
+    fn tell_apart(&mut self) {
+        let mut names = BTreeMap::new();
+        for input in &self.inputs {
+            *names.entry(input.name.clone()).or_insert(0_u32) += 1;
+        }
+        for input in &mut self.inputs {
+            if let Source::File(path) = &input.source
+                && names.get(&input.name).is_some_and(|count| *count > 1)
+            {
+                input.name = path.to_string_lossy().into_owned();
+            }
+        }
+    }
+
     fn unreadable(&mut self, name: &str, error: &io::Error, explicit: bool) {
         self.reports.push(InputReport {
             path: name.to_owned(),
@@ -193,6 +212,19 @@ mod tests {
         let found: Vec<_> = inputs.iter().map(|input| (input.name.as_str(), input.explicit)).collect();
         assert_eq!(found, [("c.log", true), ("deep/d.log", false), ("z.pcap", false)]);
         assert_eq!(names(&[file], None), ["c.log"]);
+    }
+
+    #[test]
+    fn files_of_one_name_are_told_apart_by_their_paths() {
+        let temp = tree("paths-same-name");
+        let (one, two) = (temp.path().join("a/c.log"), temp.path().join("b/c.log"));
+        fs::create_dir_all(two.parent().unwrap()).unwrap();
+        fs::write(&two, "c").unwrap();
+        let found = names(&[two.clone(), one.clone(), temp.path().join("b.log")], None);
+        let mut expected = [one, two].map(|path| path.to_string_lossy().into_owned()).to_vec();
+        expected.push("b.log".to_owned());
+        expected.sort();
+        assert_eq!(found.iter().collect::<BTreeSet<_>>(), expected.iter().collect::<BTreeSet<_>>());
     }
 
     #[test]

@@ -5,42 +5,18 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Cursor, Read},
+    io::{self, Cursor, Read},
     sync::{Mutex, PoisonError},
 };
 
-use flate2::bufread::MultiGzDecoder;
-use serde::Serialize;
-
 use super::{
+    ahead::ReadAhead,
+    compression::{Compression, MAGIC_BYTES},
+    content::{Content, Plain},
     kind::{Kind, PREFIX_BYTES},
     meter::Metered,
     paths::{Input, Source},
 };
-
-/// How an input is packed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// gzip, of one member or many.
-    Gzip,
-}
-
-impl Compression {
-    /// By the first bytes as they lie.
-    pub fn of(prefix: &[u8]) -> Self {
-        if prefix.starts_with(GZIP_MAGIC) { Self::Gzip } else { Self::None }
-    }
-
-    fn unpack(self, packed: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
-        match self {
-            Self::None => packed,
-            Self::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(READ_BYTES, packed))),
-        }
-    }
-}
 
 /// An input that is open and known.
 pub struct Opened {
@@ -50,8 +26,38 @@ pub struct Opened {
     pub compression: Compression,
     /// Its size as it lies; `None` for a stream.
     pub bytes: Option<u64>,
+    /// Where its content lies in a file as it is, so that it can be read at any place. `None` for what is packed, and for streams.
+    pub plain: Option<Plain>,
     /// Its decompressed content from the first byte on.
     pub stream: Box<dyn Read + Send>,
+    /// How it is packed besides what its archive does.
+    own: Compression,
+    /// Its first decompressed bytes.
+    prefix: Vec<u8>,
+    /// Whether its stream inflates something.
+    is_inflated: bool,
+}
+
+impl Opened {
+    /// Inflates up to about so many bytes ahead of the reader from now on, at most 64 MiB, on a thread of its own. What is not packed, or was
+    /// seen to its end already, is left as it is.
+    #[must_use]
+    pub fn read_ahead(mut self, bytes: usize) -> Self {
+        if self.is_inflated && self.prefix.len() == PREFIX_BYTES {
+            self.stream = ReadAhead::start(self.stream, bytes);
+        }
+        self
+    }
+
+    /// How it is packed besides what its archive does.
+    pub(super) const fn own_compression(&self) -> Compression {
+        self.own
+    }
+
+    /// Its first decompressed bytes, [`PREFIX_BYTES`] of them or all there are.
+    pub(super) fn prefix(&self) -> &[u8] {
+        &self.prefix
+    }
 }
 
 /// Opens an input to see what it holds, and gives `seen` what it found. Files can be opened again; standard input cannot, and is kept
@@ -69,22 +75,57 @@ pub fn look<T>(input: &Input, seen: impl FnOnce(&Opened) -> T) -> io::Result<T> 
 pub fn open(input: &Input) -> io::Result<Opened> {
     match &input.source {
         Source::File(path) => {
-            let file = File::open(path)?;
-            let metadata = file.metadata()?;
-            known(Box::new(Metered::new(file)), metadata.is_file().then_some(metadata.len()))
+            let metadata = std::fs::metadata(path)?;
+            // A file system that makes content up as it is read says 0.
+            if !metadata.is_file() || metadata.len() == 0 {
+                let bytes = metadata.is_file().then_some(0);
+                return Found { bytes, plain: None, is_inflated: false }
+                    .known(Box::new(Metered::new(File::open(path)?)));
+            }
+            let content = Content::of_path(path, metadata.len()).read()?;
+            Found { bytes: Some(metadata.len()), plain: content.place(), is_inflated: false }
+                .known(Box::new(Metered::new(content)))
         }
         Source::Stdin => match STDIN.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(opened) => Ok(opened),
-            None => known(Box::new(Metered::new(io::stdin())), None),
+            None => Found { bytes: None, plain: None, is_inflated: false }.known(Box::new(Metered::new(io::stdin()))),
         },
+        Source::Member(member) => {
+            let (stream, plain) = member.read()?;
+            let found = Found { bytes: Some(member.bytes()), plain, is_inflated: !member.content().is_plain() };
+            let mut opened = found.known(Box::new(Metered::new(stream)))?;
+            if opened.compression == Compression::None {
+                opened.compression = member.packing();
+            }
+            Ok(opened)
+        }
     }
 }
 
-fn known(packed: Box<dyn Read + Send>, bytes: Option<u64>) -> io::Result<Opened> {
-    let (magic, packed) = peek(packed, MAGIC_BYTES)?;
-    let compression = Compression::of(&magic);
-    let (prefix, stream) = peek(compression.unpack(packed), PREFIX_BYTES)?;
-    Ok(Opened { kind: Kind::of(&prefix), compression, bytes, stream })
+/// What is known of an input before its bytes are.
+struct Found {
+    bytes: Option<u64>,
+    plain: Option<Plain>,
+    is_inflated: bool,
+}
+
+impl Found {
+    fn known(self, packed: Box<dyn Read + Send>) -> io::Result<Opened> {
+        let (magic, packed) = peek(packed, MAGIC_BYTES)?;
+        let compression = Compression::of(&magic);
+        let (prefix, stream) = peek(compression.unpack(packed)?, PREFIX_BYTES)?;
+        let is_packed = compression != Compression::None;
+        Ok(Opened {
+            kind: Kind::of(&prefix),
+            compression,
+            own: compression,
+            bytes: self.bytes,
+            plain: self.plain.filter(|_| !is_packed),
+            stream,
+            prefix,
+            is_inflated: self.is_inflated || is_packed,
+        })
+    }
 }
 
 /// Up to `limit` first bytes, and a stream that still yields them. An error after the first byte is kept for its place
@@ -120,30 +161,15 @@ impl Read for Peeked {
 /// The process's standard input, once it was looked at and until it is opened to be read.
 static STDIN: Mutex<Option<Opened>> = Mutex::new(None);
 
-const GZIP_MAGIC: &[u8] = b"\x1f\x8b\x08";
-/// No magic number of a packed file is longer.
-const MAGIC_BYTES: usize = 16;
-/// Bytes read from a packed file at once.
-const READ_BYTES: usize = 131_072;
-
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
-    use flate2::{Compression as Level, write::GzEncoder};
-
     use super::*;
+    use crate::input::compression::tests::{MARKED, pack};
 
     const LOG: &[u8] = b"2026-11-20T20:54:30.824-0300 INFO    1 com.l7tech.server.boot.GatewayBoot: Starting\n";
 
-    fn gzip(content: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Level::default());
-        encoder.write_all(content).unwrap();
-        encoder.finish().unwrap()
-    }
-
     fn opened(content: Vec<u8>) -> Opened {
-        known(Box::new(Cursor::new(content)), None).unwrap()
+        Found { bytes: None, plain: None, is_inflated: false }.known(Box::new(Cursor::new(content))).unwrap()
     }
 
     fn drained(mut opened: Opened) -> (Vec<u8>, Option<io::ErrorKind>) {
@@ -161,20 +187,38 @@ mod tests {
     }
 
     #[test]
-    fn gzip_of_many_members_comes_whole() {
-        let opened = opened([gzip(LOG), gzip(LOG)].concat());
-        assert_eq!((opened.kind, opened.compression), (Kind::Log, Compression::Gzip));
-        assert_eq!(drained(opened), (LOG.repeat(2), None));
+    fn packed_content_comes_whole_ahead_or_not() {
+        let content = LOG.repeat(2_000);
+        for compression in MARKED {
+            let packed = pack(compression, &content);
+            for ahead in [false, true] {
+                let opened = opened(packed.clone());
+                assert_eq!((opened.kind, opened.compression), (Kind::Log, compression));
+                let opened = if ahead { opened.read_ahead(1 << 20) } else { opened };
+                assert_eq!(drained(opened), (content.clone(), None), "{compression:?}");
+            }
+        }
     }
 
     #[test]
-    fn a_cut_gzip_yields_what_stood_before_the_cut_and_then_the_error() {
+    fn a_cut_stream_yields_what_stood_before_the_cut_and_then_the_error() {
         let content = LOG.repeat(5_000);
-        let packed = gzip(&content);
-        let cut = packed[..packed.len() - 12].to_vec();
-        let (read, error) = drained(opened(cut));
-        assert!(error.is_some());
-        assert!(!read.is_empty() && content.starts_with(&read), "{} bytes", read.len());
+        for compression in MARKED {
+            let packed = pack(compression, &content);
+            let cut = packed[..packed.len() - 12].to_vec();
+            for ahead in [false, true] {
+                let Ok(opened) =
+                    Found { bytes: None, plain: None, is_inflated: false }.known(Box::new(Cursor::new(cut.clone())))
+                else {
+                    // Those two yield nothing of a block that is cut, and this one is not filled.
+                    assert!(matches!(compression, Compression::Bzip2 | Compression::Lz4));
+                    continue;
+                };
+                let (read, error) = drained(if ahead { opened.read_ahead(1 << 20) } else { opened });
+                assert!(error.is_some());
+                assert!(content.starts_with(&read), "{compression:?}: {} bytes", read.len());
+            }
+        }
     }
 
     #[test]
@@ -182,5 +226,24 @@ mod tests {
         let opened = opened(Vec::new());
         assert_eq!(opened.kind, Kind::Other);
         assert_eq!(drained(opened), (Vec::new(), None));
+    }
+
+    #[test]
+    fn a_plain_file_can_be_read_at_any_place() {
+        let temp = crate::testing::TempDir::new("stream-plain");
+        let path = temp.path().join("x.log");
+        std::fs::write(&path, LOG.repeat(3)).unwrap();
+        let input = |path| Input { name: "x".to_owned(), source: Source::File(path), explicit: true };
+        let mut opened = open(&input(path)).unwrap();
+        let place = opened.plain.take().unwrap();
+        assert_eq!((place.start, place.length), (0, 3 * LOG.len() as u64));
+        let mut bytes = [0; 4];
+        assert_eq!(place.read_at(&mut bytes, LOG.len() as u64).unwrap(), 4);
+        assert_eq!((&bytes, place.read_at(&mut [0; 4], place.length).unwrap()), (b"2026", 0));
+        // Its own stream is not disturbed.
+        assert_eq!(drained(opened).0, LOG.repeat(3));
+        let packed = temp.path().join("x.gz");
+        std::fs::write(&packed, pack(Compression::Gzip, LOG)).unwrap();
+        assert!(open(&input(packed)).unwrap().plain.is_none());
     }
 }

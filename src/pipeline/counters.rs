@@ -74,6 +74,8 @@ impl Counters {
             ("phrase in quoted text", counts.quoted),
             ("longer than is kept", counts.oversize_lines),
             ("beyond an entry's bound", counts.lines_beyond_bound),
+            ("written twice by two handlers", counts.duplicates),
+            ("in another file as well", counts.copies),
         ] {
             *self.log_lines_not_read.entry(reason).or_default() += count;
         }

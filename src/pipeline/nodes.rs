@@ -156,7 +156,7 @@ impl Plan {
         self.nodes.sort_by(|a, b| a.name.cmp(&b.name));
         if let [only] = &mut self.nodes[..] {
             only.captures.append(&mut self.shared);
-            only.captures.sort();
+            only.captures.sort_by(|a, b| a.name.cmp(&b.name));
         }
         self
     }

@@ -205,7 +205,7 @@ struct Reader<'a> {
 struct Found<'a> {
     input: &'a Input,
     first: Option<Timestamp>,
-    held: Option<(Source, Slab)>,
+    held: Option<(Source, Option<Slab>)>,
 }
 
 /// The file that is being read.
@@ -232,7 +232,7 @@ impl<'a> Reader<'a> {
                 Ok(mut source) => {
                     let (first, slab) = source.first();
                     // Files are closed again: a directory may hold more of them than a process may have open.
-                    let held = (input.source == input::Source::Stdin).then_some((source, slab));
+                    let held = (input.source == input::Source::Stdin).then_some((source, Some(slab)));
                     found.push(Found { input, first, held });
                 }
                 Err(error) => unreadable.push(InputReport::unreadable(input, error.to_string())),
@@ -275,10 +275,7 @@ impl<'a> Reader<'a> {
             self.unreadable.push(InputReport::unreadable(input, TOO_MANY_POINTS.to_owned()));
             return;
         }
-        let opened = match held {
-            Some((source, slab)) => Ok((source, Some(slab))),
-            None => Source::open(input).map(|source| (source, None)),
-        };
+        let opened = held.map_or_else(|| Source::open(input).map(|source| (source.ahead(), None)), Ok);
         let (source, ahead) = match opened {
             Ok(opened) => opened,
             Err(error) => return self.unreadable.push(InputReport::unreadable(input, error.to_string())),
@@ -299,6 +296,10 @@ impl<'a> Reader<'a> {
             point,
         };
         self.open = Some(OpenFile { source, ahead, file });
+        // The next file is inflated while this one is tracked. What cannot be opened now is met again at its turn.
+        if let Some(next) = self.found.last_mut().filter(|next| next.held.is_none()) {
+            next.held = Source::open(next.input).ok().filter(Source::is_packed).map(|source| (source.ahead(), None));
+        }
     }
 
     fn end(&mut self) {

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use rayon::prelude::*;
-use wirecause_parsers::log::{LogOptions, LogScan, LogScanner};
+use wirecause_parsers::log::{LogOptions, LogPart, LogScan, LogScanner, chain};
 
 use crate::input::{
     Input, InputReport,
@@ -26,14 +26,33 @@ pub struct LogFile {
     pub input: Input,
 }
 
-/// Reads `inputs`, which are logs, in parallel; the result is in their order.
+/// Reads `inputs`, which are logs, in parallel, and puts together what rotated files hold; the result is in their order.
 pub fn read_logs(inputs: &[Input], options: LogOptions) -> Vec<Result<LogFile, InputReport>> {
-    inputs.par_iter().map(|input| read_log(input, options)).collect()
+    let mut read: Vec<_> = inputs.par_iter().map(|input| read_log(input, options)).collect();
+    let parts = read.iter_mut().flatten().filter_map(|file| file.part.take()).collect();
+    let mut scans = chain(parts).into_iter();
+    let mut whole = |file: ReadFile| LogFile {
+        name: file.input.name.clone(),
+        digest: file.digest,
+        scan: scans.next().unwrap_or_default(),
+        report: file.report,
+        input: file.input,
+    };
+    read.into_iter().map(|file| file.map(&mut whole)).collect()
 }
 
-fn read_log(input: &Input, options: LogOptions) -> Result<LogFile, InputReport> {
-    let mut opened = open(input).map_err(|error| InputReport::unreadable(input, error.to_string()))?;
+/// A file that was read, before it is put together with the others.
+struct ReadFile {
+    input: Input,
+    digest: LogDigest,
+    report: InputReport,
+    part: Option<LogPart>,
+}
+
+fn read_log(input: &Input, options: LogOptions) -> Result<ReadFile, InputReport> {
+    let opened = open(input).map_err(|error| InputReport::unreadable(input, error.to_string()))?;
     let mut report = InputReport::of(input, &opened);
+    let mut opened = opened.read_ahead(AHEAD);
     let mut scanner = LogScanner::new(options);
     let mut hasher = LogHasher::default();
     let mut buffer = vec![0; CHUNK];
@@ -57,14 +76,10 @@ fn read_log(input: &Input, options: LogOptions) -> Result<LogFile, InputReport> 
     if opened.bytes.is_none() {
         report.bytes = total;
     }
-    Ok(LogFile {
-        name: input.name.clone(),
-        digest: hasher.finish(),
-        scan: scanner.finish(),
-        report,
-        input: input.clone(),
-    })
+    Ok(ReadFile { input: input.clone(), digest: hasher.finish(), report, part: Some(scanner.finish_part()) })
 }
 
 /// Bytes read at once.
 const CHUNK: usize = 1 << 20;
+/// Bytes inflated ahead of a log's scanner, which is the faster of the two.
+const AHEAD: usize = 4 << 20;

@@ -10,7 +10,7 @@ use wirecause_parsers::{
     time::Timestamp,
 };
 
-use crate::input::{Input, InputReport, Opened, open};
+use crate::input::{Compression, Input, InputReport, Opened, open};
 
 /// A part of a capture file: bytes, and the whole frames that lie in them.
 #[derive(Debug, Default)]
@@ -120,6 +120,17 @@ impl Source {
         })
     }
 
+    /// Whether it has to be inflated.
+    pub(super) fn is_packed(&self) -> bool {
+        self.opened.compression != Compression::None
+    }
+
+    /// Inflates ahead of the reader from now on, where there is anything to inflate.
+    pub(super) fn ahead(mut self) -> Self {
+        self.opened = self.opened.read_ahead(AHEAD);
+        self
+    }
+
     /// The time of the first frame, in a slab that holds it; reads as little as that takes.
     pub(super) fn first(&mut self) -> (Option<Timestamp>, Slab) {
         let mut slab = Slab::default();
@@ -206,5 +217,7 @@ impl Source {
 
 /// Bytes read at a time: within the second-level cache of today's processors, so that records are walked where they were put.
 const PIECE: usize = 512 << 10;
+/// Bytes inflated ahead of the reader: what it does not take at once keeps the inflating thread at work.
+const AHEAD: usize = 32 << 20;
 /// Bytes read to find a file's first packet.
 const FIRST_READ: usize = 64 << 10;

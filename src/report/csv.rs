@@ -4,23 +4,21 @@
 
 use std::{io::Write, num::NonZeroUsize};
 
-use polars::{
-    io::csv::write::BatchedWriter,
-    prelude::{
-        CsvWriter, DataFrame, IntoColumn as _, NewChunkedArray as _, PolarsResult, SerWriter as _, StringChunked,
-    },
+use polars::prelude::{
+    CsvWriter, DataFrame, IntoColumn as _, NewChunkedArray as _, PolarsResult, SerWriter as _, StringChunked,
 };
+use rayon::prelude::*;
 
 use super::{
     Error,
     schema::{Cell, Table},
-    table::{BATCH_ROWS, frame},
+    table::frame,
 };
 
 /// A table on its way to a file or to standard output, batch by batch.
 pub struct CsvTable<R: 'static, W: Write> {
     table: &'static Table<R>,
-    writer: BatchedWriter<W>,
+    out: W,
     cells: Cells,
 }
 
@@ -41,56 +39,74 @@ impl Cells {
     }
 }
 
-impl<R, W: Write> CsvTable<R, W> {
-    /// Starts a table; the header is written with the first batch, or at the end.
-    pub fn new(table: &'static Table<R>, cells: Cells, out: W) -> Result<Self, Error> {
-        let empty = text_frame(table, &[]).map_err(|source| Error::Table { table: table.name, source })?;
-        let writer = CsvWriter::new(out)
-            .with_datetime_format(Some(DATETIME_FORMAT.into()))
-            .with_batch_size(SERIALIZED_AT_ONCE)
-            .n_threads(1)
-            .batched(empty.schema())
-            .map_err(|source| Error::Table { table: table.name, source })?;
-        Ok(Self { table, writer, cells })
+impl<R: Sync, W: Write> CsvTable<R, W> {
+    /// Starts a table with its header.
+    pub fn new(table: &'static Table<R>, cells: Cells, mut out: W) -> Result<Self, Error> {
+        let header = serialized(table, cells, frame(table, &[])?, true)?;
+        out.write_all(&header).map_err(|source| Error::Stream { source })?;
+        Ok(Self { table, out, cells })
     }
 
     /// Writes rows, in the order given.
     pub fn write(&mut self, rows: &[R]) -> Result<(), Error> {
-        for batch in rows.chunks(BATCH_ROWS) {
-            let frame = frame(self.table, batch)?;
-            self.write_frame(frame)?;
+        self.write_seen(rows, |_| Ok(()))
+    }
+
+    /// Writes rows, and shows `seen` each data frame that is made of them, in order.
+    pub fn write_seen(
+        &mut self,
+        rows: &[R],
+        mut seen: impl FnMut(&DataFrame) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for several in rows.chunks(PART_ROWS * PARTS_AT_ONCE) {
+            let parts: Vec<Result<(DataFrame, Vec<u8>), Error>> = several
+                .par_chunks(PART_ROWS)
+                .map(|rows| {
+                    let frame = frame(self.table, rows)?;
+                    let text = serialized(self.table, self.cells, frame.clone(), false)?;
+                    Ok((frame, text))
+                })
+                .collect();
+            for part in parts {
+                let (frame, text) = part?;
+                seen(&frame)?;
+                self.out.write_all(&text).map_err(|source| Error::Stream { source })?;
+            }
         }
         Ok(())
     }
 
-    /// Writes a batch that is a data frame already, made by [`frame`] from the same table.
-    pub fn write_frame(&mut self, mut frame: DataFrame) -> Result<(), Error> {
-        numbers_to_text(self.table, &mut frame)
-            .and_then(|()| match self.cells {
-                Cells::Plain => Ok(()),
-                Cells::SafeForSpreadsheets => disarm(self.table, &mut frame),
-            })
-            .and_then(|()| self.writer.write_batch(&frame))
-            .map_err(|source| Error::Table { table: self.table.name, source })
-    }
-
-    /// Ends the table: an empty one still has its header.
+    /// Ends the table.
     pub fn finish(mut self) -> Result<(), Error> {
-        self.writer.finish().map_err(|source| Error::Table { table: self.table.name, source })
+        self.out.flush().map_err(|source| Error::Stream { source })
     }
 }
 
 /// Writes a whole table to `out`.
-pub fn write_table<R, W: Write>(table: &'static Table<R>, rows: &[R], cells: Cells, out: W) -> Result<(), Error> {
+pub fn write_table<R: Sync, W: Write>(table: &'static Table<R>, rows: &[R], cells: Cells, out: W) -> Result<(), Error> {
     let mut csv = CsvTable::new(table, cells, out)?;
     csv.write(rows)?;
     csv.finish()
 }
 
-fn text_frame<R>(table: &Table<R>, rows: &[R]) -> PolarsResult<DataFrame> {
-    let mut frame = frame(table, rows).map_err(|error| polars::error::polars_err!(ComputeError: "{error}"))?;
-    numbers_to_text(table, &mut frame)?;
-    Ok(frame)
+/// The text of a frame's rows, or of its header alone.
+fn serialized<R>(table: &Table<R>, cells: Cells, mut frame: DataFrame, header: bool) -> Result<Vec<u8>, Error> {
+    let mut text = Vec::new();
+    numbers_to_text(table, &mut frame)
+        .and_then(|()| match cells {
+            Cells::Plain => Ok(()),
+            Cells::SafeForSpreadsheets => disarm(table, &mut frame),
+        })
+        .and_then(|()| {
+            CsvWriter::new(&mut text)
+                .include_header(header)
+                .with_datetime_format(Some(DATETIME_FORMAT.into()))
+                .with_batch_size(SERIALIZED_AT_ONCE)
+                .n_threads(1)
+                .finish(&mut frame)
+        })
+        .map_err(|source| Error::Table { table: table.name, source })?;
+    Ok(text)
 }
 
 fn numbers_to_text<R>(table: &Table<R>, frame: &mut DataFrame) -> PolarsResult<()> {
@@ -136,6 +152,10 @@ const DATETIME_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.6fZ";
 
 /// What makes a cell a formula, or hides that one follows (OWASP, CSV Injection), in both widths.
 const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+/// Rows that one thread makes a frame and a text of.
+const PART_ROWS: usize = 4_096;
+/// Parts made before they are written: enough for every thread, and some tens of megabytes of `errors`.
+const PARTS_AT_ONCE: usize = 16;
 /// Rows that polars serialises at once.
 const SERIALIZED_AT_ONCE: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
@@ -169,7 +189,7 @@ mod tests {
         }
     }
 
-    fn written<R>(table: &'static Table<R>, rows: &[R]) -> String {
+    fn written<R: Sync>(table: &'static Table<R>, rows: &[R]) -> String {
         let mut out = Vec::new();
         write_table(table, rows, Cells::Plain, &mut out).unwrap();
         String::from_utf8(out).unwrap()

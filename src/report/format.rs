@@ -36,7 +36,12 @@ impl Format {
 }
 
 /// Writes a whole table in one form.
-pub fn write_table<R>(table: &'static Table<R>, rows: &[R], format: Format, out: impl Write) -> Result<(), Error> {
+pub fn write_table<R: Sync>(
+    table: &'static Table<R>,
+    rows: &[R],
+    format: Format,
+    out: impl Write,
+) -> Result<(), Error> {
     match format {
         Format::Csv(cells) => csv::write_table(table, rows, cells, out),
         Format::Parquet => parquet::write_table(table, rows, out),

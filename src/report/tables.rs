@@ -36,7 +36,12 @@ pub fn write_findings(output: &mut OutputDir, rows: &[FindingRow], formats: &[Fo
     write(output, &FINDINGS, rows, formats)
 }
 
-fn write<R>(output: &mut OutputDir, table: &'static Table<R>, rows: &[R], formats: &[Format]) -> Result<(), Error> {
+fn write<R: Sync>(
+    output: &mut OutputDir,
+    table: &'static Table<R>,
+    rows: &[R],
+    formats: &[Format],
+) -> Result<(), Error> {
     for format in formats {
         let name = format!("{}.{}", table.name, format.extension());
         let name = FILE_NAMES.into_iter().find(|known| *known == name);
@@ -57,14 +62,10 @@ fn count(rows: &[ErrorRow]) -> Result<Counts, Error> {
     counter.finish()
 }
 
-/// Each batch becomes one frame, which is counted and then written.
+/// Each frame is counted on the way to the file.
 fn counted(rows: &[ErrorRow], cells: Cells, file: &mut BufWriter<File>) -> Result<Counts, Error> {
     let (mut counter, mut csv) = (Counter::default(), CsvTable::new(&ERRORS, cells, file)?);
-    for batch in rows.chunks(BATCH_ROWS) {
-        let frame = frame(&ERRORS, batch)?;
-        counter.add(&frame)?;
-        csv.write_frame(frame)?;
-    }
+    csv.write_seen(rows, |frame| counter.add(frame))?;
     csv.finish()?;
     counter.finish()
 }

@@ -69,14 +69,14 @@ impl Recent {
         duplicate
     }
 
-    /// Whether a packet may have come by another place on its way, and has not come by this one.
+    /// Whether a packet came by another place on its way more often than by this one. What came as often by both is sent anew.
     fn has_passed(&self, seen: &Seen) -> bool {
         let within = |old: &&Seen| seen.time.since(old.time).abs() <= DUPLICATE_WITHIN;
-        let mut known =
-            self.segments.iter().filter(|old| old.signature == seen.signature).filter(within).map(|old| old.place);
-        let place = seen.place;
-        let on_the_way = |old: Place| old.interface != place.interface || old.ttl.abs_diff(place.ttl) == 1;
-        known.clone().any(on_the_way) && known.all(|old| old != place)
+        let same = self.segments.iter().filter(|old| old.signature == seen.signature).filter(within);
+        let times = |place: Place| same.clone().filter(|old| old.place == place).count();
+        let (place, own) = (seen.place, times(seen.place));
+        let on_the_way = |old: &Place| old.interface != place.interface || old.ttl.abs_diff(place.ttl) == 1;
+        same.clone().map(|old| old.place).filter(on_the_way).any(|other| times(other) > own)
     }
 }
 

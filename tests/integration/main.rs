@@ -1,6 +1,7 @@
 //! The tests of the whole: the command as users run it, the documentation against the program, the shape of the source.
 
 mod against_tshark;
+mod archive;
 mod command;
 mod damage;
 mod documents;
@@ -22,6 +23,8 @@ mod nodes;
 mod oracle;
 mod order;
 mod output;
+mod pack;
+mod packed;
 mod page;
 mod properties;
 mod scenario;

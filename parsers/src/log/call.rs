@@ -15,7 +15,7 @@ pub struct FailedCall {
     pub resolution: i64,
     /// The entry that reports the call first.
     pub entry: EntrySpan,
-    /// The later entry that reports the same call, where there is one.
+    /// The later entry that reports the same call, where there is one in the same file.
     pub also: Option<EntrySpan>,
     /// The thread that made the call, as written; the request's id where the log names no thread.
     pub thread: Option<String>,

@@ -1,7 +1,7 @@
 //! Tells a gateway log by its content.
 
 use super::{
-    container::Container,
+    container::is_of_gateway,
     prefilter::{Phrase, Phrases},
 };
 
@@ -19,7 +19,7 @@ pub fn looks_like_log(bytes: &[u8]) -> bool {
 
 /// A record of a gateway, or one in the form of a container runtime. A stamp alone starts lines of many logs.
 fn is_of_log(line: &[u8]) -> bool {
-    Container::of_line(line.strip_suffix(b"\r").unwrap_or(line)).is_some()
+    is_of_gateway(line.strip_suffix(b"\r").unwrap_or(line))
 }
 
 /// A file that starts in the middle of a stack trace shows a head line within some thousand bytes.
@@ -39,6 +39,8 @@ mod tests {
             "\u{feff}2021-05-17T15:19:00.041-0300 INFO    174 com.l7tech.server.message: x\n",
             "\tat a.b(C.java:1)\n2021-05-17T15:19:00.041-0300 INFO    174 a.b: x\r\n",
             "4042: Problem routing to http://h/. Error msg: x",
+            "__CURSOR=s=1\n__REALTIME_TIMESTAMP=1631691287413000\nMESSAGE=WARNING com.l7tech.server.message: x\n\n",
+            "Node : Gateway1\nTime : 20190222 03:10:51.459\nSeverity : WARNING\n",
         ] {
             assert!(looks_like_log(text.as_bytes()), "{text}");
         }
@@ -46,7 +48,13 @@ mod tests {
 
     #[test]
     fn other_files() {
-        for text in ["", "a,b,c\n1,2,3\n", "2021-05-17T15:19:00.041-0300 something else\n", "\u{1f}\u{8b}"] {
+        for text in [
+            "",
+            "a,b,c\n1,2,3\n",
+            "2021-05-17T15:19:00.041-0300 something else\n",
+            "\u{1f}\u{8b}",
+            "__REALTIME_TIMESTAMP=1\nMESSAGE=usb 1-1: new device\n",
+        ] {
             assert!(!looks_like_log(text.as_bytes()), "{text}");
         }
         assert!(!looks_like_log(&[0; 4096]));

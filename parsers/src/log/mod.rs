@@ -3,13 +3,16 @@
 //! A log is cut into lines, lines are grouped into records (a head line and its continuation), and the records that report
 //! a failed outbound call become [`FailedCall`]s. Knows nothing of packets.
 //!
-//! [`LogScanner`] takes a file in chunks and yields a [`LogScan`].
+//! [`LogScanner`] takes a file in chunks and yields a [`LogScan`]; of files that were rotated it yields parts, which [`chain()`] puts
+//! together.
 
 pub mod call;
+mod chain;
 mod container;
 mod detect;
 mod elapsed;
 mod entry;
+mod events;
 mod facts;
 mod head;
 mod lines;
@@ -28,6 +31,7 @@ mod trace;
 mod url;
 
 pub use call::{EntrySpan, FailedCall, Phase, PrematureEnd, Retry, Symptom, Target};
+pub use chain::{LogPart, chain};
 pub use detect::looks_like_log;
 pub use scan::{LogCounts, LogOptions, LogScan};
 pub use scanner::LogScanner;

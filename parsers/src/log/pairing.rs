@@ -9,24 +9,40 @@
 //! header within [`BATCH_GAP`]. Lines of one instant may change places, too: an audit detail just before its own header is
 //! paired with the record behind it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::{
     call::{FailedCall, Retry},
+    events::{Event, Events},
     report::{Report, Source},
     scan::LogCounts,
 };
 use crate::time::{NANOS_PER_MILLI, NANOS_PER_SECOND, Timestamp};
 
-/// The threads of one log and the calls they made.
+/// The threads of one log, file after file, and the calls they made.
 #[derive(Debug, Default)]
 pub(super) struct Pairing {
-    /// Places in `threads` by the thread's name.
-    names: HashMap<Box<str>, usize>,
-    threads: Vec<Thread>,
-    pub calls: Vec<FailedCall>,
-    pub retries: Vec<Retry>,
-    pub requests_by_service: BTreeMap<String, u64>,
+    threads: HashMap<Box<str>, Thread>,
+    calls: Vec<Logged>,
+    retries: Vec<(usize, Retry)>,
+}
+
+/// A failed call with the records that report it.
+#[derive(Debug)]
+pub(super) struct Logged {
+    /// The file that holds the first of them.
+    pub file: usize,
+    /// What tells the records from all others.
+    pub records: [Option<u64>; 2],
+    pub call: FailedCall,
+}
+
+/// What a log holds.
+#[derive(Debug)]
+pub(super) struct Paired {
+    pub calls: Vec<Logged>,
+    /// Attempts that no failure followed, with their files.
+    pub retries: Vec<(usize, Retry)>,
 }
 
 /// What is known of a thread since its last header.
@@ -38,7 +54,7 @@ struct Thread {
     failures: Vec<Pending>,
     /// The last failure before the header, where nothing was paired with it.
     orphan: Option<Pending>,
-    retries: Vec<Retry>,
+    retries: Vec<(usize, Retry)>,
     /// How many of `retries` were written before the header.
     earlier_retries: usize,
 }
@@ -52,29 +68,60 @@ struct Pending {
 }
 
 impl Pairing {
-    /// A `Processing request for service` line.
-    pub(super) fn header(&mut self, thread: Option<&str>, time: Timestamp, service: &str, counts: &mut LogCounts) {
-        self.count_service(service, counts);
-        let Some(name) = thread else { return };
-        let place = self.place(name, counts);
-        let Some(thread) = self.threads.get_mut(place) else { return };
-        self.retries.extend(thread.begin(time, service, &self.calls));
+    /// The next file of the log.
+    pub(super) fn part(&mut self, file: usize, events: Events, counts: &mut LogCounts) {
+        self.retries.extend(events.retries.into_iter().map(|retry| (file, retry)));
+        // Threads have nothing to do with each other, so that their order is all one.
+        for (name, of_thread) in events.threads {
+            let thread = self.threads.entry(name).or_default();
+            for event in of_thread.events {
+                match event {
+                    Event::Header { time, service } => self.retries.extend(thread.begin(time, service, &self.calls)),
+                    Event::Report { record, report } => {
+                        let report = Reported { file, record, report: *report };
+                        report.take(thread, &mut self.calls, &mut self.retries, counts);
+                    }
+                    Event::Retry(retry) if thread.retries.len() < MOST_RETRIES => thread.retries.push((file, *retry)),
+                    Event::Retry(retry) => self.retries.push((file, *retry)),
+                    Event::Elapsed { time, ms } => thread.elapsed(time, ms, &mut self.calls),
+                }
+            }
+        }
     }
 
-    /// A record that reports a failed call: the second one of a known call, or a new call.
-    pub(super) fn report(&mut self, report: Report, counts: &mut LogCounts) {
-        counts.failure_entries += 1;
-        let name = report.thread.clone().unwrap_or_default();
-        let place = self.place(&name, counts);
-        let Some(thread) = self.threads.get_mut(place) else { return };
-        if let Some(index) = thread.partner(&report, &self.calls) {
+    /// The end of the log: attempts that no failure followed belong to calls that succeeded.
+    pub(super) fn finish(mut self) -> Paired {
+        self.retries.extend(self.threads.into_values().flat_map(|thread| thread.retries));
+        Paired { calls: self.calls, retries: self.retries }
+    }
+}
+
+/// A record that reports a failed call, and the file that holds it.
+struct Reported {
+    file: usize,
+    record: u64,
+    report: Report,
+}
+
+impl Reported {
+    /// The second record of a known call, or a new call.
+    fn take(
+        self,
+        thread: &mut Thread,
+        calls: &mut Vec<Logged>,
+        retries: &mut Vec<(usize, Retry)>,
+        counts: &mut LogCounts,
+    ) {
+        let Self { file, record, report } = self;
+        if let Some(index) = thread.partner(&report, calls) {
             counts.paired += 1;
-            let Some(call) = self.calls.get_mut(index) else { return };
+            let Some(Logged { file: first_file, records, call }) = calls.get_mut(index) else { return };
             if call.service.is_none() || call.processing.is_none_or(|time| time < call.time) {
                 call.processing = thread.processing.or(call.processing);
                 call.service = thread.service.clone().or(call.service.take());
             }
-            complete(call, report);
+            records[1] = Some(record);
+            complete(call, report, *first_file == file);
             return;
         }
         let source = report.source.clone();
@@ -83,93 +130,24 @@ impl Pairing {
         call.processing = thread.processing;
         let (own, others) = thread.take_retries(&call);
         call.retries = own;
-        self.retries.extend(others);
+        retries.extend(others);
         if thread.failures.len() == MOST_FAILURES {
             thread.failures.remove(0);
         }
-        thread.failures.push(Pending { call: self.calls.len(), source, paired: false });
-        self.calls.push(call);
-    }
-
-    /// An attempt that `HttpClient` repeats.
-    pub(super) fn retry(&mut self, retry: Retry, counts: &mut LogCounts) {
-        counts.retry_lines += 1;
-        let place = retry.thread.as_deref().map(|name| self.place(name, counts));
-        let thread = place.and_then(|place| self.threads.get_mut(place));
-        match thread.filter(|thread| thread.retries.len() < MOST_RETRIES) {
-            Some(thread) => thread.retries.push(retry),
-            None => self.retries.push(retry),
-        }
-    }
-
-    /// Whether a duration stated by a thread could belong to a failed call.
-    pub(super) fn awaits_elapsed(&self, thread: Option<&str>) -> bool {
-        self.known(thread).is_some_and(|thread| thread.failures.len() == 1)
-    }
-
-    /// A duration that a thread states. It is the failed call's where that is the request's only one.
-    pub(super) fn elapsed(&mut self, thread: Option<&str>, time: Timestamp, ms: u64) {
-        let Some(thread) = self.known(thread) else { return };
-        let [Pending { call, .. }] = *thread.failures.as_slice() else { return };
-        let Some(call) = self.calls.get_mut(call) else { return };
-        if call.elapsed_ms.is_none() && (0..=ELAPSED_WINDOW).contains(&time.since(call.time)) {
-            call.elapsed_ms = Some(ms);
-        }
-    }
-
-    /// The end of the log: attempts that no failure followed belong to calls that succeeded.
-    pub(super) fn finish(&mut self) {
-        self.forget_threads();
-        self.retries.sort_by_key(|retry| retry.line);
-        // Records that a container splits may end in another order than they began in.
-        self.calls.sort_by_key(|call| call.entry.first_line);
-    }
-
-    fn known(&self, name: Option<&str>) -> Option<&Thread> {
-        self.threads.get(*self.names.get(name?)?)
-    }
-
-    /// Where a thread's state stands in `threads`.
-    fn place(&mut self, name: &str, counts: &mut LogCounts) -> usize {
-        if let Some(place) = self.names.get(name) {
-            return *place;
-        }
-        if self.threads.len() >= MOST_THREADS {
-            counts.threads_forgotten += self.threads.len() as u64;
-            self.forget_threads();
-        }
-        self.names.insert(name.into(), self.threads.len());
-        self.threads.push(Thread::default());
-        self.threads.len() - 1
-    }
-
-    fn forget_threads(&mut self) {
-        self.names.clear();
-        self.retries.extend(self.threads.drain(..).flat_map(|thread| thread.retries));
-    }
-
-    fn count_service(&mut self, service: &str, counts: &mut LogCounts) {
-        counts.requests += 1;
-        if let Some(count) = self.requests_by_service.get_mut(service) {
-            *count += 1;
-        } else if self.requests_by_service.len() < MOST_SERVICES {
-            self.requests_by_service.insert(service.to_owned(), 1);
-        } else {
-            counts.requests_of_uncounted_services += 1;
-        }
+        thread.failures.push(Pending { call: calls.len(), source, paired: false });
+        calls.push(Logged { file, records: [Some(record), None], call });
     }
 }
 
 impl Thread {
     /// Starts a request; gives back the attempts of the request before the last, which no failure followed.
-    fn begin(&mut self, time: Timestamp, service: &str, calls: &[FailedCall]) -> Vec<Retry> {
+    fn begin(&mut self, time: Timestamp, service: String, calls: &[Logged]) -> Vec<(usize, Retry)> {
         self.processing = Some(time);
-        let text = self.service.get_or_insert_default();
-        text.clear();
-        text.push_str(service);
+        self.service = Some(service);
         // Lines of one instant come in any order: an audit detail may stand just before its own header.
-        let just_before =
-            |call: usize| calls.get(call).is_some_and(|call| (0..=SAME_INSTANT).contains(&time.since(call.time)));
+        let just_before = |call: usize| {
+            calls.get(call).is_some_and(|other| (0..=SAME_INSTANT).contains(&time.since(other.call.time)))
+        };
         self.orphan = self.failures.pop().filter(|last| !last.paired && (!last.source.audit || just_before(last.call)));
         self.failures.clear();
         let flushed = self.retries.drain(..self.earlier_retries).collect();
@@ -178,12 +156,12 @@ impl Thread {
     }
 
     /// The call that the report is the second record of.
-    fn partner(&mut self, report: &Report, calls: &[FailedCall]) -> Option<usize> {
+    fn partner(&mut self, report: &Report, calls: &[Logged]) -> Option<usize> {
         let window = if report.thread.is_some() { PAIR_WINDOW } else { PAIR_WINDOW_WITHOUT_THREAD };
         let same = |pending: &Pending| {
             !pending.paired
                 && pending.source.differs(&report.source)
-                && calls.get(pending.call).is_some_and(|call| {
+                && calls.get(pending.call).is_some_and(|Logged { call, .. }| {
                     call.url == report.url
                         && call.message == report.reason
                         && (0..=window).contains(&report.stamp.time.since(call.time))
@@ -204,11 +182,11 @@ impl Thread {
     }
 
     /// The attempts that belong to a call, and those that belong to a call before it which succeeded.
-    fn take_retries(&mut self, call: &FailedCall) -> (Vec<Retry>, Vec<Retry>) {
+    fn take_retries(&mut self, call: &FailedCall) -> (Vec<Retry>, Vec<(usize, Retry)>) {
         let earlier = std::mem::take(&mut self.earlier_retries);
         let batched = self.batched(call.time);
         let mut number = 0;
-        std::mem::take(&mut self.retries).into_iter().partition(|retry| {
+        let (own, others): (Vec<_>, _) = std::mem::take(&mut self.retries).into_iter().partition(|(_, retry)| {
             number += 1;
             (number > earlier || batched)
                 && retry
@@ -216,7 +194,17 @@ impl Thread {
                     .as_ref()
                     .is_none_or(|target| (&target.host, target.port) == (&call.target.host, call.target.port))
                 && (0..=RETRY_WINDOW).contains(&call.time.since(retry.time))
-        })
+        });
+        (own.into_iter().map(|(_, retry)| retry).collect(), others)
+    }
+
+    /// A duration that the thread states. It is the failed call's where that is the request's only one.
+    fn elapsed(&self, time: Timestamp, ms: u64, calls: &mut [Logged]) {
+        let [Pending { call, .. }] = *self.failures.as_slice() else { return };
+        let Some(Logged { call, .. }) = calls.get_mut(call) else { return };
+        if call.elapsed_ms.is_none() && (0..=ELAPSED_WINDOW).contains(&time.since(call.time)) {
+            call.elapsed_ms = Some(ms);
+        }
     }
 
     /// Whether a record follows the header so closely that both may have been written together, after the fact.
@@ -225,10 +213,10 @@ impl Thread {
     }
 }
 
-/// Adds what only the second record says.
-fn complete(call: &mut FailedCall, report: Report) {
+/// Adds what only the second record says. Its place is told where it stands in the same file.
+fn complete(call: &mut FailedCall, report: Report, in_same_file: bool) {
     let second = report.into_call();
-    call.also = Some(second.entry);
+    call.also = in_same_file.then_some(second.entry);
     if call.exceptions.len() < second.exceptions.len() {
         call.exceptions = second.exceptions;
     }
@@ -253,11 +241,7 @@ const SAME_INSTANT: i64 = 2 * NANOS_PER_MILLI;
 const RETRY_WINDOW: i64 = 300 * NANOS_PER_SECOND;
 /// A duration is stated by the assertion after the routing one.
 const ELAPSED_WINDOW: i64 = 10 * NANOS_PER_SECOND;
-/// Thread numbers in use at one time are some hundreds; a log over many restarts sees thousands.
-const MOST_THREADS: usize = 1 << 16;
 /// Failures of one request that wait for a second record; a policy tries a handful of times.
 const MOST_FAILURES: usize = 64;
 /// Attempts of one call; `HttpClient` makes three by default.
 const MOST_RETRIES: usize = 64;
-/// Published services; a gateway has hundreds.
-const MOST_SERVICES: usize = 1 << 14;

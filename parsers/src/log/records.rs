@@ -1,15 +1,18 @@
 //! Groups lines into records and reads those that hold a phrase.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::{
+    chain::LogPart,
     elapsed::elapsed_ms,
     entry::{Entry, Place},
+    events::Events,
     head::{Head, head, starts_record},
     lines::LONGEST_LINE,
-    pairing::Pairing,
     prefilter::{Found, Phrase},
     report::{NoReport, Report},
     retry::retry,
-    scan::{LogCounts, LogOptions, LogScan},
+    scan::{LogCounts, LogOptions},
     trace::exception,
 };
 use crate::time::Timestamp;
@@ -19,7 +22,7 @@ use crate::time::Timestamp;
 pub(super) struct Records {
     default_zone: i32,
     pub counts: LogCounts,
-    pairing: Pairing,
+    events: Events,
     /// Offset of the next line.
     offset: u64,
     /// The entry that the next lines may continue.
@@ -38,7 +41,7 @@ impl Records {
         Self {
             default_zone: options.default_zone.unwrap_or(0),
             counts: LogCounts::default(),
-            pairing: Pairing::default(),
+            events: Events::default(),
             offset: 0,
             open: None,
             last_head: Vec::new(),
@@ -95,21 +98,18 @@ impl Records {
         self.last_place = None;
     }
 
-    /// Ends the log.
-    pub(super) fn finish(mut self) -> LogScan {
+    /// Ends the file.
+    pub(super) fn finish(mut self) -> LogPart {
         self.close();
         let last_head = std::mem::take(&mut self.last_head);
         self.read_head(&last_head);
-        self.pairing.finish();
-        LogScan {
-            calls: self.pairing.calls,
-            retries: self.pairing.retries,
+        LogPart {
+            events: self.events,
             counts: self.counts,
             form: None,
             zone: self.zone,
             first: self.first,
             last: self.last,
-            requests_by_service: self.pairing.requests_by_service,
         }
     }
 
@@ -136,7 +136,7 @@ impl Records {
 
     /// Reads a record that is one line long.
     fn single(&mut self, line: &[u8], place: Place, found: Found) {
-        if found.phrase == Phrase::Elapsed && self.pairing.calls.is_empty() {
+        if found.phrase == Phrase::Elapsed && !self.events.has_reports() {
             return;
         }
         let Some(head) = self.read_head(line) else {
@@ -148,15 +148,15 @@ impl Records {
             Phrase::Request => {
                 let service = String::from_utf8_lossy(line.get(found.end..).unwrap_or_default());
                 let service = service.trim_start_matches(':').trim();
-                self.pairing.header(head.thread, time, service, &mut self.counts);
+                self.events.header(head.thread, time, service, &mut self.counts);
             }
             Phrase::Retry => match retry(&head, place.span()) {
-                Some(retry) => self.pairing.retry(retry, &mut self.counts),
+                Some(retry) => self.events.retry(retry, &mut self.counts),
                 None => self.counts.quoted += 1,
             },
-            Phrase::Elapsed if self.pairing.awaits_elapsed(head.thread) => {
+            Phrase::Elapsed if self.events.awaits_elapsed(head.thread) => {
                 if let Some(ms) = elapsed_ms(&String::from_utf8_lossy(head.message)) {
-                    self.pairing.elapsed(head.thread, time, ms);
+                    self.events.elapsed(head.thread, time, ms);
                 }
             }
             Phrase::Elapsed | Phrase::Failure => {}
@@ -171,7 +171,7 @@ impl Records {
             return;
         };
         match Report::read(&head, &entry.continuation, entry.span) {
-            Ok(report) => self.pairing.report(report, &mut self.counts),
+            Ok(report) => self.events.report(record(&entry.head), report, &mut self.counts),
             Err(NoReport::Quoted) => self.counts.quoted += 1,
             Err(NoReport::NoUrl) => self.counts.without_url += 1,
         }
@@ -188,4 +188,11 @@ impl Records {
         self.last = self.last.max(Some(time));
         Some(head)
     }
+}
+
+/// What tells a record from every other: its head line, with its instant, thread and text.
+fn record(head: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    head.hash(&mut hasher);
+    hasher.finish()
 }

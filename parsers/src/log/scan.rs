@@ -70,6 +70,8 @@ pub struct LogCounts {
     pub lines_beyond_bound: u64,
     /// Records that a second handler wrote once more.
     pub duplicates: u64,
+    /// Calls and retries that another file reports as well: copies of a log that overlap.
+    pub copies: u64,
     /// Lines of a file whose lines are wrapped, such as one of a container runtime, that are not.
     pub unwrapped_lines: u64,
     /// Threads whose state was dropped because there were too many.

@@ -6,6 +6,7 @@
 use memchr::{memchr, memchr_iter};
 
 use super::{
+    chain::{LogPart, chain},
     container::{Container, Translator},
     lines::{LONGEST_LINE, LineCutter, Run},
     prefilter::Phrases,
@@ -32,8 +33,13 @@ impl LogScanner {
         cutter.feed(bytes, |run| reader.run(&run));
     }
 
-    /// Ends the file.
+    /// Ends the file, which is a whole log.
     pub fn finish(self) -> LogScan {
+        chain(vec![self.finish_part()]).pop().unwrap_or_default()
+    }
+
+    /// Ends the file, which may be one of several.
+    pub fn finish_part(self) -> LogPart {
         let Self { mut cutter, mut reader } = self;
         cutter.finish(|run| reader.run(&run));
         reader.finish()
@@ -53,7 +59,7 @@ enum Form {
     /// No line so far tells.
     Unknown,
     Plain,
-    Wrapped(Translator),
+    Wrapped(Box<Translator>),
 }
 
 impl Reader {
@@ -75,7 +81,7 @@ impl Reader {
             let at_start = self.records.is_at_start();
             match Container::of_line(shown(line, at_start)) {
                 Some(Container::Plain) => self.form = Form::Plain,
-                Some(container) => self.form = Form::Wrapped(Translator::new(container)),
+                Some(container) => self.form = Form::Wrapped(Box::new(Translator::new(container))),
                 None => {
                     read_plain(line, run.dropped, &mut self.records);
                     rest = after;
@@ -85,7 +91,7 @@ impl Reader {
         rest
     }
 
-    fn finish(mut self) -> LogScan {
+    fn finish(mut self) -> LogPart {
         let form = match &mut self.form {
             Form::Unknown => None,
             Form::Plain => Some(Container::Plain.word()),
@@ -94,7 +100,7 @@ impl Reader {
                 Some(translator.container().word())
             }
         };
-        LogScan { form, ..self.records.finish() }
+        LogPart { form, ..self.records.finish() }
     }
 }
 

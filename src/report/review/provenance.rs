@@ -125,6 +125,7 @@ fn view(material: &Material<'_>, input: &InputReport) -> InputView {
         kind: match input.kind {
             Kind::Log => "log",
             Kind::Capture => "capture",
+            Kind::Archive => "archive",
             Kind::Other => "neither",
             Kind::Unreadable => "unreadable",
         },

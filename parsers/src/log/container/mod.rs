@@ -9,6 +9,7 @@ use super::head::{head, starts_record};
 
 mod cri;
 mod docker;
+mod export;
 mod journal;
 mod json;
 mod newest;
@@ -19,6 +20,7 @@ mod syslog;
 #[cfg(test)]
 mod tests;
 mod translator;
+mod window;
 
 pub(super) use translator::Translator;
 
@@ -41,6 +43,10 @@ pub(super) enum Container {
     SplunkJson,
     /// Splunk's export as CSV, and the column of the events.
     SplunkCsv(usize),
+    /// `journalctl -o export`.
+    JournalExport,
+    /// Text copied from the audit window.
+    AuditWindow,
     /// Syslog, in either RFC's form or as rsyslog writes it to a file.
     Syslog,
 }
@@ -69,7 +75,8 @@ impl Container {
             Self::Json => "json",
             Self::Cri => "cri",
             Self::Docker => "docker",
-            Self::Journal => "journald",
+            Self::Journal | Self::JournalExport => "journald",
+            Self::AuditWindow => "audit window",
             Self::Prefixed => "prefixed",
             Self::SplunkJson | Self::SplunkCsv(_) => "splunk",
             Self::Syslog => "syslog",
@@ -84,6 +91,12 @@ impl Container {
         if let Some(column) = splunk::raw_column(line) {
             return Some(Self::SplunkCsv(column));
         }
+        if export::begins_entry(line) {
+            return Some(Self::JournalExport);
+        }
+        if window::tells_time(line) {
+            return Some(Self::AuditWindow);
+        }
         PEELED.into_iter().find(|container| {
             container.peel(line).is_some_and(|peeled| container.is_distinct() || is_content(&peeled.text))
         })
@@ -92,7 +105,7 @@ impl Container {
     /// Takes the wrapping off a line; `None` where the line does not have it.
     fn peel(self, line: &[u8]) -> Option<Peeled<'_>> {
         match self {
-            Self::Plain | Self::SplunkCsv(_) => None,
+            Self::Plain | Self::SplunkCsv(_) | Self::JournalExport | Self::AuditWindow => None,
             Self::Json => json::plain(line).map(|text| Peeled { text: text.into(), stamp: None, partial: false }),
             Self::Cri => cri::peel(line),
             Self::Docker => docker::peel(line),
@@ -106,6 +119,15 @@ impl Container {
     /// Whether a line of this form is of no other, whatever it holds.
     const fn is_distinct(self) -> bool {
         matches!(self, Self::Json | Self::Cri | Self::Docker)
+    }
+}
+
+/// Whether a line is a gateway's: a record, plain or wrapped.
+pub(super) fn is_of_gateway(line: &[u8]) -> bool {
+    match Container::of_line(line) {
+        // A journal holds what any program writes.
+        None | Some(Container::JournalExport) => export::message(line).is_some_and(is_content),
+        Some(_) => true,
     }
 }
 
@@ -134,6 +156,8 @@ const PEELED: [Container; 7] = [
     Container::Prefixed,
     Container::Syslog,
 ];
+/// Bytes kept of a payload that comes in pieces; as much as of a line.
+const LONGEST_PAYLOAD: usize = super::lines::LONGEST_LINE;
 const ANY_STAMP: &[u8] = b"1970-01-01T00:00:00Z ";
 
 #[cfg(test)]
@@ -166,6 +190,10 @@ mod forms {
             ("\tat a.b(C.java:1)".into(), None),
             (format!(r#"{{"preview":false,"result":{{"_raw":"{record}"}}}}"#), Some(Container::SplunkJson)),
             (r#""_time","_raw""#.into(), Some(Container::SplunkCsv(1))),
+            ("__REALTIME_TIMESTAMP=1631691287413000".into(), Some(Container::JournalExport)),
+            ("__CURSOR=s=739ad463348b4ceca5a9e69c95a3c93f;i=4ece7".into(), Some(Container::JournalExport)),
+            ("Time        : 20190222 03:10:51.459".into(), Some(Container::AuditWindow)),
+            ("Time : noon".into(), None),
             (r#"{"a":1}"#.into(), None),
             (String::new(), None),
         ] {

@@ -88,6 +88,63 @@ fn stamps_of_the_wrapping_where_the_text_has_none() {
 }
 
 #[test]
+fn a_journal_in_its_export_format() {
+    let lines = log();
+    let expected = call(&scan(&wrapped(str::to_owned)));
+    let mut text = Vec::new();
+    for record in [&lines[..1], &lines[1..5], &lines[5..]].map(|lines| lines.join("\n")) {
+        text.extend(b"__CURSOR=s=1\n__REALTIME_TIMESTAMP=1795218841512345\n_PID=7\n");
+        if record.contains('\n') {
+            text.extend(b"MESSAGE\n");
+            text.extend((record.len() as u64).to_le_bytes());
+            text.extend(record.as_bytes());
+            text.extend(b"\n_COMM=java\n\n");
+        } else {
+            text.extend(format!("MESSAGE={record}\n\n").as_bytes());
+        }
+    }
+    let mut scanner = LogScanner::new(LogOptions::default());
+    scanner.feed(&text);
+    let scan_of_export = scanner.finish();
+    let found = call(&scan_of_export);
+    assert_eq!((found.time, &found.message, &found.service), (expected.time, &expected.message, &expected.service));
+    assert_eq!((&found.exceptions, found.elapsed_ms), (&expected.exceptions, Some(12)));
+    let span = scan_of_export.calls.first().map(|call| call.entry).unwrap();
+    let entry = text.get(span.offset as usize..(span.offset + span.length) as usize).unwrap();
+    let entry = String::from_utf8_lossy(entry);
+    assert!(entry.starts_with("__CURSOR") && entry.ends_with("_COMM=java\n"), "{entry}");
+    // The journal's stamp where the text has none.
+    let text = format!(
+        "__REALTIME_TIMESTAMP=1795218841512345\nMESSAGE=WARNING {ROUTING}: Problem routing to {URL}. Error msg: Broken pipe\n\n"
+    );
+    assert_eq!(call(&scan(&text)).time.to_string(), "2026-11-20T23:54:01.512345Z");
+}
+
+/// The block of freekb.net's article 1952, with the details of the Associated Logs tab below it.
+#[test]
+fn an_audit_window_copied_as_text() {
+    let block = |time: &str, request: &str, detail: &str| {
+        format!(
+            "Node : Gateway1\nTime : {time}\nSeverity : WARNING\nRequest Id : {request}\nMessage : Message was not processed: Error in \
+             Assertion Processing (601)\nEvent Type : Message Summary\nClient IP :\nService : fooBarService [/foo/bar]\nOperation\n\
+             Rqst Length\nResp Length\nResp Status : 0\nResp Time : 0ms\n\n{detail}\n"
+        )
+    };
+    let detail = format!("WARNING 4042 Problem routing to {URL}. Error msg: Connection reset");
+    let text = block("20190222 03:10:51.459", "1-5f", &detail)
+        + &block("20190222 03:10:52.000", "1-60", "INFO 3005 Service not found");
+    let options = LogOptions { default_zone: Some(-10_800) };
+    let mut scanner = LogScanner::new(options);
+    scanner.feed(text.as_bytes());
+    let scan = scanner.finish();
+    let found = call(&scan);
+    assert_eq!(found.time.to_string(), "2019-02-22T06:10:51.459000Z");
+    assert_eq!((found.zone, found.service.as_deref()), (None, Some("fooBarService [/foo/bar]")));
+    assert_eq!((found.thread.as_deref(), found.message.as_str()), (Some("1-5f"), "Connection reset"));
+    assert_eq!((found.entry.first_line, scan.counts.requests), (15, 2));
+}
+
+#[test]
 fn payloads_in_pieces() {
     let stamp = "2026-11-20T23:54:01Z";
     let lines = log();

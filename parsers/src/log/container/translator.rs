@@ -6,7 +6,10 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use super::{Container, Peeled, is_stampless_record, json, newest::NewestFirst, splunk};
+use super::{
+    Container, LONGEST_PAYLOAD, Peeled, export::Export, is_stampless_record, json, newest::NewestFirst, splunk,
+    window::Window,
+};
 use crate::log::{
     entry::Place,
     head::starts_record,
@@ -27,6 +30,10 @@ pub(in crate::log) struct Translator {
     /// Hashes of the last JSON records: two handlers on one stream write each record twice.
     recent: VecDeque<u64>,
     newest_first: NewestFirst,
+    /// The entry of a journal whose lines come in.
+    export: Export,
+    /// The event of an audit window whose lines come in.
+    window: Window,
 }
 
 impl Translator {
@@ -38,6 +45,8 @@ impl Translator {
             in_quotes: false,
             recent: VecDeque::new(),
             newest_first: NewestFirst::default(),
+            export: Export::default(),
+            window: Window::default(),
         }
     }
 
@@ -48,8 +57,21 @@ impl Translator {
 
     /// Takes a line of the file. One that does not have the container's form is taken as it is.
     pub(in crate::log) fn line(&mut self, line: &[u8], place: Place, records: &mut Records) {
-        if let Container::SplunkCsv(column) = self.container {
-            return self.row(line, column, place, records);
+        match self.container {
+            Container::SplunkCsv(column) => return self.row(line, column, place, records),
+            Container::JournalExport => {
+                if let Some((entry, place)) = self.export.line(line, place) {
+                    self.payload(&entry, place, records);
+                }
+                return;
+            }
+            Container::AuditWindow => {
+                if let Some(line) = self.window.line(line) {
+                    hand_on(&line, place, records);
+                }
+                return;
+            }
+            _ => {}
         }
         let peeled = match self.container {
             Container::Json => Some(Peeled::whole(line, None)).filter(|_| line.starts_with(b"{")),
@@ -77,6 +99,9 @@ impl Translator {
             records.counts.unwrapped_lines += u64::from(self.held_place.take().is_some());
         }
         self.flush(None, records);
+        if let Some((entry, place)) = self.export.finish() {
+            self.payload(&entry, place, records);
+        }
         for (text, place) in std::mem::take(&mut self.newest_first).into_order() {
             records.end_record();
             hand_on(&text, place, records);
@@ -143,7 +168,7 @@ impl Translator {
 
     /// Whether a text without a stamp is a record. Syslog's are, but for the lines of a trace.
     fn is_stampless(&self, text: &[u8]) -> bool {
-        if matches!(self.container, Container::Syslog | Container::Journal) {
+        if matches!(self.container, Container::Syslog | Container::Journal | Container::JournalExport) {
             !continues(text)
         } else {
             is_stampless_record(text)
@@ -190,5 +215,3 @@ fn continues(text: &[u8]) -> bool {
 const RECENT_RECORDS: usize = 16;
 /// Lines of one row of CSV; beyond that a quote was never closed.
 const MOST_ROW_LINES: u64 = 10_000;
-/// Bytes kept of a payload that comes in pieces; as much as of a line.
-const LONGEST_PAYLOAD: usize = crate::log::lines::LONGEST_LINE;

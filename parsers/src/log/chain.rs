@@ -1,0 +1,139 @@
+//! Rotated files are one log: what was read of each is put together, whichever was read first.
+//!
+//! Files follow each other where one begins when the other has ended; a request may begin in one and fail in the next. Files that overlap
+//! in time are different logs, or copies of one: a call that two of them report counts once.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    call::Retry,
+    events::Events,
+    pairing::{Paired, Pairing},
+    scan::{LogCounts, LogScan},
+};
+use crate::time::{NANOS_PER_MILLI, NANOS_PER_SECOND, Timestamp};
+
+/// What was read of one file, before it is put together with the others.
+#[derive(Debug)]
+pub struct LogPart {
+    pub(super) events: Events,
+    pub(super) counts: LogCounts,
+    pub(super) form: Option<&'static str>,
+    pub(super) zone: Option<i32>,
+    pub(super) first: Option<Timestamp>,
+    pub(super) last: Option<Timestamp>,
+}
+
+/// What each of the files holds, in the order in which they are given. That order changes nothing but which of two copies of a record
+/// counts, where they come from files that begin at the same time.
+pub fn chain(parts: Vec<LogPart>) -> Vec<LogScan> {
+    let mut order: Vec<usize> = (0..parts.len()).collect();
+    let begin = |index: &usize| parts.get(*index).and_then(|part| part.first);
+    order.sort_by_key(|index| begin(index));
+    let mut scans = Vec::new();
+    let mut rest: Vec<Option<Events>> = Vec::new();
+    for part in parts {
+        let LogPart { events, counts, form, zone, first, last } = part;
+        scans.push(LogScan { counts, form, zone, first, last, ..LogScan::default() });
+        rest.push(Some(events));
+    }
+    let mut links: Vec<Link> = Vec::new();
+    for file in &order {
+        let (Some(scan), Some(events)) = (scans.get_mut(*file), rest.get_mut(*file).and_then(Option::take)) else {
+            continue;
+        };
+        let mut link = scan.first.and_then(|first| take_before(&mut links, first)).unwrap_or_default();
+        scan.requests_by_service.clone_from(&events.requests_by_service);
+        link.pairing.part(*file, events, &mut scan.counts);
+        link.last = link.last.max(scan.last);
+        links.push(link);
+    }
+    let paired = links.into_iter().map(|link| link.pairing.finish());
+    share_out(paired.collect(), &order, &mut scans);
+    scans
+}
+
+/// Files that follow each other, so far.
+#[derive(Default)]
+struct Link {
+    pairing: Pairing,
+    last: Option<Timestamp>,
+}
+
+/// The files that ended last before a time, if they did so shortly before.
+fn take_before(links: &mut Vec<Link>, first: Timestamp) -> Option<Link> {
+    let follows =
+        |link: &Link| link.last.is_some_and(|last| (-SAME_INSTANT..=LONGEST_GAP).contains(&first.since(last)));
+    let before = links.iter().enumerate().filter(|(_, link)| follows(link));
+    let (index, _) = before.max_by_key(|(_, link)| link.last)?;
+    Some(links.remove(index))
+}
+
+/// Gives every file its calls and retries, each record once.
+fn share_out(paired: Vec<Paired>, order: &[usize], scans: &mut [LogScan]) {
+    let rank: HashMap<usize, usize> = order.iter().enumerate().map(|(rank, file)| (*file, rank)).collect();
+    let rank = |file: usize| rank.get(&file).copied().unwrap_or_default();
+    let (mut calls, mut retries) = (Vec::new(), Vec::new());
+    for paired in paired {
+        calls.extend(paired.calls);
+        retries.extend(paired.retries);
+    }
+    calls.sort_by_key(|logged| (rank(logged.file), logged.call.entry.first_line));
+    retries.sort_by_key(|(file, retry)| (rank(*file), retry.line));
+
+    // Which of the calls kept reports a record.
+    let mut of_record: HashMap<u64, usize> = HashMap::new();
+    let mut kept: Vec<super::pairing::Logged> = Vec::new();
+    for logged in calls {
+        let records = logged.records;
+        let known = records.iter().flatten().find_map(|record| of_record.get(record)).copied();
+        let copied = known.filter(|index| kept.get(*index).is_some_and(|other| other.file != logged.file));
+        let index = copied.unwrap_or(kept.len());
+        of_record.extend(records.into_iter().flatten().map(|record| (record, index)));
+        let Some(other) = copied.and_then(|index| kept.get_mut(index)) else {
+            kept.push(logged);
+            continue;
+        };
+        // A file that was copied while the call was logged holds one of its two records.
+        let dropped = if logged.records.iter().flatten().count() > other.records.iter().flatten().count() {
+            std::mem::replace(other, logged)
+        } else {
+            logged
+        };
+        if let Some(scan) = scans.get_mut(dropped.file) {
+            scan.counts.copies += 1;
+        }
+    }
+    let record = |retry: &Retry| (retry.time, retry.thread.clone(), retry.target.clone(), retry.symptom);
+    // A file that was copied before a call failed holds its attempts alone.
+    let mut seen: HashSet<_> = kept.iter().flat_map(|logged| &logged.call.retries).map(record).collect();
+    for (file, retry) in retries {
+        let record = record(&retry);
+        if let Some(scan) = scans.get_mut(file) {
+            // The same instant, thread and target in one file are two attempts.
+            if seen.contains(&record) && scan.retries.last().is_none_or(|last| last.time != retry.time) {
+                scan.counts.copies += 1;
+            } else {
+                seen.insert(record);
+                scan.retries.push(retry);
+            }
+        }
+    }
+    for logged in kept {
+        if let Some(scan) = scans.get_mut(logged.file) {
+            scan.calls.push(logged.call);
+        }
+    }
+    for scan in scans {
+        scan.calls.sort_by_key(|call| call.entry.first_line);
+        scan.retries.sort_by_key(|retry| retry.line);
+    }
+}
+
+/// Lines that threads write at once may change places within the clock's steps.
+const SAME_INSTANT: i64 = 2 * NANOS_PER_MILLI;
+/// A gateway at work logs more often than this, and no two records of a call lie further apart.
+const LONGEST_GAP: i64 = 60 * NANOS_PER_SECOND;
+
+#[cfg(test)]
+mod tests;

@@ -227,10 +227,7 @@ struct Inputs {
 }
 
 fn sort_inputs(config: &InputConfig, output: Option<&Path>) -> Inputs {
-    let (mut inputs, reports) = expand(&config.paths, output);
-    if nodes::make_distinct(&mut inputs) {
-        inputs.sort_by(|a, b| a.name.cmp(&b.name));
-    }
+    let (inputs, reports) = expand(&config.paths, output);
     let mut sorted = Inputs::default();
     for Seen { input, report } in look_into(inputs, reports) {
         match (input, report.kind) {

@@ -132,17 +132,22 @@ impl Found {
         }
     }
 
-    /// Gives inputs of one name the paths by which they were found, so that a name stands for one input.
+    /// Files of several PATHs can have one name: they get as many directories before it as it takes to tell them apart.
     fn tell_apart(&mut self) {
-        let mut names = BTreeMap::new();
-        for input in &self.inputs {
-            *names.entry(input.name.clone()).or_insert(0_u32) += 1;
-        }
-        for input in &mut self.inputs {
-            if let Source::File(path) = &input.source
-                && names.get(&input.name).is_some_and(|count| *count > 1)
-            {
-                input.name = path.to_string_lossy().into_owned();
+        loop {
+            let mut names = BTreeMap::new();
+            for input in &self.inputs {
+                *names.entry(input.name.clone()).or_insert(0_u32) += 1;
+            }
+            let mut longer = false;
+            for input in self.inputs.iter_mut().filter(|input| names.get(&input.name).is_some_and(|count| *count > 1)) {
+                if let Some(name) = longer_name(input) {
+                    input.name = name;
+                    longer = true;
+                }
+            }
+            if !longer {
+                return;
             }
         }
     }
@@ -157,6 +162,14 @@ impl Found {
             damage: Some(error.to_string()),
         });
     }
+}
+
+/// A file's name with one directory more before it.
+fn longer_name(input: &Input) -> Option<String> {
+    let Source::File(path) = &input.source else { return None };
+    let parts = input.name.split('/').count();
+    let above = path.ancestors().nth(parts).filter(|_| path.ends_with(&input.name))?.file_name()?;
+    Some(format!("{}/{}", above.to_string_lossy(), input.name))
 }
 
 fn name(path: &Path, base: &Path) -> String {
@@ -225,6 +238,20 @@ mod tests {
         expected.push("b.log".to_owned());
         expected.sort();
         assert_eq!(found.iter().collect::<BTreeSet<_>>(), expected.iter().collect::<BTreeSet<_>>());
+    }
+
+    #[test]
+    fn files_of_one_name_get_as_many_directories_as_it_takes() {
+        let temp = TempDir::new("paths-one-name");
+        for file in ["x/gw-1/s.log", "x/gw-2/s.log", "y/gw-2/s.log", "y/gw-2/t.log"] {
+            let path = temp.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, file).unwrap();
+        }
+        let paths = |of: &[&str]| names(&of.iter().map(|path| temp.path().join(path)).collect::<Vec<_>>(), None);
+        assert_eq!(paths(&["x/gw-1", "x/gw-2"]), ["gw-1/s.log", "gw-2/s.log"]);
+        assert_eq!(paths(&["x/gw-1", "y/gw-2"]), ["gw-1/s.log", "gw-2/s.log", "t.log"]);
+        assert_eq!(paths(&["y/gw-2", "x/gw-2"]), ["t.log", "x/gw-2/s.log", "y/gw-2/s.log"]);
     }
 
     #[test]

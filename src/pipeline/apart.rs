@@ -211,8 +211,9 @@ pub(super) fn by_endings(nodes: &mut Vec<Node>, config: &InputConfig) -> Option<
 #[derive(Debug)]
 struct Party {
     logs: BTreeSet<usize>,
+    /// The usual ones first; in the end all that are nobody else's.
     addresses: BTreeSet<IpAddr>,
-    joined: usize,
+    fits: Fits,
 }
 
 /// The gateways whose logs these are; `None` where they are one, or not clearly several.
@@ -226,14 +227,14 @@ fn parties(node: &Node, logs: &[usize], config: &InputConfig) -> Option<Vec<Part
         if !fits.is_mostly(&addresses) {
             return None;
         }
-        let mut party = Party { logs: BTreeSet::from([*log]), addresses, joined: fits.joined() };
+        let mut party = Party { logs: BTreeSet::from([*log]), addresses, fits };
         // Whoever has an address in common is the same.
         let (same, other): (Vec<_>, Vec<_>) =
             parties.into_iter().partition(|known| !known.addresses.is_disjoint(&party.addresses));
         for known in same {
             party.logs.extend(known.logs);
             party.addresses.extend(known.addresses);
-            party.joined += known.joined;
+            party.fits.extend(known.fits);
         }
         parties = other;
         parties.push(party);
@@ -243,7 +244,19 @@ fn parties(node: &Node, logs: &[usize], config: &InputConfig) -> Option<Vec<Part
     };
     // One gateway whose address changed has logs that follow each other.
     let several = parties.iter().enumerate().any(|(index, a)| parties[..index].iter().any(|b| at_once(a, b)));
-    (several && parties.iter().all(|party| party.joined >= ENOUGH)).then_some(parties)
+    (several && parties.iter().all(|party| party.fits.joined() >= ENOUGH)).then(|| with_all_addresses(parties))
+}
+
+/// Gives each gateway the further addresses that its calls fit and no other's do, such as the one of IPv6 that few calls use.
+fn with_all_addresses(mut parties: Vec<Party>) -> Vec<Party> {
+    let claims: Vec<BTreeSet<IpAddr>> = parties.iter().map(|party| party.fits.0.keys().copied().collect()).collect();
+    for (index, party) in parties.iter_mut().enumerate() {
+        let sole = |address: &&IpAddr| {
+            claims.iter().enumerate().all(|(other, claimed)| other == index || !claimed.contains(*address))
+        };
+        party.addresses.extend(claims[index].iter().filter(sole));
+    }
+    parties
 }
 
 /// How many calls of a log, or a sample of them, are surely joined to connections that each address opened.
@@ -266,6 +279,12 @@ impl Fits {
             if let Some(index) = found.connection {
                 *self.0.entry(connections[index].originator.address).or_default() += 1;
             }
+        }
+    }
+
+    fn extend(&mut self, other: Self) {
+        for (address, count) in other.0 {
+            *self.0.entry(address).or_default() += count;
         }
     }
 

@@ -17,11 +17,12 @@ use crate::{
 /// Prints what is in the files to `out`.
 pub fn inspect(config: &InspectConfig, mut out: impl Write, mut messages: impl Write) -> Result<Outcome, Error> {
     let progress = Progress::start(config.inputs.progress, "inputs");
-    let (surveys, mut others, plan) = in_threads(&config.inputs, || survey(config, &progress))?;
+    let (mut surveys, mut others, plan) = in_threads(&config.inputs, || survey(config, &progress))?;
     progress.finish();
     let mut reports = others.clone();
     reports.extend(surveys.iter().map(|survey| survey.report.clone()));
     readable(&reports, &mut messages)?;
+    clip(config, &mut surveys);
 
     let nodes: BTreeMap<&str, &str> = plan
         .nodes
@@ -47,7 +48,7 @@ pub fn inspect(config: &InspectConfig, mut out: impl Write, mut messages: impl W
     Ok(outcome(&reports))
 }
 
-/// Surveys of all that lies in the time asked for, what was left, and whose everything is.
+/// Surveys of all logs and captures, what was left, and whose everything is.
 fn survey(config: &InspectConfig, progress: &Progress) -> (Vec<Survey>, Vec<InputReport>, Plan) {
     let inputs = sort_inputs(&config.inputs, None);
     let (log_bytes, capture_bytes) = (inputs.log_bytes, inputs.capture_bytes);
@@ -70,7 +71,6 @@ fn survey(config: &InspectConfig, progress: &Progress) -> (Vec<Survey>, Vec<Inpu
             Err(report) => others.push(report),
         }
     }
-    clip(config, &mut surveys);
     (surveys, others, plan)
 }
 

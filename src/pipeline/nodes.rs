@@ -86,7 +86,8 @@ pub(super) fn plan(config: &InputConfig, logs: Vec<Input>, captures: Vec<Input>)
     if !config.nodes.is_empty() {
         return by_settings(&config.nodes, name(), logs, captures);
     }
-    let directories = if config.node.is_none() { Directories::find(&logs, &captures) } else { None };
+    let base = common_base(logs.iter().chain(&captures));
+    let directories = if config.node.is_none() { Directories::find(base, &logs, &captures) } else { None };
     match directories {
         Some(directories) => directories.plan(name(), logs, captures),
         None => Plan {
@@ -106,7 +107,7 @@ fn by_settings(nodes: &[NodeConfig], rest: String, logs: Vec<Input>, captures: V
         ..Planned::default()
     });
     let of = |input: &Input| {
-        let below = Below::of(input);
+        let below = Below::of(input, "");
         let names = [Some(input.name.clone()), below.with_base()];
         let leads =
             |node: &NodeConfig| node.paths.iter().any(|path| names.iter().flatten().any(|name| path.leads_to(name)));
@@ -172,14 +173,10 @@ struct Below {
 }
 
 impl Below {
-    fn of(input: &Input) -> Self {
+    /// Where an input lies; a member of an archive lies below `base`.
+    fn of(input: &Input, base: &str) -> Self {
         let parts: Vec<String> = input.name.split('/').map(str::to_owned).collect();
-        let base = if let Source::File(path) = &input.source {
-            path.ancestors().nth(parts.len()).filter(|_| path.ends_with(&input.name))
-        } else {
-            None
-        };
-        Self { base: base.map(|base| base.to_string_lossy().into_owned()).unwrap_or_default(), parts }
+        Self { base: base_of(input).unwrap_or_else(|| base.to_owned()), parts }
     }
 
     /// The name of what the user pointed at.
@@ -199,9 +196,25 @@ impl Below {
     }
 }
 
+/// What the user pointed at to get this file.
+fn base_of(input: &Input) -> Option<String> {
+    let Source::File(path) = &input.source else { return None };
+    let base = path.ancestors().nth(input.name.split('/').count()).filter(|_| path.ends_with(&input.name));
+    base.map(|base| base.to_string_lossy().into_owned())
+}
+
+/// What the user pointed at, if that is one thing.
+fn common_base<'a>(inputs: impl Iterator<Item = &'a Input>) -> String {
+    let mut bases: Vec<String> = inputs.filter_map(base_of).collect();
+    bases.dedup();
+    if bases.len() == 1 { bases.remove(0) } else { String::new() }
+}
+
 /// Directories that are gateways'.
 #[derive(Debug, PartialEq, Eq)]
 struct Directories {
+    /// What members of archives lie below.
+    base: String,
     /// How many directories all logs have in common; the next one is the gateway's.
     common: Vec<String>,
     /// What each is called, by the directory.
@@ -210,8 +223,8 @@ struct Directories {
 
 impl Directories {
     /// The directories, where at least two hold both logs and captures.
-    fn find(logs: &[Input], captures: &[Input]) -> Option<Self> {
-        let places: Vec<Below> = logs.iter().map(Below::of).collect();
+    fn find(base: String, logs: &[Input], captures: &[Input]) -> Option<Self> {
+        let places: Vec<Below> = logs.iter().map(|log| Below::of(log, &base)).collect();
         let mut common: Vec<&str> = places.first()?.directories();
         for place in &places {
             let same = common.iter().zip(place.directories()).take_while(|(a, b)| **a == *b).count();
@@ -219,8 +232,11 @@ impl Directories {
         }
         let next = |place: &Below| place.directories().get(common.len()).map(|name| (*name).to_owned());
         let of_logs: BTreeSet<String> = places.iter().filter_map(next).collect();
-        let found =
-            Self { names: names(&of_logs, common.is_empty()), common: common.into_iter().map(str::to_owned).collect() };
+        let found = Self {
+            names: names(&of_logs, common.is_empty()),
+            common: common.into_iter().map(str::to_owned).collect(),
+            base,
+        };
         let whole: BTreeSet<String> = captures.iter().filter_map(|capture| found.of(capture)).collect();
         (whole.len() >= LEAST_WHOLE).then_some(found)
     }
@@ -235,7 +251,7 @@ impl Directories {
 
     /// The gateway's directory that an input lies in, or one of the same name.
     fn of(&self, input: &Input) -> Option<String> {
-        let below = Below::of(input);
+        let below = Below::of(input, &self.base);
         let directories = below.directories();
         let here = directories.strip_prefix(&self.common.iter().map(String::as_str).collect::<Vec<_>>()[..]);
         if let Some(own) = here.and_then(|behind| behind.first()).filter(|own| self.names.contains_key(**own)) {
@@ -260,30 +276,6 @@ fn names(directories: &BTreeSet<String>, paths: bool) -> BTreeMap<String, String
     let distinct = paths && short.len() == directories.len();
     let name = |directory: &String| last(directory).filter(|_| distinct).unwrap_or_else(|| directory.clone());
     directories.iter().map(|directory| (directory.clone(), name(directory))).collect()
-}
-
-/// Gives inputs that came from several PATHs under one name longer ones: as many directories more as it takes. True if there were any.
-pub(super) fn make_distinct(inputs: &mut [Input]) -> bool {
-    let mut any = false;
-    loop {
-        let mut count: BTreeMap<&str, usize> = BTreeMap::new();
-        for input in inputs.iter() {
-            *count.entry(&input.name).or_default() += 1;
-        }
-        let twice: BTreeSet<String> =
-            count.into_iter().filter(|(_, count)| *count > 1).map(|(name, _)| name.to_owned()).collect();
-        let mut longer = false;
-        for input in inputs.iter_mut().filter(|input| twice.contains(&input.name)) {
-            if let Some(name) = Below::of(input).with_base() {
-                input.name = name;
-                longer = true;
-            }
-        }
-        any |= longer;
-        if !longer {
-            return any;
-        }
-    }
 }
 
 /// What a gateway is called that nothing names.
@@ -412,18 +404,5 @@ mod tests {
         );
         let (_, nodes) = planned(&config, &["in|gw-1/s.log"], &["in|x.pcap"]);
         assert_eq!(nodes, ["east: gw-1/s.log x.pcap"]);
-    }
-
-    #[test]
-    fn names_that_several_paths_yield_are_made_longer() {
-        let mut some = inputs(&["/a/gw-1|s.log", "/a/gw-2|s.log", "/a/gw-2|t.log"]);
-        assert!(make_distinct(&mut some));
-        let names: Vec<&str> = some.iter().map(|input| input.name.as_str()).collect();
-        assert_eq!(names, ["gw-1/s.log", "gw-2/s.log", "t.log"]);
-        let mut deeper = inputs(&["/a/gw|s.log", "/b/gw|s.log"]);
-        assert!(make_distinct(&mut deeper));
-        let names: Vec<&str> = deeper.iter().map(|input| input.name.as_str()).collect();
-        assert_eq!(names, ["a/gw/s.log", "b/gw/s.log"]);
-        assert!(!make_distinct(&mut inputs(&["/a|s.log", "/a|t.log"])));
     }
 }

@@ -103,6 +103,9 @@ impl Read {
                 node.names = names(config, group.dns.iter().chain(&shared.dns));
             }
             apart::settle_logs(&mut nodes, &shared, config);
+            // Nothing is left of a gateway whose logs have all found their own.
+            let is_left = |node: &Node| !node.open || !node.logs.is_empty();
+            (nodes, groups) = nodes.into_iter().zip(groups).filter(|(node, _)| is_left(node)).unzip();
             let rest = Owners::new(&nodes, &groups, &shared, config).share(&mut groups, shared);
             let names = names(config, rest.dns.iter());
             read.others = Others { connections: read.merged(rest.points), names };

@@ -176,7 +176,7 @@ fn make_directory(path: &Path, unfinished: &mut Unfinished) -> Result<(), Error>
     if path.is_dir() {
         return Ok(());
     }
-    if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
+    if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty() && !above.exists()) {
         make_directory(above, unfinished)?;
     }
     match unfinished.make(path, || fs::create_dir(path)) {

@@ -88,8 +88,9 @@ fn an_earlier_runs_output_outlives_an_interrupted_one() {
     let before = fs::read(scratch.path("out/errors.csv")).unwrap();
     let names = crate::harness::files_below(&scratch.path("out"));
     for _ in 0..20 {
-        let child = start(&scratch, &["analyze", &sample(), "-o", "out", "-q", "--evidence", "all"]);
-        while !scratch.path("out/.errors.csv.wirecause-part").exists() {
+        let mut child = start(&scratch, &["analyze", &sample(), "-o", "out", "-q", "--evidence", "all"]);
+        let part = scratch.path("out/.errors.csv.wirecause-part");
+        while !part.exists() && child.try_wait().unwrap().is_none() {
             thread::sleep(Duration::from_micros(500));
         }
         signal_if_there(&child);
@@ -136,7 +137,7 @@ fn phases_are_timed_where_it_is_asked_for() {
     assert_eq!(phases, ["inputs", "logs", "captures", "join", "tables", "evidence", "page"]);
     let untimed = record(&[]);
     assert!(untimed.get("timings").is_none());
-    assert_eq!(untimed["inputs"][2]["first_time"], "2026-11-20T23:54:30.824000Z");
+    assert_eq!(untimed["inputs"][3]["first_time"], "2026-11-20T23:54:30.824000Z");
     assert_eq!(untimed["nodes"][0]["failed_calls"], 67);
     assert_eq!(untimed["nodes"][0]["clock"]["source"], "estimated");
 }

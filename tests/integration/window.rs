@@ -13,6 +13,12 @@ const FROM: &str = "2026-11-20T23:54:35Z";
 const TO: &str = "2026-11-20T20:54:40-03:00";
 const TO_UTC: &str = "2026-11-20T23:54:40Z";
 
+/// Whether any of a connection's time lies in the time asked for.
+fn is_within(row: &Row) -> bool {
+    let [from, to] = [FROM, TO_UTC].map(|time| time.trim_end_matches('Z'));
+    row.get("end_time") >= from && row.get("start_time") < to
+}
+
 fn ids(rows: &[Row], asked: impl Fn(&str) -> bool) -> BTreeSet<String> {
     rows.iter().filter(|row| asked(row.get("log_time"))).map(|row| row.get("error_id").to_owned()).collect()
 }
@@ -34,10 +40,12 @@ fn calls_beside_the_time_asked_for_are_left_out_of_everything() {
     }
     let connections = read_csv(&scratch.path("some/connections.csv"));
     let used: BTreeSet<&str> = some.iter().map(|row| row.get("connection_id")).collect();
-    let overlap = |row: &Row| row.get("end_time") >= FROM && row.get("start_time") < TO_UTC;
-    assert!(connections.iter().all(|row| overlap(row) || used.contains(row.get("connection_id"))));
+    assert!(connections.iter().all(|row| is_within(row) || used.contains(row.get("connection_id"))));
     let whole = read_csv(&scratch.path("all/connections.csv"));
-    assert_eq!(connections.iter().filter(|row| overlap(row)).count(), whole.iter().filter(|row| overlap(row)).count());
+    assert_eq!(
+        connections.iter().filter(|row| is_within(row)).count(),
+        whole.iter().filter(|row| is_within(row)).count()
+    );
     assert!(connections.len() < whole.len());
 
     let record = std::fs::read_to_string(scratch.path("some/run.json")).unwrap();
@@ -67,10 +75,9 @@ fn connections_alone_overlap_the_time_asked_for() {
     let scratch = Scratch::new("window-connections");
     let sample = sample();
     let rows = |args: &[&str]| parse_csv(&scratch.wirecause(0, &[&["connections", &sample], args].concat()).stdout());
-    let overlap = |row: &&Row| row.get("end_time") >= FROM && row.get("start_time") < TO_UTC;
     let (all, some) = (rows(&[]), rows(&["--from", FROM, "--to", TO]));
-    assert_eq!(some.len(), all.iter().filter(overlap).count());
-    assert!(some.iter().all(|row| overlap(&row)) && some.len() < all.len());
+    assert_eq!(some.len(), all.iter().filter(|row| is_within(row)).count());
+    assert!(some.iter().all(|row| is_within(row)) && some.len() < all.len());
 }
 
 #[test]

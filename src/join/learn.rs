@@ -7,6 +7,7 @@ use crate::track::Connection;
 
 use super::{
     anchor::{Anchor, AnchorKind, open_exchange},
+    began::{Durations, Excess, excess},
     candidates::Endpoint,
     clock::Clock,
     engine::{Choice, Pass},
@@ -79,6 +80,23 @@ impl Pass<'_> {
         let median = distances[distances.len() / 2];
         let quartile = distances[distances.len() * 3 / 4] - median;
         Some((median, quartile.max(2.0)))
+    }
+
+    /// What stated durations mean, by the surely joined calls that were made once.
+    pub(super) fn learn_durations(&self, outcome: &[Choice], clock: &Clock) -> Durations {
+        let pairs: Vec<[f64; 2]> = outcome
+            .iter()
+            .enumerate()
+            .filter(|(call, choice)| choice.margin >= SURE && self.calls[*call].retries.is_empty())
+            .filter_map(|(call, choice)| {
+                let anchor = choice.anchor().filter(|anchor| anchor.begin.is_some())?;
+                match excess(self.calls[call], anchor, clock)? {
+                    [Excess::Ms(line), Excess::Ms(failure)] => Some([line, failure]),
+                    _ => None,
+                }
+            })
+            .collect();
+        Durations::learned(&pairs)
     }
 
     /// Pairs of calls and connections with their anchors: of an endpoint with very many of both, every so many calls stand for all.

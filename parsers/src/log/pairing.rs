@@ -34,6 +34,8 @@ pub(super) struct Pairing {
 struct Thread {
     service: Option<String>,
     processing: Option<Timestamp>,
+    /// The header before that one.
+    processing_before: Option<Timestamp>,
     /// Calls that failed in this request.
     failures: Vec<Pending>,
     /// The last failure before the header, where nothing was paired with it.
@@ -81,6 +83,7 @@ impl Pairing {
         let mut call = report.into_call();
         call.service.clone_from(&thread.service);
         call.processing = thread.processing;
+        call.request_before = thread.processing_before;
         let (own, others) = thread.take_retries(&call);
         call.retries = own;
         self.retries.extend(others);
@@ -114,6 +117,7 @@ impl Pairing {
         let Some(call) = self.calls.get_mut(call) else { return };
         if call.elapsed_ms.is_none() && (0..=ELAPSED_WINDOW).contains(&time.since(call.time)) {
             call.elapsed_ms = Some(ms);
+            call.elapsed_line = Some(time);
         }
     }
 
@@ -163,7 +167,7 @@ impl Pairing {
 impl Thread {
     /// Starts a request; gives back the attempts of the request before the last, which no failure followed.
     fn begin(&mut self, time: Timestamp, service: &str, calls: &[FailedCall]) -> Vec<Retry> {
-        self.processing = Some(time);
+        self.processing_before = self.processing.replace(time);
         let text = self.service.get_or_insert_default();
         text.clear();
         text.push_str(service);

@@ -166,12 +166,12 @@ mod tests {
         assert_eq!(course(&votes, &times), None);
     }
 
-    /// In the third window twelve lines of a burst are late by the same 300 ms, ten follow their events at once, and the others come when
+    /// In the third window twelve lines of a burst are late by the same 3 s, ten follow their events at once, and the others come when
     /// they come.
     #[test]
     fn a_burst_of_late_lines_is_no_step() {
         let late = |event: i64| match event / (30 * SECOND) {
-            80..92 => 300 * MS,
+            80..92 => 3 * SECOND,
             call @ 92..120 if call % 3 > 0 => (call * call * 37 % 97 + 10) * 100 * MS,
             _ => 0,
         };

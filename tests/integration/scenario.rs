@@ -311,7 +311,7 @@ impl<'a> Played<'a> {
             Wire::new(connection, anchor, line, self.population.peer(connection.responder))
         });
         let queries = self.names.queries(&failed.target.host);
-        Case { call: failed, line, endpoint, queries, coverage, connection }
+        Case { call: failed, line, endpoint, queries, coverage, since_begin: None, connection }
     }
 }
 

@@ -26,7 +26,9 @@ pub(super) fn unreachable(case: &Case<'_>) -> Option<Ruling> {
 pub(super) fn connect_timeout(case: &Case<'_>) -> Option<Ruling> {
     let wire = case.connection.as_ref()?;
     let handshake = wire.connection.handshake;
-    let answered = handshake.syn_ack.is_some_and(|answer| answer <= wire.anchor.time);
+    // The instant of the failure may not be known: whoever never acknowledged the answer had given up before.
+    let answered =
+        handshake.established.is_some() && handshake.syn_ack.is_some_and(|answer| answer <= wire.anchor.time);
     if !case.symptom_is(&[Symptom::ConnectTimeout]) || answered || handshake.syn.is_none() {
         return None;
     }

@@ -99,6 +99,7 @@ fn style(d: &mut Draw, profile: Profile) -> Style {
         lag: (low as Ns, (low * d.log_range(2.0, 25.0)) as Ns),
         batched: batched.then(|| d.log_range(1e8, 2.5e9) as Ns),
         prompt: d.range(0.35, 0.7),
+        took_whole: d.chance(0.5),
     }
 }
 

@@ -10,7 +10,7 @@ mod opening;
 mod peer;
 mod reuse;
 
-use wirecause_parsers::log::{Phase, Symptom};
+use wirecause_parsers::log::Symptom;
 
 use super::{
     case::{Case, Wire},
@@ -110,12 +110,6 @@ impl Ruling {
         self.responsible = Some(responsible);
         self
     }
-}
-
-/// Whether the gateway met the ending while it wrote: by its stack frames, or by the words that the JDK has for writes alone.
-fn met_on_write(case: &Case<'_>) -> bool {
-    let words = ["by peer", "Write failed", "Broken pipe"];
-    case.call.phase == Some(Phase::SendRequest) || words.iter().any(|word| case.call.message.contains(word))
 }
 
 /// Whether a reused connection was reset about when its idle time ran out: the peer's timer may have fired while the request was on

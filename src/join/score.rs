@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, hash::BuildHasher};
 
-use wirecause_parsers::log::{FailedCall, Phase, Retry};
+use wirecause_parsers::log::{FailedCall, Phase, Retry, Symptom};
 
 use crate::track::{Connection, Exchange};
 
@@ -108,6 +108,7 @@ pub fn score(
     };
     total += premature_score(call, exchange);
     total += phase_score(call, exchange, connection);
+    total += words_score(call, anchor);
     total += remote_score(call, connection)?;
     Some(total)
 }
@@ -223,6 +224,19 @@ fn phase_score(call: &FailedCall, exchange: Option<&Exchange>, connection: &Conn
     }
 }
 
+/// A connection that was reset while it lay idle is met by the write of the next request, and the JDK words that otherwise than a read's reset
+/// (reference/gateway-logs.md, section 3, rows 1 and 2).
+fn words_score(call: &FailedCall, anchor: &Anchor) -> f64 {
+    let idle = anchor.kind == AnchorKind::Idle && anchor.exchange.is_none();
+    if idle && call.symptom == Symptom::ConnectionReset && !met_on_write(call) { -MET_BY_A_READ } else { 0.0 }
+}
+
+/// Whether the gateway met the ending while it wrote: by its stack frames, or by the words that the JDK has for writes alone.
+pub fn met_on_write(call: &FailedCall) -> bool {
+    let words = ["by peer", "Write failed", "Broken pipe"];
+    call.phase == Some(Phase::SendRequest) || words.iter().any(|word| call.message.contains(word))
+}
+
 fn remote_score(call: &FailedCall, connection: &Connection) -> Option<f64> {
     match call.remote {
         Some(remote) if remote != connection.responder.address => None,
@@ -250,6 +264,8 @@ const USUAL_SHARE: f64 = 0.9;
 const LONGEST_LAG: f64 = 240_000.0;
 /// Share of lines that may be late by any order of magnitude.
 const LATE_SHARE: f64 = 0.2;
+/// A reset that a read met, on a connection where only a write could, nats.
+const MET_BY_A_READ: f64 = 2.5;
 /// Pairs that the prior lag distribution weighs as much as.
 const PRIOR_PAIRS: f64 = 4.0;
 /// Span within which an unrelated connection's event may fall, ms: what "by chance" means for a lag.

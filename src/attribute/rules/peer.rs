@@ -8,10 +8,11 @@ use crate::{
         explain as say,
         verdict::Cause,
     },
+    join::score::met_on_write,
     track::{Exchange, connection::EndingKind, stream::Protocol},
 };
 
-use super::{MANY_SEGMENTS, Ruling, SLACK, UNKNOWN_RTT, met_on_write, raced, ruling};
+use super::{MANY_SEGMENTS, Ruling, SLACK, UNKNOWN_RTT, raced, ruling};
 
 /// A fresh connection was accepted and ended at once: what ended it acknowledges no request byte.
 pub(super) fn rejected_after_accept(case: &Case<'_>) -> Option<Ruling> {
@@ -68,7 +69,7 @@ pub(super) fn aborted_during_request(case: &Case<'_>) -> Option<Ruling> {
     if exchange.response_start.is_some_and(|start| start <= reset.time) && wire.unsent() == 0 {
         return None;
     }
-    let sending = met_on_write(case) && reset.time >= exchange.request_start;
+    let sending = met_on_write(case.call) && reset.time >= exchange.request_start;
     let open = reset.unacknowledged > 0 || wire.unsent() > 0 || sending;
     let fin_first = wire.fin_before_reset();
     if !open || fin_first && wire.unsent() == 0 && wire.unacknowledged() == 0 && !sending {

@@ -42,6 +42,8 @@ pub enum Coverage {
     Full,
     /// The line lies outside the time that was captured.
     OtherTime,
+    /// So it seems by stamps alone: the log's clock is unknown against the capture's.
+    PerhapsOtherTime,
     /// No packet of the endpoint was captured.
     OtherHost,
     /// The log's clock is unknown against the capture's, so that times cannot be compared.

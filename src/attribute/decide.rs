@@ -108,10 +108,17 @@ impl<'a> Background<'a> {
             let connection = &self.connections[candidate.connection];
             Wire::new(connection, candidate.anchor, line, self.population.peer(connection.responder))
         });
+        let assumed = self.joined.clock.source == ClockSource::Assumed;
         let coverage = match self.population.span {
-            _ if self.joined.clock.source == ClockSource::Assumed && self.calls.len() < FEW_CALLS => Coverage::Unknown,
+            _ if assumed && self.calls.len() < FEW_CALLS => Coverage::Unknown,
             None => Coverage::OtherTime,
-            Some((first, last)) if line.since(last) > EDGE || first.since(line) > EDGE => Coverage::OtherTime,
+            Some((first, last)) if line.since(last) > EDGE || first.since(line) > EDGE => {
+                if assumed {
+                    Coverage::PerhapsOtherTime
+                } else {
+                    Coverage::OtherTime
+                }
+            }
             Some(_) if endpoint.connections.is_empty() => Coverage::OtherHost,
             Some(_) => Coverage::Full,
         };

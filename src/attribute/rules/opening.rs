@@ -68,9 +68,15 @@ pub(super) fn tls_handshake_failure(case: &Case<'_>) -> Option<Ruling> {
         return None;
     }
     let found = ruling(Cause::TlsHandshakeFailure, 0.96, say::tls_failure(wire));
+    // A cut hides where the handshake ended, and no handshake is as large as an upload.
+    let upload = !said && wire.connection.orig.bytes > LARGEST_FLIGHT;
+    let found = if upload { Ruling { confidence: 0.6, ..found }.also(&[Cause::AbortedDuringRequest]) } else { found };
     Some(match by {
         Direction::Originator => found.by(Responsible::Gateway),
         Direction::Responder if wire.origin.is_foreign() => found.by(Responsible::Path).also(&[Cause::InjectedReset]),
         Direction::Responder => found.by(Responsible::Backend),
     })
 }
+
+/// Bytes of a client's part of a TLS handshake at most: a certificate chain and its signature fill some kilobytes.
+const LARGEST_FLIGHT: u64 = 16_384;

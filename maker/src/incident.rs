@@ -87,7 +87,7 @@ fn style(d: &mut Draw, profile: Profile) -> Style {
     };
     let small = d.range(-2e9, 2e9);
     let large = d.range(-2e11, 2e11);
-    let zones = d.between(0, 10) as i64 - 5;
+    let zones = d.between(0, 56) as i64 - 28;
     Style {
         zone: *d.pick(&[0, 0, -180, -300, -420, 60, 120, 330, 345, -210, 540, 570]),
         error: match d.between(0, 4) {

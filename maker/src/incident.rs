@@ -87,7 +87,7 @@ fn style(d: &mut Draw, profile: Profile) -> Style {
     };
     let small = d.range(-2e9, 2e9);
     let large = d.range(-2e11, 2e11);
-    let zones = d.between(0, 10) as i64 - 5;
+    let zones = d.between(0, 56) as i64 - 28;
     Style {
         zone: *d.pick(&[0, 0, -180, -300, -420, 60, 120, 330, 345, -210, 540, 570]),
         error: match d.between(0, 4) {
@@ -99,6 +99,7 @@ fn style(d: &mut Draw, profile: Profile) -> Style {
         lag: (low as Ns, (low * d.log_range(2.0, 25.0)) as Ns),
         batched: batched.then(|| d.log_range(1e8, 2.5e9) as Ns),
         prompt: d.range(0.35, 0.7),
+        took_whole: d.chance(0.5),
     }
 }
 

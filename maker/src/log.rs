@@ -33,6 +33,8 @@ pub struct Style {
     pub batched: Option<Ns>,
     /// Share of batched lines that come within milliseconds all the same.
     pub prompt: f64,
+    /// Whether a stated duration ends when its line is written, as the whole request's does, or when the call fails, as the routing's does.
+    pub took_whole: bool,
 }
 
 /// Text of a failure as the wrapper tells it, class of the exception, and its own text.
@@ -308,7 +310,8 @@ impl World {
             self.push(end, "SEVERE ", k, flattened(ALL, &told, class, &text), Some((k, true)));
         }
         if self.d.chance(0.5) {
-            let took = (self.now - self.calls[k].begun) / MS;
+            let until = if self.style.took_whole { end } else { self.now };
+            let took = (until - self.calls[k].begun) / MS;
             let text = format!(
                 "com.l7tech.server.policy.assertion.ServerAuditDetailAssertion: -4: routing finished in {took} ms"
             );

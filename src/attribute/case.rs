@@ -29,6 +29,8 @@ pub struct Case<'a> {
     pub queries: &'a [Query],
     /// How far the captures cover it.
     pub coverage: Coverage,
+    /// From the captures' first packet to the line, ns.
+    pub since_begin: Option<i64>,
     /// The connection.
     pub connection: Option<Wire<'a>>,
 }
@@ -40,6 +42,8 @@ pub enum Coverage {
     Full,
     /// The line lies outside the time that was captured.
     OtherTime,
+    /// So it seems by stamps alone: the log's clock is unknown against the capture's.
+    PerhapsOtherTime,
     /// No packet of the endpoint was captured.
     OtherHost,
     /// The log's clock is unknown against the capture's, so that times cannot be compared.
@@ -179,10 +183,12 @@ impl<'a> Wire<'a> {
     pub fn answers_first_data(&self) -> bool {
         let (Some(exchange), Some(reset)) = (self.exchange, self.reset) else { return false };
         let soon = self.rtt().map_or(SOON, |rtt| 2 * rtt + SOON);
+        // What was lost first may have been answered when it was sent again.
+        let again = exchange.request_retransmissions > 0 && reset.delay.is_some_and(|delay| delay <= soon);
         reset.shape == ResetShape::Passive
             && exchange.response_start.is_none()
             && self.nothing_acknowledged()
-            && reset.time.since(exchange.request_start) <= soon
+            && (again || reset.time.since(exchange.request_start) <= soon)
     }
 
     /// Segments of the request that were sent again, and whether they were acknowledged at last.

@@ -1,6 +1,9 @@
 //! From matches to verdicts: one case per call, or several where the candidates cannot be told apart.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use rayon::prelude::*;
 use wirecause_parsers::log::FailedCall;
@@ -52,11 +55,14 @@ pub struct Background<'a> {
 
 /// One verdict per call, in their order.
 pub fn attribute(background: &Background<'_>) -> Vec<Attribution> {
-    (0..background.calls.len()).into_par_iter().map(|call| background.attribute(call)).collect()
+    let sure = |found: &&Match| matches!(found.certainty, Certainty::Certain | Certainty::Likely);
+    let taken = background.joined.matches.iter().filter(sure).filter_map(|found| found.connection).collect();
+    (0..background.calls.len()).into_par_iter().map(|call| background.attribute(call, &taken)).collect()
 }
 
 impl<'a> Background<'a> {
-    fn attribute(&self, call: usize) -> Attribution {
+    /// `taken` are the connections that calls are surely joined to.
+    fn attribute(&self, call: usize, taken: &BTreeSet<usize>) -> Attribution {
         let found = &self.joined.matches[call];
         let chosen = found.candidates.iter().find(|candidate| Some(candidate.connection) == found.connection);
         let case = self.case(call, found, chosen);
@@ -70,7 +76,8 @@ impl<'a> Background<'a> {
             explanation: ruling.because.clone(),
         };
         match found.certainty {
-            Certainty::Certain | Certainty::None => {}
+            Certainty::Certain => {}
+            Certainty::None => attribution.also_possible.extend(self.nearest(call, found, taken)),
             Certainty::Likely | Certainty::Ambiguous => self.weigh(call, found, &ruling, &mut attribution),
         }
         if case.connection.as_ref().is_some_and(|wire| wire.connection.orig.gaps + wire.connection.resp.gaps > 0) {
@@ -101,10 +108,17 @@ impl<'a> Background<'a> {
             let connection = &self.connections[candidate.connection];
             Wire::new(connection, candidate.anchor, line, self.population.peer(connection.responder))
         });
+        let assumed = self.joined.clock.source == ClockSource::Assumed;
         let coverage = match self.population.span {
-            _ if self.joined.clock.source == ClockSource::Assumed && self.calls.len() < FEW_CALLS => Coverage::Unknown,
+            _ if assumed && self.calls.len() < FEW_CALLS => Coverage::Unknown,
             None => Coverage::OtherTime,
-            Some((first, last)) if line.since(last) > EDGE || first.since(line) > EDGE => Coverage::OtherTime,
+            Some((first, last)) if line.since(last) > EDGE || first.since(line) > EDGE => {
+                if assumed {
+                    Coverage::PerhapsOtherTime
+                } else {
+                    Coverage::OtherTime
+                }
+            }
             Some(_) if endpoint.connections.is_empty() => Coverage::OtherHost,
             Some(_) => Coverage::Full,
         };
@@ -114,8 +128,18 @@ impl<'a> Background<'a> {
             endpoint,
             queries: self.names.queries(&failed.target.host),
             coverage,
+            since_begin: self.population.span.map(|(first, _)| line.since(first)),
             connection: wire,
         }
+    }
+
+    /// What the connections say that came nearest to a call without one, and that no other call has.
+    fn nearest(&self, call: usize, found: &Match, taken: &BTreeSet<usize>) -> Vec<Cause> {
+        let free = found.candidates.iter().filter(|candidate| !taken.contains(&candidate.connection));
+        free.take(NEAREST)
+            .map(|candidate| judge(&self.case(call, found, Some(candidate))).cause)
+            .filter(|cause| *cause != Cause::Undetermined)
+            .collect()
     }
 
     /// Weighs the verdicts of all candidates that come near, by how well each explains the call. Where all have the same cause,
@@ -164,6 +188,8 @@ impl<'a> Background<'a> {
 const NEAR: f64 = 4.0;
 /// And at most so many.
 const MOST_WEIGHED: usize = 8;
+/// Connections that a call without one may have had after all: the first two.
+const NEAREST: usize = 2;
 /// A cause with less than this share of the weight is not named.
 const WORTH_NAMING: f64 = 0.15;
 /// Lines this far outside the captured time cannot have been captured, ns: batched auditing writes up to ten seconds late.

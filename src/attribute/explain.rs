@@ -102,6 +102,10 @@ pub fn not_covered(case: &Case<'_>) -> String {
         Coverage::OtherTime => {
             format!("The line lies at {} of the capture's clock, outside the time that was captured.", case.line)
         }
+        Coverage::PerhapsOtherTime => format!(
+            "By its stamp the line lies at {}, outside the time that was captured; the log's clock could not be compared with the capture's.",
+            case.line
+        ),
         _ if case.endpoint.addresses.is_empty() => format!(
             "No packet is known to be to or from {}: nothing tells its address, neither a hosts file nor the log nor the capture.",
             host(case)

@@ -29,7 +29,7 @@ pub struct Test {
 impl Origin {
     /// Runs all tests on a reset of the responder.
     pub fn of(connection: &Connection, reset: &Reset, peer: Option<&Peer>) -> Self {
-        let tests = [other_point, ttl, sooner_than_rtt, ip_id, timestamps, window, goes_on, sequence];
+        let tests = [other_point, ttl, sooner_than_rtt, ip_id, timestamps, window, goes_on, sequence, renumbered];
         let mut tests: Vec<Test> = tests.iter().filter_map(|test| test(connection, reset, peer)).collect();
         tests.sort_by(|a, b| b.weight.total_cmp(&a.weight));
         Self { tests }
@@ -221,6 +221,35 @@ fn sequence(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Opt
         })
 }
 
+/// A second reset right behind the first, numbered beyond all that the peer sent and the gateway acknowledged (Weaver, Sommer and Paxson's
+/// `RST_SEQ_CHANGE`: a stack resets at its own highest number, or at that of the acknowledgement it answers); or one that acknowledges
+/// another number than the first, which the gateway never sent (`RST_ACK_CHANGE`). An injector guesses ahead of the data under way.
+fn renumbered(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Option<Test> {
+    let before = |from: Direction| {
+        connection.notes.iter().filter(move |note| note.from == from && note.time <= reset.time && !note.flags.rst())
+    };
+    if reset.after_own_fin || reset.after_other_fin {
+        return None;
+    }
+    let sent = before(Direction::Responder).map(|note| note.seq + i64::from(note.payload)).max()?;
+    let acknowledged = before(Direction::Originator).filter_map(|note| note.ack).max()?;
+    let later = connection.resets.iter().filter(|(by, other)| {
+        let after = other.time.since(reset.time);
+        *by == Direction::Responder && other.frame > reset.frame && (0..BACK_TO_BACK).contains(&after)
+    });
+    for (_, other) in later {
+        let measured = if other.seq > reset.seq + 2 && other.seq > sent && other.seq > acknowledged + 2 {
+            format!("another RST follows, {} bytes beyond all that the peer sent", other.seq - sent)
+        } else if other.ack != reset.ack && other.ack.is_some_and(|ack| ack > connection.orig.high + 1) {
+            "another RST follows that acknowledges what the gateway never sent".to_owned()
+        } else {
+            continue;
+        };
+        return Some(Test { name: "reset-numbers", weight: 3.0, measured });
+    }
+    None
+}
+
 fn ms(nanos: i64) -> String {
     format!("{:.3}", nanos as f64 / 1e6)
 }
@@ -235,6 +264,8 @@ const SUSPICIOUS: f64 = 1.0;
 pub const PROOF: f64 = 20.0;
 /// A point that saw nothing of the connection for so long before the reset may have stopped, ns.
 const FAR_POINT_QUIET: i64 = 60_000_000_000;
+/// Resets of one device come back to back: within two seconds, as the published detector has it, ns.
+const BACK_TO_BACK: i64 = 2_000_000_000;
 /// Route changes move the TTL by this much at most.
 pub const ROUTE_CHANGE: u8 = 2;
 /// Largest step of an IP-ID counter between two segments of one connection; a host's global counter moves on for other

@@ -10,7 +10,7 @@ mod opening;
 mod peer;
 mod reuse;
 
-use wirecause_parsers::log::Phase;
+use wirecause_parsers::log::Symptom;
 
 use super::{
     case::{Case, Wire},
@@ -112,12 +112,6 @@ impl Ruling {
     }
 }
 
-/// Whether the gateway met the ending while it wrote: by its stack frames, or by the words that the JDK has for writes alone.
-fn met_on_write(case: &Case<'_>) -> bool {
-    let words = ["by peer", "Write failed", "Broken pipe"];
-    case.call.phase == Some(Phase::SendRequest) || words.iter().any(|word| case.call.message.contains(word))
-}
-
 /// Whether a reused connection was reset about when its idle time ran out: the peer's timer may have fired while the request was on
 /// its way to the application.
 fn raced(wire: &Wire<'_>) -> bool {
@@ -129,7 +123,30 @@ fn raced(wire: &Wire<'_>) -> bool {
 }
 
 fn undetermined(case: &Case<'_>) -> Ruling {
-    ruling(Cause::Undetermined, 0.3, say::undetermined(case))
+    let mut found = ruling(Cause::Undetermined, 0.3, say::undetermined(case)).also(left_by(case.call.symptom));
+    // Batched auditing writes late: what the line reports may have happened before the capture began.
+    if case.connection.is_none() && case.since_begin.is_some_and(|since| since < LATE_LINE) {
+        found.also.push(Cause::NoTrafficCaptured);
+    }
+    found
+}
+
+/// What the log's words leave over where no packet says more (reference/reset-causes.md, 1.3).
+const fn left_by(symptom: Symptom) -> &'static [Cause] {
+    match symptom {
+        Symptom::ConnectionReset => &[Cause::StaleConnectionReuse, Cause::AbortedAwaitingResponse],
+        Symptom::BrokenPipe => &[Cause::StaleConnectionReuse, Cause::AbortedDuringRequest],
+        Symptom::NoResponse => &[Cause::StaleConnectionReuse, Cause::ClosedAwaitingResponse],
+        Symptom::PrematureEnd => &[Cause::ClosedDuringResponse],
+        Symptom::ReadTimeout => &[Cause::SilentDrop, Cause::SlowResponse],
+        Symptom::ConnectTimeout => &[Cause::ConnectTimeout],
+        Symptom::ConnectionRefused => &[Cause::Unreachable, Cause::ConnectionRefused],
+        Symptom::NoRoute => &[Cause::Unreachable],
+        Symptom::TlsHandshake | Symptom::TlsClosed => &[Cause::TlsHandshakeFailure],
+        Symptom::UnknownHost | Symptom::PoolTimeout | Symptom::NoLocalPort | Symptom::SocketClosed | Symptom::Other => {
+            &[]
+        }
+    }
 }
 
 /// Where the end of the last response is not known: what the silence before the peer's ending says. A silence as long as the peer's idle
@@ -159,6 +176,8 @@ enum Silence {
     Unusual,
 }
 
+/// Scheduling and queueing beyond the round trip, ns.
+const SLACK: i64 = 2_000_000;
 /// Round-trip time assumed where none was measured, ns.
 const UNKNOWN_RTT: i64 = 1_000_000;
 /// Variation of a peer's idle timer, ns.
@@ -167,5 +186,7 @@ const IDLE_TIMER_SPREAD: i64 = 20_000_000;
 const SHORTEST_SILENCE: i64 = 100_000_000;
 /// Idle times below this are pauses between calls; no device forgets a flow so soon, ns.
 pub const SHORTEST_IDLE: i64 = 500_000_000;
+/// How late batched auditing writes a line, at most, ns.
+const LATE_LINE: i64 = 10_000_000_000;
 /// A request of more bytes than this fills many segments: its sender may be in the middle of it.
 const MANY_SEGMENTS: u64 = 4_000;

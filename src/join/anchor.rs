@@ -253,7 +253,10 @@ fn by_connect_timeout(connection: &Connection, limit: Option<i64>, timeouts: &Ti
     let syn = connection.handshake.syn?;
     let limit = limit.or(timeouts.connect);
     let time = limit.map_or(connection.handshake.last_syn.unwrap_or(syn), |limit| syn.plus(limit));
-    let answered = connection.handshake.syn_ack.is_some_and(|answer| limit.is_none() || answer <= time);
+    // Whoever answers the SYN-ACK by a RST of its own had given up before.
+    let given_up = connection.handshake.established.is_none() && own_ending(connection).is_some();
+    let answered =
+        connection.handshake.syn_ack.is_some_and(|answer| if limit.is_none() { !given_up } else { answer <= time });
     let refused = connection.reset_by(Direction::Responder).is_some_and(|reset| reset.time <= time);
     let unreachable = connection.icmp.iter().any(|icmp| icmp.time <= time);
     if answered || unreachable || refused {

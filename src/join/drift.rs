@@ -29,9 +29,7 @@ pub fn course(votes: &[(usize, i64)], times: &[Timestamp]) -> Option<(i64, Vec<K
     let mut knots = vec![Knot { time: windows[0].middle, extra: 0 }];
     for pair in windows.windows(2) {
         let [before, after] = pair else { continue };
-        let change = after.offset - before.offset;
-        let length = after.middle.since(before.middle).max(1);
-        if change.abs() > SAME && change.abs() > length / FASTEST_DRIFT {
+        if after.is_step_from(before) {
             let at = step(votes, times, before, after);
             knots.push(Knot { time: at.plus(-1), extra: before.offset - reference });
             knots.push(Knot { time: at, extra: after.offset - reference });
@@ -67,12 +65,13 @@ pub(super) fn between(votes: &[(usize, i64)], times: &[Timestamp]) -> Vec<usize>
 /// The stretches of the log whose votes agree, in order. Votes stand in order of their calls.
 fn agreeing(votes: &[(usize, i64)], times: &[Timestamp]) -> Vec<Window> {
     debug_assert!(votes.is_sorted_by_key(|(call, _)| *call), "votes stand in order of their calls");
-    (0..windows(times.len()))
-        .filter_map(|window| {
-            let calls = calls_of(window, times.len());
-            Window::of(of_calls(votes, &calls), times, calls)
-        })
-        .collect()
+    let windows = (0..windows(times.len())).filter_map(|window| {
+        let calls = calls_of(window, times.len());
+        Window::of(of_calls(votes, &calls), times, calls)
+    });
+    let mut windows: Vec<Window> = windows.collect();
+    take_back_chance(&mut windows, votes);
+    windows
 }
 
 fn of_calls<'a>(votes: &'a [(usize, i64)], calls: &Range<usize>) -> &'a [(usize, i64)] {
@@ -94,12 +93,25 @@ pub fn extra_at(knots: &[Knot], time: Timestamp) -> i64 {
     }
 }
 
+/// Where hardly more calls of a window agree on its own offset than on that of the window before, the clock was not set: they agree by chance,
+/// as those of a burst do whose lines are all as late.
+fn take_back_chance(windows: &mut [Window], votes: &[(usize, i64)]) {
+    for index in 1..windows.len() {
+        let [before, window] = &mut windows[index - 1..=index] else { continue };
+        if window.is_step_from(before) && window.agreeing(votes, before.offset) * 2 >= window.pairs {
+            window.offset = before.offset;
+        }
+    }
+}
+
 /// Calls that follow each other, and the offset that most of them agree on.
 struct Window {
     from: usize,
     to: usize,
     middle: Timestamp,
     offset: i64,
+    /// Calls that agree on it.
+    pairs: usize,
 }
 
 impl Window {
@@ -109,7 +121,26 @@ impl Window {
         let far: Vec<(usize, i64)> = own.iter().copied().filter(|(_, vote)| (vote - spread.low).abs() > FAR).collect();
         let chance = mode(&far, AGREE).map_or(0, |spread| spread.pairs);
         let enough = spread.pairs >= LEAST && spread.pairs * 4 >= to - from && spread.pairs > 2 * chance;
-        enough.then(|| Self { from, to, middle: times[usize::midpoint(from, to)], offset: spread.low })
+        let middle = times[usize::midpoint(from, to)];
+        enough.then_some(Self { from, to, middle, offset: spread.low, pairs: spread.pairs })
+    }
+
+    /// Whether the offset changed faster since another window than a clock drifts.
+    fn is_step_from(&self, before: &Self) -> bool {
+        let change = (self.offset - before.offset).abs();
+        change > SAME && change > self.middle.since(before.middle).max(1) / FASTEST_DRIFT
+    }
+
+    /// How many of its calls agree on another offset.
+    fn agreeing(&self, votes: &[(usize, i64)], offset: i64) -> usize {
+        let mut agrees = vec![false; self.to - self.from];
+        let own = of_calls(votes, &(self.from..self.to)).iter();
+        for (call, _) in own.filter(|(_, vote)| (-AGREE / 2..=AGREE).contains(&(vote - offset))) {
+            if let Some(agrees) = call.checked_sub(self.from).and_then(|call| agrees.get_mut(call)) {
+                *agrees = true;
+            }
+        }
+        agrees.into_iter().filter(|agrees| *agrees).count()
     }
 }
 
@@ -167,6 +198,19 @@ mod tests {
     #[test]
     fn a_constant_offset_needs_no_course() {
         let (votes, times) = drawn(400, |_| 1_700 * MS);
+        assert_eq!(course(&votes, &times), None);
+    }
+
+    /// In the third window twelve lines of a burst are late by the same 3 s, ten follow their events at once, and the others come when
+    /// they come.
+    #[test]
+    fn a_burst_of_late_lines_is_no_step() {
+        let late = |event: i64| match event / (30 * SECOND) {
+            80..92 => 3 * SECOND,
+            call @ 92..120 if call % 3 > 0 => (call * call * 37 % 97 + 10) * 100 * MS,
+            _ => 0,
+        };
+        let (votes, times) = drawn(200, |event| 900 * MS + late(event));
         assert_eq!(course(&votes, &times), None);
     }
 

@@ -11,6 +11,7 @@ use super::{
     anchor::Anchor,
     assign::{Assigned, Row, assign},
     attempts,
+    began::Durations,
     candidates::{Endpoint, endpoints},
     clock::Clock,
     infer::infer,
@@ -113,7 +114,7 @@ pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable
     let pass = Pass { calls, connections, endpoints: &endpoints };
 
     let clock = given.unwrap_or_else(|| pass.estimate_clock());
-    let mut model = Model { clock, lags: LagModel::prior(), begin: None };
+    let mut model = Model { clock, lags: LagModel::prior(), begin: None, durations: Durations::prior() };
     let mut timeouts = pass.learn_timeouts(&model.clock, &config.timeouts);
     let teachers = pass.teachers();
     let paths: Vec<Paths<'_>> = endpoints.par_iter().map(|endpoint| pass.paths(endpoint)).collect();
@@ -123,6 +124,7 @@ pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable
         timeouts = pass.learn_timeouts(&model.clock, &config.timeouts);
         model.lags = pass.learn_lags(&outcome, &model.clock);
         model.begin = pass.learn_begin(&outcome, &model.clock);
+        model.durations = pass.learn_durations(&outcome, &model.clock);
         let calls = if pass_number < PASSES { &teachers } else { &pass.everyone() };
         outcome = pass.run(&model, &timeouts, &paths, calls);
     }

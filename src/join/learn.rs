@@ -10,6 +10,7 @@ use crate::track::Connection;
 
 use super::{
     anchor::{AnchorKind, open_exchange},
+    began::{Durations, Excess, excess},
     candidates::Endpoint,
     clock::Clock,
     drift,
@@ -113,6 +114,23 @@ impl Pass<'_> {
         let median = distances[distances.len() / 2];
         let quartile = distances[distances.len() * 3 / 4] - median;
         Some((median, quartile.max(2.0)))
+    }
+
+    /// What stated durations mean, by the surely joined calls that were made once.
+    pub(super) fn learn_durations(&self, outcome: &[Choice], clock: &Clock) -> Durations {
+        let pairs: Vec<[f64; 2]> = outcome
+            .iter()
+            .enumerate()
+            .filter(|(call, choice)| choice.margin >= SURE && self.calls[*call].retries.is_empty())
+            .filter_map(|(call, choice)| {
+                let anchor = choice.anchor().filter(|anchor| anchor.begin.is_some())?;
+                match excess(self.calls[call], anchor, clock)? {
+                    [Excess::Ms(line), Excess::Ms(failure)] => Some([line, failure]),
+                    _ => None,
+                }
+            })
+            .collect();
+        Durations::learned(&pairs)
     }
 
     /// Distances from last bytes and from first SYNs to the lines of an endpoint's timeouts that name no limit.

@@ -8,6 +8,7 @@
 pub mod anchor;
 pub mod assign;
 mod attempts;
+pub mod began;
 pub mod candidates;
 pub mod clock;
 pub mod drift;

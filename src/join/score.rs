@@ -6,7 +6,7 @@
 use std::{collections::HashMap, ops::RangeInclusive};
 
 use wirecause_parsers::{
-    log::{FailedCall, Phase, Retry},
+    log::{FailedCall, Phase, Retry, Symptom},
     time::Timestamp,
 };
 
@@ -14,6 +14,7 @@ use crate::track::{Connection, Exchange};
 
 use super::{
     anchor::{Anchor, AnchorKind},
+    began::{Durations, thread_score},
     clock::Clock,
 };
 
@@ -27,6 +28,8 @@ pub struct Model {
     /// From the thread's "Processing request" stamp to the first packet: median and spread in ms, where the population shows that the
     /// stamp precedes the request.
     pub begin: Option<(f64, f64)>,
+    /// What stated durations mean.
+    pub durations: Durations,
 }
 
 /// The distribution of lags, as a histogram over powers of two of a millisecond.
@@ -133,13 +136,15 @@ pub fn score(
     let lag = lag_ms(call, anchor, &model.clock);
     let mut total = anchor.penalty + lag_score(call, anchor.kind, lag, model)?;
     total += target_score((call, path), exchange, targets)?;
-    total += duration_score(call, anchor);
+    total += model.durations.score(call, anchor, &model.clock);
+    total += thread_score(call, anchor, &model.clock);
     total += match call.retries.last() {
         Some(retry) => retry_score(retry, anchor, model),
         None => begin_score(call, anchor, model),
     };
     total += premature_score(call, exchange);
     total += phase_score(call, exchange, connection);
+    total += words_score(call, anchor);
     total += remote_score(call, connection)?;
     Some(total)
 }
@@ -197,22 +202,6 @@ pub fn path_of(url: &str) -> &str {
     path.split('#').next().unwrap_or(path)
 }
 
-/// Where the log says how long the call took: from its first packet to the anchor.
-fn duration_score(call: &FailedCall, anchor: &Anchor) -> f64 {
-    let Some(elapsed) = call.elapsed_ms.map(|ms| ms as f64) else { return 0.0 };
-    let predicted = match (anchor.begin, anchor.kind) {
-        (Some(begin), _) => anchor.time.since(begin) as f64 / 1e6,
-        (None, AnchorKind::Idle) => 0.0,
-        (None, _) => return 0.0,
-    };
-    if !call.retries.is_empty() {
-        // The attempts before took a part of it.
-        return if elapsed < predicted - 2.0 - 0.01 * elapsed { -TOO_SHORT } else { 0.0 };
-    }
-    let near = laplace(elapsed - predicted, 2.0 + 0.01 * elapsed);
-    (CHANCE_DURATION * (0.8 * near + 0.2 / CHANCE_DURATION)).ln()
-}
-
 /// Where the thread's "Processing request" stamp precedes the request: the first packet follows it closely.
 fn begin_score(call: &FailedCall, anchor: &Anchor, model: &Model) -> f64 {
     let (Some((median, spread)), Some(processing)) = (model.begin, call.processing) else { return 0.0 };
@@ -264,6 +253,19 @@ fn phase_score(call: &FailedCall, exchange: Option<&Exchange>, connection: &Conn
     }
 }
 
+/// A connection that was reset while it lay idle is met by the write of the next request, and the JDK words that otherwise than a read's reset
+/// (reference/gateway-logs.md, section 3, rows 1 and 2).
+fn words_score(call: &FailedCall, anchor: &Anchor) -> f64 {
+    let idle = anchor.kind == AnchorKind::Idle && anchor.exchange.is_none();
+    if idle && call.symptom == Symptom::ConnectionReset && !met_on_write(call) { -MET_BY_A_READ } else { 0.0 }
+}
+
+/// Whether the gateway met the ending while it wrote: by its stack frames, or by the words that the JDK has for writes alone.
+pub fn met_on_write(call: &FailedCall) -> bool {
+    let words = ["by peer", "Write failed", "Broken pipe"];
+    call.phase == Some(Phase::SendRequest) || words.iter().any(|word| call.message.contains(word))
+}
+
 fn remote_score(call: &FailedCall, connection: &Connection) -> Option<f64> {
     match call.remote {
         Some(remote) if remote != connection.responder.address => None,
@@ -271,7 +273,7 @@ fn remote_score(call: &FailedCall, connection: &Connection) -> Option<f64> {
     }
 }
 
-fn laplace(distance: f64, scale: f64) -> f64 {
+pub(super) fn laplace(distance: f64, scale: f64) -> f64 {
     (-distance.abs() / scale).exp() / (2.0 * scale)
 }
 
@@ -291,14 +293,14 @@ const USUAL_SHARE: f64 = 0.9;
 const LONGEST_LAG: f64 = 240_000.0;
 /// Share of lines that may be late by any order of magnitude.
 const LATE_SHARE: f64 = 0.2;
+/// A reset that a read met, on a connection where only a write could, nats.
+const MET_BY_A_READ: f64 = 2.5;
 /// Pairs that the prior lag distribution weighs as much as.
 const PRIOR_PAIRS: f64 = 4.0;
 /// Span within which an unrelated connection's event may fall, ms: what "by chance" means for a lag.
 const CHANCE_WINDOW: f64 = 60_000.0;
 /// The same for durations of calls, ms.
 const CHANCE_DURATION: f64 = 4_000.0;
-/// A call that took less time than its own last attempt, nats.
-const TOO_SHORT: f64 = 4.0;
 /// From the line about an attempt that failed to the first packet of the next: within the stamp's millisecond and one or two of a
 /// thread's, ms.
 const RETRY_SPREAD: f64 = 1.0;

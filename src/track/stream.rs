@@ -254,6 +254,8 @@ impl TlsState {
             return false;
         }
         if !self.tls13 && self.server_hello {
+            // TLS 1.2 has no such record before both Finished (RFC 5246, 7.3), though a cut may have hidden them.
+            self.client_finished = true;
             return true;
         }
         match from {

@@ -154,8 +154,9 @@ impl Expected {
 
 /// The goals stand beside the floors. A floor is no goal: it is what was reached over two hundred incidents of the profile, less 0.01
 /// to 0.02 for what other seeds vary by, and holds that against regression. It is raised when a figure rises.
-/// Half of the cut and of the mixed incidents have equal URLs, and TLS or a cut hides the URLs of others, so these have that goal; their
-/// failures come in throngs, many within a millisecond, which no stamp of a log tells apart.
+/// The first two profiles fail as the played incidents do: 8 to 9 in a hundred calls within 5 ms of another of their backend. The other two are there
+/// for stress: their failures come in throngs, three in ten so close together, which no stamp of a log tells apart. Half of these have equal
+/// URLs, and TLS or a cut hides the URLs of others, so they have that goal beside them.
 const EXPECTED: [Expected; 4] = [
     Expected {
         profile: Profile::Immediate,
@@ -163,15 +164,15 @@ const EXPECTED: [Expected; 4] = [
         floors: &[
             ("found", 0.995),
             ("spurious", 0.005),
-            ("joined", 0.94),
-            ("misjoined", 0.008),
-            ("ambiguous", 0.06),
-            ("cause", 0.975),
-            ("wrong", 0.02),
-            ("macro", 0.97),
-            ("sure", 0.985),
-            ("set", 0.985),
-            ("hedge", 0.25),
+            ("joined", 0.965),
+            ("misjoined", 0.006),
+            ("ambiguous", 0.03),
+            ("cause", 0.98),
+            ("wrong", 0.016),
+            ("macro", 0.976),
+            ("sure", 0.988),
+            ("set", 0.993),
+            ("hedge", 0.4),
         ],
     },
     Expected {
@@ -180,15 +181,15 @@ const EXPECTED: [Expected; 4] = [
         floors: &[
             ("found", 0.995),
             ("spurious", 0.005),
-            ("joined", 0.785),
-            ("misjoined", 0.03),
-            ("ambiguous", 0.19),
-            ("cause", 0.96),
-            ("wrong", 0.03),
-            ("macro", 0.96),
-            ("sure", 0.98),
-            ("set", 0.974),
-            ("hedge", 0.27),
+            ("joined", 0.865),
+            ("misjoined", 0.027),
+            ("ambiguous", 0.115),
+            ("cause", 0.962),
+            ("wrong", 0.025),
+            ("macro", 0.957),
+            ("sure", 0.983),
+            ("set", 0.987),
+            ("hedge", 0.45),
         ],
     },
     Expected {
@@ -197,15 +198,15 @@ const EXPECTED: [Expected; 4] = [
         floors: &[
             ("found", 0.995),
             ("spurious", 0.005),
-            ("joined", 0.7),
-            ("misjoined", 0.025),
-            ("ambiguous", 0.28),
-            ("cause", 0.952),
-            ("wrong", 0.032),
-            ("macro", 0.945),
-            ("sure", 0.977),
-            ("set", 0.965),
-            ("hedge", 0.24),
+            ("joined", 0.75),
+            ("misjoined", 0.022),
+            ("ambiguous", 0.24),
+            ("cause", 0.962),
+            ("wrong", 0.027),
+            ("macro", 0.958),
+            ("sure", 0.981),
+            ("set", 0.984),
+            ("hedge", 0.4),
         ],
     },
     Expected {
@@ -214,15 +215,15 @@ const EXPECTED: [Expected; 4] = [
         floors: &[
             ("found", 0.995),
             ("spurious", 0.005),
-            ("joined", 0.74),
-            ("misjoined", 0.027),
-            ("ambiguous", 0.24),
-            ("cause", 0.957),
-            ("wrong", 0.029),
-            ("macro", 0.955),
-            ("sure", 0.98),
-            ("set", 0.969),
-            ("hedge", 0.24),
+            ("joined", 0.76),
+            ("misjoined", 0.024),
+            ("ambiguous", 0.225),
+            ("cause", 0.964),
+            ("wrong", 0.025),
+            ("macro", 0.96),
+            ("sure", 0.982),
+            ("set", 0.985),
+            ("hedge", 0.4),
         ],
     },
 ];

@@ -311,7 +311,7 @@ impl<'a> Played<'a> {
             Wire::new(connection, anchor, line, self.population.peer(connection.responder))
         });
         let queries = self.names.queries(&failed.target.host);
-        Case { call: failed, line, endpoint, queries, coverage, connection }
+        Case { call: failed, line, endpoint, queries, coverage, since_begin: None, connection }
     }
 }
 
@@ -349,7 +349,7 @@ fn calls(scenario: &Scenario) -> Vec<FailedCall> {
             let stamp = at(seconds + scenario.clock_offset).to_string();
             lines.push((seconds, format!("{}+0000 {level:<7} {thread} {text}\n", &stamp[..23])));
         };
-        if let Some(seconds) = call.processing {
+        for seconds in call.request_before.into_iter().chain(call.processing) {
             add(seconds, "INFO", "com.l7tech.server.message: Processing request for service: Api [/api]");
         }
         for retry in &call.retries {
@@ -362,6 +362,10 @@ fn calls(scenario: &Scenario) -> Vec<FailedCall> {
         let assertion = "com.l7tech.server.policy.assertion.ServerHttpRoutingAssertion";
         let reason = format!("Unable to obtain HTTP response from {url}: {}", call.error);
         add(call.at, "WARNING", &format!("{assertion}: 4042: Problem routing to {url}. Error msg: {reason}"));
+        if let Some(took) = call.took_ms {
+            let detail = "com.l7tech.server.policy.assertion.ServerAuditDetailAssertion: -4";
+            add(call.at, "INFO", &format!("{detail}: routing finished in {took} ms"));
+        }
     }
     lines.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut scanner = LogScanner::new(LogOptions::default());

@@ -105,6 +105,10 @@ pub(crate) struct Call {
     pub(crate) error: String,
     /// When the thread began, if the log says so.
     pub(crate) processing: Option<f64>,
+    /// When the thread began the request before, if the log says so.
+    pub(crate) request_before: Option<f64>,
+    /// How long the call took, in milliseconds, as a line of its own says with the error's.
+    pub(crate) took_ms: Option<u64>,
     /// Attempts that `HttpClient` repeated by itself.
     #[serde(default)]
     pub(crate) retries: Vec<Retry>,

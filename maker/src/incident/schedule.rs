@@ -16,7 +16,7 @@ pub(super) fn schedule(w: &mut World, plan: &Plan) -> Option<Ns> {
             let group = if w.d.chance(0.12) { w.d.between(2, 6) } else { 1 };
             for _ in 0..group {
                 let call = w.healthy(b);
-                let jitter = w.d.time(0, 300_000);
+                let jitter = w.d.time(0, plan.load.within);
                 w.add_call(t + jitter, call);
             }
             t += w.d.wait(w.backends[b].pace * group);

@@ -62,12 +62,13 @@ impl World {
         self.conns[c].plan = None;
         let backend = self.conns[c].backend;
         let above = self.pool[backend].iter().rev().take_while(|x| **x != c).count();
-        // Not so far apart that the first is answered before the last begins.
         let b = &self.backends[backend];
-        let apart = self.settings.apart.min((b.rtt + b.service / 2) / (above as Ns + 1));
+        let apart = self.settings.apart.min(b.read_timeout / 8 / (above as Ns + 1));
         let mut when = self.now;
         for _ in 0..=above {
-            let call = self.healthy(backend);
+            let mut call = self.healthy(backend);
+            // The first is not answered before the last begins.
+            call.service += 2 * apart * (above as Ns + 1);
             self.add_call(when, call);
             when += self.d.time(1000, 40_000 + 2 * apart);
         }

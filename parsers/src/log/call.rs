@@ -45,6 +45,10 @@ pub struct FailedCall {
     pub processing: Option<Timestamp>,
     /// How long the call or its request took in milliseconds, where a line of the same thread and request says so.
     pub elapsed_ms: Option<u64>,
+    /// Stamp of the line that says so. The duration may have ended with the call's failure or when that line was written.
+    pub elapsed_line: Option<Timestamp>,
+    /// Stamp of the thread's `Processing request` line before that of this call's request: the call began later.
+    pub request_before: Option<Timestamp>,
 }
 
 /// Where an entry stands in its file.

@@ -53,6 +53,8 @@ pub(super) struct Paired {
 struct Thread {
     service: Option<String>,
     processing: Option<Timestamp>,
+    /// The header before that one.
+    processing_before: Option<Timestamp>,
     /// Calls that failed in this request.
     failures: Vec<Pending>,
     /// The last failure before the header, where nothing was paired with it.
@@ -132,6 +134,7 @@ impl Reported {
         let mut call = Box::new(report.into_call());
         call.service.clone_from(&thread.service);
         call.processing = thread.processing;
+        call.request_before = thread.processing_before;
         let (own, others) = thread.take_retries(&call);
         call.retries = own;
         retries.extend(others);
@@ -146,7 +149,7 @@ impl Reported {
 impl Thread {
     /// Starts a request; gives back the attempts of the request before the last, which no failure followed.
     fn begin(&mut self, time: Timestamp, service: String, calls: &[Logged]) -> Vec<(usize, Retry)> {
-        self.processing = Some(time);
+        self.processing_before = self.processing.replace(time);
         self.service = Some(service);
         // Lines of one instant come in any order: an audit detail may stand just before its own header.
         let just_before = |call: usize| {
@@ -208,6 +211,7 @@ impl Thread {
         let Some(Logged { call, .. }) = calls.get_mut(call) else { return };
         if call.elapsed_ms.is_none() && (0..=ELAPSED_WINDOW).contains(&time.since(call.time)) {
             call.elapsed_ms = Some(ms);
+            call.elapsed_line = Some(time);
         }
     }
 

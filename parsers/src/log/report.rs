@@ -99,6 +99,8 @@ impl Report {
             retries: Vec::new(),
             processing: None,
             elapsed_ms: None,
+            elapsed_line: None,
+            request_before: None,
         }
     }
 }

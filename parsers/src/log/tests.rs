@@ -58,6 +58,14 @@ const URL: &str = "http://h:8080/api";
 const RESET: &str = "Connection reset";
 
 #[test]
+fn a_call_began_after_the_thread_turned_to_the_request_before() {
+    let text = header(10, 7) + &header(40, 8) + &header(100, 7) + &audit(150, 7, RESET) + &header(160, 7);
+    let scan = scan(&text);
+    let [call] = scan.calls.as_slice() else { panic!("{scan:?}") };
+    assert_eq!(call.request_before.map(|before| call.time.since(before)), Some(140_000_000));
+}
+
+#[test]
 fn a_call_with_all_that_a_log_can_say() {
     let text =
         header(100, 7) + &audit(150, 7, RESET) + &severe(151, 7, RESET) + &elapsed(152, 7, "routing finished in 51 ms");
@@ -73,6 +81,8 @@ fn a_call_with_all_that_a_log_can_say() {
     assert_eq!((call.service.as_deref(), call.thread.as_deref()), (Some("Orders [/orders]"), Some("7")));
     assert_eq!(call.processing.map(|time| call.time.since(time)), Some(50_000_000));
     assert_eq!((call.elapsed_ms, call.zone, call.resolution), (Some(51), Some(-10_800), 1_000_000));
+    assert_eq!(call.elapsed_line.map(|line| line.since(call.time)), Some(2_000_000));
+    assert_eq!(call.request_before, None);
     assert_eq!(call.time.to_string(), "2026-11-20T23:54:00.150000Z");
     assert_eq!(call.exceptions, ["com.l7tech.common.http.GenericHttpException", "java.net.SocketException"]);
     assert_eq!(scan.requests_by_service.get("Orders [/orders]"), Some(&1));

@@ -8,7 +8,7 @@ use crate::{
         verdict::Cause,
     },
     join::anchor::AnchorKind,
-    track::connection::EndingKind,
+    track::{Direction, connection::EndingKind},
 };
 
 use super::{Ruling, SHORTEST_IDLE, ruling};
@@ -23,10 +23,14 @@ pub(super) fn injected_reset(case: &Case<'_>) -> Option<Ruling> {
     }
     let strength = (wire.origin.weight() - FOREIGN).min(3.0) / 3.0;
     let found = ruling(Cause::InjectedReset, 0.9 + 0.08 * strength, say::injected(wire, reset));
-    Some(match aborted(wire) {
+    let found = match aborted(wire) {
         Some(genuine) if strength < 0.5 => found.also(&[genuine]),
         _ => found,
-    })
+    };
+    // A device that resets by rule and one that has forgotten the flow send the same; only that the request passed tells them apart.
+    let idle = wire.exchange.and_then(|exchange| exchange.idle_before).is_some_and(|idle| idle >= SHORTEST_IDLE);
+    let blind = wire.reused() && idle && wire.nothing_acknowledged() && !peer_got_it(wire);
+    Some(if blind { found.also(&[Cause::IdleExpiryInPath]) } else { found })
 }
 
 /// The first data after an idle time is answered by a bare RST that the peer did not send: a device has forgotten the flow. Or such
@@ -35,7 +39,25 @@ pub(super) fn idle_expiry_in_path(case: &Case<'_>) -> Option<Ruling> {
     let wire = case.connection.as_ref()?;
     let reset = wire.reset?;
     let announced = wire.anchor.kind == AnchorKind::Idle && wire.origin.is_foreign() && !wire.fin_before_reset();
-    (forgotten_in_path(wire) || announced).then(|| ruling(Cause::IdleExpiryInPath, 0.95, say::idle_expiry(wire, reset)))
+    if !forgotten_in_path(wire) && !announced {
+        return None;
+    }
+    let found = ruling(Cause::IdleExpiryInPath, 0.95, say::idle_expiry(wire, reset));
+    // Where longer idle times survive, a device may as well have struck at random.
+    let idle = wire.exchange.and_then(|exchange| exchange.idle_before);
+    let survives = idle.zip(wire.idle_survived()).is_some_and(|(idle, survived)| idle < survived);
+    Some(if survives { Ruling { confidence: 0.8, ..found }.also(&[Cause::InjectedReset]) } else { found })
+}
+
+/// Whether the peer acknowledged the request after "its" reset: the request had reached it, so that no device had forgotten the flow.
+fn peer_got_it(wire: &Wire<'_>) -> bool {
+    let (Some(exchange), Some(reset)) = (wire.exchange, wire.reset) else { return false };
+    wire.connection.notes.iter().any(|note| {
+        note.from == Direction::Responder
+            && note.time >= reset.time
+            && !note.flags.rst()
+            && note.ack.is_some_and(|ack| ack > exchange.request_from)
+    })
 }
 
 /// A bare RST for the first data after an idle time, which the peer itself cannot have sent. A device that forgets idle flows does so
@@ -58,6 +80,7 @@ fn forgotten_in_path(wire: &Wire<'_>) -> bool {
         && only_idle
         && long_enough
         && !wire.fin_before_reset()
+        && !peer_got_it(wire)
 }
 
 /// What a genuine reset of the peer would have been at this point.

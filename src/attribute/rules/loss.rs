@@ -155,7 +155,10 @@ pub(super) fn path_loss(case: &Case<'_>) -> Option<Ruling> {
         let confidence = if loss.recovered { 0.8 } else { 0.88 };
         let found = ruling(Cause::PathLoss, confidence, say::path_loss(wire, loss));
         let stale = wire.reused() && wire.nothing_acknowledged() && wire.peer_ending().is_some();
-        return mattered.then(|| if stale { found.also(&[Cause::StaleConnectionReuse]) } else { found });
+        let found = if stale { found.also(&[Cause::StaleConnectionReuse]) } else { found };
+        // Nothing of it ever arrived: a device may have dropped it all as well.
+        let dropped = !loss.recovered && wire.nothing_acknowledged();
+        return mattered.then(|| if dropped { found.also(&[Cause::SilentDrop]) } else { found });
     }
     let hole = wire.connection.resp.gap_opened().is_some_and(|opened| opened >= exchange.request_start);
     let again = exchange.response_retransmissions > 0 && exchange.complete() == Some(false);

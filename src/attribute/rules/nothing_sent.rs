@@ -8,7 +8,7 @@ use crate::attribute::{
     verdict::Cause,
 };
 
-use super::{Ruling, ruling};
+use super::{Ruling, left_by, ruling};
 
 /// Without a packet of that host or time there is nothing to judge by.
 pub(super) fn no_traffic_captured(case: &Case<'_>) -> Option<Ruling> {
@@ -16,9 +16,15 @@ pub(super) fn no_traffic_captured(case: &Case<'_>) -> Option<Ruling> {
     let said = case.symptom_is(&[Symptom::UnknownHost, Symptom::PoolTimeout, Symptom::NoLocalPort]);
     // Where nothing tells the host's address, its packets may be there without being known as such.
     let nameless = case.coverage == Coverage::OtherHost && case.endpoint.addresses.is_empty();
-    let confidence = if nameless { 0.6 } else { 0.95 };
-    (!said && case.connection.is_none() && matches!(case.coverage, Coverage::OtherTime | Coverage::OtherHost))
-        .then(|| ruling(Cause::NoTrafficCaptured, confidence, say::not_covered(case)))
+    // And where the clocks could not be compared the line's packets may be there at another time.
+    let open = nameless || case.coverage == Coverage::PerhapsOtherTime;
+    let confidence = if open { 0.6 } else { 0.95 };
+    let elsewhere = matches!(case.coverage, Coverage::OtherTime | Coverage::PerhapsOtherTime | Coverage::OtherHost);
+    if said || case.connection.is_some() || !elsewhere {
+        return None;
+    }
+    let found = ruling(Cause::NoTrafficCaptured, confidence, say::not_covered(case));
+    Some(if open { found.also(left_by(case.call.symptom)) } else { found })
 }
 
 /// The resolver says so in the log; the capture shows how.
@@ -41,8 +47,12 @@ pub(super) fn pool_exhausted(case: &Case<'_>) -> Option<Ruling> {
 /// Nothing leaves: no port, no descriptor, no route of the gateway's own.
 pub(super) fn gateway_resources(case: &Case<'_>) -> Option<Ruling> {
     let no_route = case.symptom_is(&[Symptom::NoRoute]) && case.connection.is_none() && case.coverage == Coverage::Full;
-    (case.symptom_is(&[Symptom::NoLocalPort]) || no_route)
-        .then(|| ruling(Cause::GatewayResources, 0.95, say::no_resources(case)))
+    if no_route {
+        // An answer by ICMP that the capture missed looks the same.
+        let found = ruling(Cause::GatewayResources, 0.8, say::no_resources(case));
+        return Some(found.also(&[Cause::Unreachable]));
+    }
+    case.symptom_is(&[Symptom::NoLocalPort]).then(|| ruling(Cause::GatewayResources, 0.95, say::no_resources(case)))
 }
 
 /// "Socket closed" is the gateway's own doing (RFC 9293: only the owner closes a socket); the packets show its FIN or RST first.

@@ -26,7 +26,9 @@ pub(super) fn unreachable(case: &Case<'_>) -> Option<Ruling> {
 pub(super) fn connect_timeout(case: &Case<'_>) -> Option<Ruling> {
     let wire = case.connection.as_ref()?;
     let handshake = wire.connection.handshake;
-    let answered = handshake.syn_ack.is_some_and(|answer| answer <= wire.anchor.time);
+    // The instant of the failure may not be known: whoever never acknowledged the answer had given up before.
+    let answered =
+        handshake.established.is_some() && handshake.syn_ack.is_some_and(|answer| answer <= wire.anchor.time);
     if !case.symptom_is(&[Symptom::ConnectTimeout]) || answered || handshake.syn.is_none() {
         return None;
     }
@@ -66,9 +68,15 @@ pub(super) fn tls_handshake_failure(case: &Case<'_>) -> Option<Ruling> {
         return None;
     }
     let found = ruling(Cause::TlsHandshakeFailure, 0.96, say::tls_failure(wire));
+    // A cut hides where the handshake ended, and no handshake is as large as an upload.
+    let upload = !said && wire.connection.orig.bytes > LARGEST_FLIGHT;
+    let found = if upload { Ruling { confidence: 0.6, ..found }.also(&[Cause::AbortedDuringRequest]) } else { found };
     Some(match by {
         Direction::Originator => found.by(Responsible::Gateway),
         Direction::Responder if wire.origin.is_foreign() => found.by(Responsible::Path).also(&[Cause::InjectedReset]),
         Direction::Responder => found.by(Responsible::Backend),
     })
 }
+
+/// Bytes of a client's part of a TLS handshake at most: a certificate chain and its signature fill some kilobytes.
+const LARGEST_FLIGHT: u64 = 16_384;

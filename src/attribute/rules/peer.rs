@@ -8,10 +8,11 @@ use crate::{
         explain as say,
         verdict::Cause,
     },
-    track::connection::EndingKind,
+    join::score::met_on_write,
+    track::{Exchange, connection::EndingKind, stream::Protocol},
 };
 
-use super::{MANY_SEGMENTS, Ruling, UNKNOWN_RTT, met_on_write, raced, ruling};
+use super::{MANY_SEGMENTS, Ruling, SLACK, UNKNOWN_RTT, raced, ruling};
 
 /// A fresh connection was accepted and ended at once: what ended it acknowledges no request byte.
 pub(super) fn rejected_after_accept(case: &Case<'_>) -> Option<Ruling> {
@@ -68,14 +69,22 @@ pub(super) fn aborted_during_request(case: &Case<'_>) -> Option<Ruling> {
     if exchange.response_start.is_some_and(|start| start <= reset.time) && wire.unsent() == 0 {
         return None;
     }
-    let sending = met_on_write(case) && reset.time >= exchange.request_start;
+    let sending = met_on_write(case.call) && reset.time >= exchange.request_start;
     let open = reset.unacknowledged > 0 || wire.unsent() > 0 || sending;
     let fin_first = wire.fin_before_reset();
     if !open || fin_first && wire.unsent() == 0 && wire.unacknowledged() == 0 && !sending {
         return None;
     }
-    let found = ruling(Cause::AbortedDuringRequest, 0.93, say::during_request(wire, reset));
-    Some(if wire.reused() && wire.nothing_acknowledged() { found.also(&[Cause::StaleConnectionReuse]) } else { found })
+    let mut found = ruling(Cause::AbortedDuringRequest, 0.93, say::during_request(wire, reset));
+    let rtt = wire.rtt().unwrap_or(UNKNOWN_RTT);
+    // A host that no longer knows the connection answers the first segment of it, and some stacks acknowledge that one.
+    let first_answered = reset.time.since(exchange.request_start) <= rtt + rtt / 2 + SLACK;
+    if wire.reused() && (wire.nothing_acknowledged() || first_answered || raced(wire)) {
+        found = found.also(&[Cause::StaleConnectionReuse]);
+    }
+    // All that had left had arrived: it need not have been the upload that ended it.
+    let all_arrived = !sending && reset.unacknowledged == 0;
+    Some(if all_arrived { found.also(&[Cause::AbortedAwaitingResponse]) } else { found })
 }
 
 /// Request acknowledged in full, then RST, no response byte.
@@ -94,7 +103,10 @@ pub(super) fn aborted_awaiting_response(case: &Case<'_>) -> Option<Ruling> {
         let found = Ruling { cause: Cause::AbortedDuringRequest, confidence: 0.75, ..found };
         return Some(found.also(&[Cause::AbortedAwaitingResponse]));
     }
-    Some(match (raced(wire), maybe_more) {
+    // In a network this short a process cannot be told from a host that no longer knows the connection and acknowledges what it refuses.
+    let rtt = wire.rtt().unwrap_or(UNKNOWN_RTT);
+    let at_once = wire.wait().is_some_and(|wait| wait <= rtt + rtt / 10 + AT_ONCE / 6);
+    Some(match (raced(wire) || wire.reused() && at_once, maybe_more) {
         (true, _) => found.also(&[Cause::StaleConnectionReuse]),
         (false, true) => Ruling { confidence: 0.8, ..found }.also(&[Cause::AbortedDuringRequest]),
         // Only the RST acknowledges the last of a large request: whoever sent it had hardly read that.
@@ -127,16 +139,27 @@ pub(super) fn closed_awaiting_response(case: &Case<'_>) -> Option<Ruling> {
 pub(super) fn aborted_during_response(case: &Case<'_>) -> Option<Ruling> {
     let wire = case.connection.as_ref()?;
     let exchange = wire.exchange.filter(|exchange| exchange.response_start.is_some())?;
-    (wire.peer_ending()?.0 == EndingKind::Rst)
-        .then(|| ruling(Cause::AbortedDuringResponse, 0.96, say::during_response(wire, exchange, "a RST")))
+    if wire.peer_ending()?.0 != EndingKind::Rst {
+        return None;
+    }
+    let found = ruling(Cause::AbortedDuringResponse, 0.96, say::during_response(wire, exchange, "a RST"));
+    Some(if may_be_tickets(wire, exchange) { found.also(&[Cause::AbortedAwaitingResponse]) } else { found })
+}
+
+/// Whether the bytes behind a TLS handshake that were taken for a response may have been session tickets, which servers send unasked.
+fn may_be_tickets(wire: &Wire<'_>, exchange: &Exchange) -> bool {
+    wire.connection.protocol == Protocol::Tls && exchange.number == 1 && exchange.response_bytes <= TICKETS
 }
 
 /// FIN after part of a response.
 pub(super) fn closed_during_response(case: &Case<'_>) -> Option<Ruling> {
     let wire = case.connection.as_ref()?;
     let exchange = wire.exchange.filter(|exchange| exchange.response_start.is_some())?;
-    (wire.peer_ending()?.0 == EndingKind::Fin)
-        .then(|| ruling(Cause::ClosedDuringResponse, 0.96, say::during_response(wire, exchange, "a FIN")))
+    if wire.peer_ending()?.0 != EndingKind::Fin {
+        return None;
+    }
+    let found = ruling(Cause::ClosedDuringResponse, 0.96, say::during_response(wire, exchange, "a FIN"));
+    Some(if may_be_tickets(wire, exchange) { found.also(&[Cause::ClosedAwaitingResponse]) } else { found })
 }
 
 /// The request arrived and was acknowledged, nothing was lost, and no (further) response byte came until the gateway gave up.
@@ -149,6 +172,8 @@ pub(super) fn slow_response(case: &Case<'_>) -> Option<Ruling> {
     Some(ruling(Cause::SlowResponse, if acknowledged { 0.96 } else { 0.6 }, say::slow(wire)))
 }
 
+/// Two session tickets of the largest usual size.
+const TICKETS: u64 = 2 * 2_048;
 /// Pauses of a sender in the middle of a request, ns.
 const PAUSE: i64 = 10_000_000;
 /// A process that rejects a connection does so within this time after the request's arrival, ns.

@@ -9,7 +9,7 @@ use crate::{
     track::{ResetShape, connection::EndingKind},
 };
 
-use super::{MANY_SEGMENTS, Ruling, Silence, UNKNOWN_RTT, raced, ruling, silence_says};
+use super::{MANY_SEGMENTS, Ruling, SLACK, Silence, UNKNOWN_RTT, raced, ruling, silence_says};
 
 /// The peer had ended the connection before the request could reach it, or no longer knew it.
 pub(super) fn stale_connection_reuse(case: &Case<'_>) -> Option<Ruling> {
@@ -84,6 +84,3 @@ pub(super) fn stale_connection_reuse(case: &Case<'_>) -> Option<Ruling> {
 fn may_have_cut(wire: &Wire<'_>) -> bool {
     wire.connection.exchanges.current().is_some_and(|exchange| exchange.complete().is_none())
 }
-
-/// Scheduling and queueing beyond the round trip, ns.
-const SLACK: i64 = 2_000_000;

@@ -198,9 +198,9 @@ const EXPECTED: [Expected; 4] = [
         floors: &[
             ("found", 0.995),
             ("spurious", 0.005),
-            ("joined", 0.75),
+            ("joined", 0.735),
             ("misjoined", 0.022),
-            ("ambiguous", 0.24),
+            ("ambiguous", 0.25),
             ("cause", 0.962),
             ("wrong", 0.027),
             ("macro", 0.958),

@@ -40,6 +40,9 @@ pub(crate) struct Side<'a> {
     acknowledged: i64,
     /// The highest number of a RST so far.
     reset_at: Option<i64>,
+    /// What stands in the acknowledgement field of the other end's last RST without the ACK flag: some stacks leave a number there, which
+    /// acknowledges nothing (RFC 9293, section 3.1), and tshark takes it for one.
+    unflagged: Option<u32>,
 }
 
 /// What a segment brought.
@@ -113,6 +116,9 @@ impl<'a> Conversation<'a> {
         for packet in packets {
             let acknowledged = packet.has(ACK) && !packet.has(RST);
             conversation.sides.get_mut(&packet.source).expect("an end").take(packet, bound(packet));
+            if packet.has(RST) && !packet.has(ACK) && packet.ack != 0 {
+                conversation.sides.get_mut(&packet.destination).expect("an end").unflagged = Some(packet.ack);
+            }
             if acknowledged {
                 conversation.sides.get_mut(&packet.destination).expect("an end").acknowledge(packet.ack);
             }
@@ -253,6 +259,9 @@ impl<'a> Side<'a> {
             Judged::New if self.reset_at.is_some_and(|at| at > self.high - i64::from(packet.length)) => {
                 "new bytes below the number of a RST before them"
             }
+            Judged::New if self.unflagged.is_some_and(|field| covers(field, packet)) => {
+                "new bytes below what a RST without ACK has in its field"
+            }
             Judged::NewBehindOld => "brings new bytes behind old ones",
             Judged::FillsAtOnce => "fills a hole sooner than a retransmission can",
             Judged::Probe => "a probe of one byte",
@@ -277,6 +286,11 @@ impl<'a> Side<'a> {
         };
         *self.differences.entry(name).or_default() += 1;
     }
+}
+
+/// Whether a number lies behind a packet's last byte, modulo 2^32.
+fn covers(number: u32, packet: &Packet) -> bool {
+    number.wrapping_sub(packet.seq.wrapping_add(packet.length)).cast_signed() >= 0
 }
 
 /// Half of the round trip of the handshake as far as it was seen by a packet, or of the first segment that was acknowledged; 3 ms at

@@ -44,12 +44,13 @@ impl Pass<'_> {
         let windows = drift::windows(self.calls.len());
         let taken = (windows * MOST_VOTES / pairs.max(1)).clamp(LEAST_WINDOWS, windows.max(LEAST_WINDOWS));
         let mut chosen: BTreeSet<usize> = (0..taken).map(|index| index * windows / taken).collect();
-        let mut voted: BTreeMap<usize, Vec<(usize, i64)>> = BTreeMap::new();
+        let mut by_window: BTreeMap<usize, Vec<(usize, i64)>> = BTreeMap::new();
         loop {
-            let fresh: Vec<usize> = chosen.iter().copied().filter(|window| !voted.contains_key(window)).collect();
-            voted.extend(fresh.into_par_iter().map(|window| (window, votes_of(window))).collect::<Vec<_>>());
-            let votes: Vec<(usize, i64)> = voted.values().flatten().copied().collect();
-            let between = if voted.len() < taken + MORE_WINDOWS { drift::between(&votes, &times) } else { Vec::new() };
+            let fresh: Vec<usize> = chosen.iter().copied().filter(|window| !by_window.contains_key(window)).collect();
+            by_window.extend(fresh.into_par_iter().map(|window| (window, votes_of(window))).collect::<Vec<_>>());
+            let votes: Vec<(usize, i64)> = by_window.values().flatten().copied().collect();
+            let between =
+                if by_window.len() < taken + MORE_WINDOWS { drift::between(&votes, &times) } else { Vec::new() };
             let before = chosen.len();
             chosen.extend(between);
             if chosen.len() == before {

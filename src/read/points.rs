@@ -62,8 +62,11 @@ impl Merged {
                 mem::swap(&mut far, own);
             }
             // What a third point saw stays with the connection, whichever record of it is kept.
-            own.elsewhere =
-                if one_place { own.elsewhere.take().or(far.elsewhere) } else { Some(seen_elsewhere(own, far)) };
+            own.elsewhere = if one_place {
+                own.elsewhere.take().or(far.elsewhere)
+            } else {
+                Some(Box::new(seen_elsewhere(own, far)))
+            };
         }
     }
 
@@ -79,14 +82,14 @@ fn key(connection: &Connection) -> Key {
     (connection.originator, connection.responder, connection.orig.initial())
 }
 
-fn seen_elsewhere(own: &Connection, far: Connection) -> Box<Elsewhere> {
-    Box::new(Elsewhere {
+fn seen_elsewhere(own: &Connection, far: Connection) -> Elsewhere {
+    Elsewhere {
         nearer_responder: far.orig.usual_ttl() < own.orig.usual_ttl(),
         clock: far.start.since(own.start),
         end: far.end,
         first_frame: far.first_frame,
         resets: far.resets,
-    })
+    }
 }
 
 /// Whether two records of a connection look like one place's: no router lies between, and the handshake took as long.

@@ -56,7 +56,9 @@ pub(super) fn route(due: &Due, shards: &mut [Tracker]) -> Vec<Beside> {
             if !frames.is_sorted_by_key(place) {
                 frames.sort_by_key(place);
             }
-            frames.into_iter().for_each(|(piece, index)| track(piece, index, tracker));
+            for (piece, index) in frames {
+                track(piece, index, tracker);
+            }
         }
     });
     beside

@@ -32,7 +32,7 @@ impl FlowKey {
     pub fn shard(&self, shards: usize) -> usize {
         let [low, high] = [self.low, self.high].map(|end| mixed(number(end)));
         // The upper bits of a product depend on all of its factors' bits.
-        (u128::from(low.wrapping_add(high)) * shards.max(1) as u128 >> 64) as usize
+        ((u128::from(low.wrapping_add(high)) * shards.max(1) as u128) >> 64) as usize
     }
 }
 

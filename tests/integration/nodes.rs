@@ -13,7 +13,7 @@ use crate::{
     wire_file::{Order, Record, Records},
 };
 
-/// Last byte of the gateway's addresses in the sample, 10.77.1.2 and fd77:1::2, and of the second gateway's.
+/// Last byte of the gateway's addresses in the sample, `10.77.1.2` and `fd77:1::2`, and of the second gateway's.
 const FIRST: u8 = 2;
 const SECOND: u8 = 3;
 

@@ -77,7 +77,7 @@ fn connections_alone_overlap_the_time_asked_for() {
     let rows = |args: &[&str]| parse_csv(&scratch.wirecause(0, &[&["connections", &sample], args].concat()).stdout());
     let (all, some) = (rows(&[]), rows(&["--from", FROM, "--to", TO]));
     assert_eq!(some.len(), all.iter().filter(|row| is_within(row)).count());
-    assert!(some.iter().all(|row| is_within(row)) && some.len() < all.len());
+    assert!(some.iter().all(is_within) && some.len() < all.len());
 }
 
 #[test]

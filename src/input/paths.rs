@@ -228,19 +228,6 @@ mod tests {
     }
 
     #[test]
-    fn files_of_one_name_are_told_apart_by_their_paths() {
-        let temp = tree("paths-same-name");
-        let (one, two) = (temp.path().join("a/c.log"), temp.path().join("b/c.log"));
-        fs::create_dir_all(two.parent().unwrap()).unwrap();
-        fs::write(&two, "c").unwrap();
-        let found = names(&[two.clone(), one.clone(), temp.path().join("b.log")], None);
-        let mut expected = [one, two].map(|path| path.to_string_lossy().into_owned()).to_vec();
-        expected.push("b.log".to_owned());
-        expected.sort();
-        assert_eq!(found.iter().collect::<BTreeSet<_>>(), expected.iter().collect::<BTreeSet<_>>());
-    }
-
-    #[test]
     fn files_of_one_name_get_as_many_directories_as_it_takes() {
         let temp = TempDir::new("paths-one-name");
         for file in ["x/gw-1/s.log", "x/gw-2/s.log", "y/gw-2/s.log", "y/gw-2/t.log"] {

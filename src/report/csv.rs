@@ -2,7 +2,10 @@
 //!
 //! polars' `CsvWriter` quotes and writes; the numbers become text first, since it knows one precision for all columns.
 
-use std::{io::Write, num::NonZeroUsize};
+use std::{
+    io::{self, Write},
+    num::NonZeroUsize,
+};
 
 use polars::prelude::{
     CsvWriter, DataFrame, IntoColumn as _, NewChunkedArray as _, PolarsResult, SerWriter as _, StringChunked,
@@ -43,7 +46,7 @@ impl<R: Sync, W: Write> CsvTable<R, W> {
     /// Starts a table with its header.
     pub fn new(table: &'static Table<R>, cells: Cells, mut out: W) -> Result<Self, Error> {
         let header = serialized(table, cells, frame(table, &[])?, true)?;
-        out.write_all(&header).map_err(|source| Error::Stream { source })?;
+        out.write_all(&header).map_err(|source| not_written(table, source))?;
         Ok(Self { table, out, cells })
     }
 
@@ -70,7 +73,7 @@ impl<R: Sync, W: Write> CsvTable<R, W> {
             for part in parts {
                 let (frame, text) = part?;
                 seen(&frame)?;
-                self.out.write_all(&text).map_err(|source| Error::Stream { source })?;
+                self.out.write_all(&text).map_err(|source| not_written(self.table, source))?;
             }
         }
         Ok(())
@@ -78,7 +81,7 @@ impl<R: Sync, W: Write> CsvTable<R, W> {
 
     /// Ends the table.
     pub fn finish(mut self) -> Result<(), Error> {
-        self.out.flush().map_err(|source| Error::Stream { source })
+        self.out.flush().map_err(|source| not_written(self.table, source))
     }
 }
 
@@ -87,6 +90,10 @@ pub fn write_table<R: Sync, W: Write>(table: &'static Table<R>, rows: &[R], cell
     let mut csv = CsvTable::new(table, cells, out)?;
     csv.write(rows)?;
     csv.finish()
+}
+
+fn not_written<R>(table: &Table<R>, source: io::Error) -> Error {
+    Error::Table { table: table.name, source: source.into() }
 }
 
 /// The text of a frame's rows, or of its header alone.

@@ -219,8 +219,8 @@ const BEGIN_SLACK: f64 = 3.0;
 /// Votes that are looked at, unless the stretches between those that do not agree are asked too: some thousand calls by some thousand
 /// connections tell as much as any number.
 const MOST_VOTES: usize = 1_000_000;
-/// Calls of an endpoint that teach its timeouts: a third of them must agree, and some hundred show that as well as all.
-const MOST_TIMED: usize = 256;
+/// Calls of an endpoint that teach its timeouts: a third of them must agree, and some dozens show that as well as all.
+const MOST_TIMED: usize = 64;
 /// Stretches of the log that vote at least.
 const LEAST_WINDOWS: usize = 8;
 /// Stretches asked besides where the offset changes: a step is found within an archive of any length by some twenty.

@@ -301,4 +301,50 @@ mod tests {
         let (connections, counts) = tracker.finish();
         assert_eq!((connections.len(), counts.segments, counts.segments_beyond_bound), (3, 6, 4));
     }
+
+    /// A connection of `port`, opened and closed by both ends within six milliseconds of `second`.
+    fn whole(tracker: &mut Tracker, port: u16, second: i64) {
+        let numbered = |segment: Segment, seq, ack| Segment { seq, ack, ..segment };
+        let (there, back) =
+            (|flags| segment(port, TcpFlags(flags), false), |flags| segment(port, TcpFlags(flags), true));
+        let segments = [
+            there(0x02),
+            back(0x12),
+            numbered(there(0x10), 1_001, 5_001),
+            numbered(there(0x11), 1_001, 5_001),
+            numbered(back(0x11), 5_001, 1_002),
+            numbered(there(0x10), 1_002, 5_002),
+        ];
+        for (milli, segment) in (0..).zip(&segments) {
+            late(tracker, segment, second * 1_000_000_000 + milli * 1_000_000);
+        }
+    }
+
+    fn late(tracker: &mut Tracker, segment: &Segment, nanos: i64) {
+        let (time, frame) = (Timestamp::from_nanos(nanos), FrameId { file: 0, number: nanos as u64 });
+        tracker.segment(&Arrival { time, frame, interface: 0, segment, payload: &[] });
+    }
+
+    /// RFC 9293, section 3.4.1: two minutes are the longest life of a segment, so that an answer to one may come after four.
+    #[test]
+    fn a_closed_connection_is_followed_for_twice_the_life_of_a_segment() {
+        let stray = Segment { seq: 5_002, ack: 1_002, ..segment(7, TcpFlags(0x10), true) };
+        for (seconds, expected) in [(239, 1), (242, 2)] {
+            let mut tracker = Tracker::default();
+            whole(&mut tracker, 7, 0);
+            late(&mut tracker, &stray, seconds * 1_000_000_000);
+            let (connections, counts) = tracker.finish();
+            assert_eq!((connections.len(), counts.segments), (expected, 7), "{seconds} s");
+        }
+    }
+
+    #[test]
+    fn connections_that_were_given_up_make_room_in_the_table() {
+        let mut tracker = Tracker::default();
+        for port in 1..=20 {
+            whole(&mut tracker, port, 300 * i64::from(port));
+        }
+        assert_eq!((tracker.live.len(), tracker.finished.len()), (1, 19));
+        assert_eq!(tracker.finish().0.len(), 20);
+    }
 }

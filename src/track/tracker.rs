@@ -347,4 +347,49 @@ mod tests {
         assert_eq!((tracker.live.len(), tracker.finished.len()), (1, 19));
         assert_eq!(tracker.finish().0.len(), 20);
     }
+
+    const REQUEST: &[u8] = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
+    const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+    /// A connection with one exchange, answered or not, closed first by one of its ends; how many of its segments are kept, of how many.
+    fn kept(answer: &[u8], closed_by_responder: bool) -> (usize, u64) {
+        let mut tracker = Tracker::default();
+        let (mut seqs, mut number) = ([1_000, 5_000], 0);
+        let mut send = |flags: u8, back: bool, payload: &[u8]| {
+            number += 1;
+            let ack = if number == 1 { 0 } else { seqs[usize::from(!back)] };
+            let plain = segment(9, TcpFlags(flags), back);
+            let segment = Segment { seq: seqs[usize::from(back)], ack, payload: payload.len() as u32, ..plain };
+            seqs[usize::from(back)] += payload.len() as u32 + u32::from(flags & 0x03 != 0);
+            let (time, frame) =
+                (Timestamp::from_nanos(number * 10_000_000), FrameId { file: 0, number: number as u64 });
+            tracker.segment(&Arrival { time, frame, interface: 0, segment: &segment, payload });
+        };
+        send(0x02, false, b"");
+        send(0x12, true, b"");
+        send(0x10, false, b"");
+        send(0x18, false, REQUEST);
+        send(0x10, true, b"");
+        if !answer.is_empty() {
+            send(0x18, true, answer);
+            send(0x10, false, b"");
+        }
+        send(0x11, closed_by_responder, b"");
+        send(0x10, !closed_by_responder, b"");
+        send(0x11, !closed_by_responder, b"");
+        send(0x10, closed_by_responder, b"");
+        let connection = tracker.finish().0.remove(0);
+        (connection.notes.len(), connection.orig.packets + connection.resp.packets)
+    }
+
+    #[test]
+    fn what_is_kept_depends_on_the_end() {
+        // Closed by the gateway itself after a whole response: no call can have failed on it.
+        assert_eq!(kept(RESPONSE, false), (0, 11));
+        // Closed by the peer: the next call may have met that.
+        assert_eq!(kept(RESPONSE, true), (9, 11));
+        // Never answered, or not in full: a call has failed on it.
+        assert_eq!(kept(b"", false), (9, 9));
+        assert_eq!(kept(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", false), (11, 11));
+    }
 }

@@ -5,6 +5,7 @@ mod counters;
 mod explain;
 mod inspect;
 mod judge;
+mod listing;
 mod nodes;
 mod options;
 mod progress;
@@ -30,13 +31,15 @@ use crate::{
         csv::Cells,
         format::{Format, write_table},
         output::OutputDir,
+        parts::Rows,
         schema::{CALLS, CONNECTIONS},
         tables, terminal,
     },
 };
 
 use self::{
-    counters::Counters, judge::judge, nodes::Plan, options::Options, progress::Progress, read::Read, stories::Told,
+    counters::Counters, judge::judge, listing::Listing, nodes::Plan, options::Options, progress::Progress, read::Read,
+    stories::Told,
 };
 pub use self::{explain::explain, inspect::inspect};
 
@@ -83,13 +86,11 @@ impl Error {
 /// The main job: the summary goes to `out`, messages to `messages`.
 pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl Write) -> Result<Outcome, Error> {
     let progress = Progress::start(config.inputs.progress, "inputs");
-    let result = in_threads(&config.inputs, || {
-        let read = sort_inputs(&config.inputs, Some(&config.output)).read(&config.inputs, &progress);
-        progress.phase("join", None);
-        let (tables, told) = judge(config, &read);
-        (read, tables, told)
+    let mut read = in_threads(&config.inputs, || {
+        sort_inputs(&config.inputs, Some(&config.output)).read(&config.inputs, &progress)
     })?;
-    let (mut read, mut tables, told) = result;
+    progress.phase("join", None);
+    let (mut tables, listing, told) = in_threads(&config.inputs, || judge(config, &read))?;
     readable(&read.reports, &mut messages)?;
 
     progress.phase("tables", None);
@@ -97,20 +98,26 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
     let formats: Vec<Format> = config.formats.iter().map(|format| file_format(*format, config.csv_safe)).collect();
     let counts = in_threads(&config.inputs, || {
         let counts = tables::write_errors(&mut output, &tables.errors, &formats)?;
-        tables::write_connections(&mut output, &tables.connections, &formats)?;
+        tables::write_connections(&mut output, &listing, &formats)?;
         tables::write_findings(&mut output, &tables.findings, &formats)?;
         Ok::<_, report::Error>(counts)
     })??;
+    let connections = listing.count() as u64;
+    // The page shows them again.
+    let rows = if told.is_some() { listing.part(0..listing.count()).into_owned() } else { Vec::new() };
+    drop(listing);
     let mut not_again = Vec::new();
     if let Some(mut told) = told {
         progress.phase("evidence", None);
-        let redactor = tables.redactor.as_ref();
+        let redactor = tables.redactor.as_deref();
         let written = in_threads(&config.inputs, || told.write(&read, redactor, &mut output))??;
         tables.counters.add_evidence(&written);
         not_again.clone_from(&written.faults);
         read.note_faults(written.faults);
         progress.phase("page", None);
-        in_threads(&config.inputs, || review::write(&mut output, &config.inputs, &read, &tables, &told.stories))??;
+        in_threads(&config.inputs, || {
+            review::write(&mut output, &config.inputs, &read, &tables, &rows, &told.stories)
+        })??;
     }
     let laps = progress.finish();
     record::write(&mut output, &config.inputs, &read, &tables, config.timings.then_some(&laps[..]))?;
@@ -125,7 +132,7 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
     } else {
         let summary = terminal::Summary {
             counts: &counts,
-            connections: tables.connections.len() as u64,
+            connections,
             findings: &tables.findings,
             nodes_by: read.told.words(),
             nodes: &record::nodes(&read, &tables),
@@ -166,19 +173,20 @@ pub fn errors(config: &TableConfig, out: impl Write, mut messages: impl Write) -
 /// The connections of the captures as a table to `out`.
 pub fn connections(config: &TableConfig, out: impl Write, mut messages: impl Write) -> Result<Outcome, Error> {
     let progress = Progress::start(config.inputs.progress, "inputs");
-    let (rows, reports, crossed) = in_threads(&config.inputs, || {
+    let read = in_threads(&config.inputs, || {
         let inputs = sort_inputs(&config.inputs, None);
         let bytes = inputs.capture_bytes;
         let (reports, plan) = inputs.plan(&config.inputs);
-        let read = Read::all(reports, plan.without_logs(), &config.inputs, || progress.phase("captures", Some(bytes)));
-        (judge::connections_alone(&read, &config.inputs), read.reports, read.counters.crossed())
+        Read::all(reports, plan.without_logs(), &config.inputs, || progress.phase("captures", Some(bytes)))
     })?;
     progress.finish();
-    readable(&reports, &mut messages)?;
-    write_table(&CONNECTIONS, &rows, table_format(config.format, config.csv_safe), out)?;
-    terminal::write_faults(&reports, &mut messages)?;
+    readable(&read.reports, &mut messages)?;
+    let format = table_format(config.format, config.csv_safe);
+    write_table(&CONNECTIONS, &Listing::alone(&read, &config.inputs), format, out)?;
+    terminal::write_faults(&read.reports, &mut messages)?;
+    let crossed = read.counters.crossed();
     terminal::write_crossed(&crossed, &mut messages)?;
-    Ok(if crossed.is_empty() { outcome(&reports) } else { Outcome::WithFaults })
+    Ok(if crossed.is_empty() { outcome(&read.reports) } else { Outcome::WithFaults })
 }
 
 const fn file_format(format: config::FileFormat, csv_safe: bool) -> Format {

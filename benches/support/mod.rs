@@ -66,7 +66,7 @@ impl Capture {
                 Decoded::Icmp(error) => What::Icmp(error),
                 Decoded::Dns(_) | Decoded::Skipped(_) => return,
             };
-            found.push(Found { time: frame.time, frame: FrameId { file: 0, number: frame.number }, what });
+            found.push(Found { time: frame.time, frame: FrameId::new(0, frame.number), what });
         });
         found
     }

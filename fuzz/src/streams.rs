@@ -129,7 +129,7 @@ fn content(number: u8) -> Vec<u8> {
 pub(crate) fn track(drawn: &[Drawn]) -> (Vec<Connection>, TrackCounts) {
     let mut tracker = Tracker::default();
     for (number, drawn) in (1..).zip(drawn) {
-        let frame = FrameId { file: 0, number };
+        let frame = FrameId::new(0, number);
         if drawn.icmp {
             let (quoted, quoted_seq) = (drawn.segment.ends, drawn.segment.seq);
             let error =

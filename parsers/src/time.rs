@@ -1,49 +1,74 @@
 //! The one notion of time: nanoseconds since the Unix epoch, UTC, as the capture or the log wrote it.
 
-use std::fmt;
+use std::{fmt, num::NonZeroU64};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
 /// An instant, in nanoseconds since 1970-01-01T00:00:00Z. Holds years 1677 to 2262.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
-pub struct Timestamp(i64);
+///
+/// Kept as nanoseconds since the earliest instant, which is never zero: an `Option` of it takes no more room than itself.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(NonZeroU64);
 
 impl Timestamp {
-    /// From nanoseconds since the epoch.
+    /// From nanoseconds since the epoch. The very first that an `i64` can hold is taken for the one after it.
+    #[inline]
     pub const fn from_nanos(nanos: i64) -> Self {
-        Self(nanos)
+        match NonZeroU64::new(nanos as u64 ^ SIGN) {
+            Some(since_first) => Self(since_first),
+            None => Self(NonZeroU64::MIN),
+        }
     }
 
     /// From whole seconds and nanoseconds since the epoch; clamped to what the type holds.
     pub const fn from_parts(seconds: i64, nanos: i64) -> Self {
-        Self(seconds.saturating_mul(NANOS_PER_SECOND).saturating_add(nanos))
+        Self::from_nanos(seconds.saturating_mul(NANOS_PER_SECOND).saturating_add(nanos))
     }
 
     /// Nanoseconds since the epoch.
+    #[inline]
     pub const fn nanos(self) -> i64 {
-        self.0
+        (self.0.get() ^ SIGN) as i64
     }
 
     /// `self - earlier` in nanoseconds; negative when `self` lies before `earlier`.
+    #[inline]
     pub const fn since(self, earlier: Self) -> i64 {
-        self.0.saturating_sub(earlier.0)
+        self.nanos().saturating_sub(earlier.nanos())
     }
 
     /// This instant moved by `nanos` (negative: earlier).
     #[must_use]
+    #[inline]
     pub const fn plus(self, nanos: i64) -> Self {
-        Self(self.0.saturating_add(nanos))
+        Self::from_nanos(self.nanos().saturating_add(nanos))
+    }
+}
+
+impl Default for Timestamp {
+    /// The epoch.
+    fn default() -> Self {
+        Self::from_nanos(0)
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    /// The nanoseconds since the epoch.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Timestamp").field(&self.nanos()).finish()
     }
 }
 
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC with microseconds, such as `2026-11-20T23:54:31.378123Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time: DateTime<Utc> = DateTime::from_timestamp_nanos(self.0);
+        let time: DateTime<Utc> = DateTime::from_timestamp_nanos(self.nanos());
         f.write_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
     }
 }
 
+/// The sign of an `i64`: turned over, it makes the smallest number zero and keeps the order.
+const SIGN: u64 = 1 << 63;
 /// Nanoseconds in a second.
 pub const NANOS_PER_SECOND: i64 = 1_000_000_000;
 /// Nanoseconds in a millisecond.
@@ -57,6 +82,15 @@ mod tests {
     fn prints_rfc3339_with_microseconds() {
         // 1 763 683 200 s is 2025-11-21T00:00:00Z (date -u -d @1763683200).
         assert_eq!(Timestamp::from_parts(1_763_683_200, 1_500).to_string(), "2025-11-21T00:00:00.000001Z");
+    }
+
+    #[test]
+    fn instants_before_the_epoch_and_at_the_ends_keep_their_order() {
+        let instants = [i64::MIN + 1, -1, 0, 1, i64::MAX].map(Timestamp::from_nanos);
+        assert!(instants.is_sorted());
+        assert_eq!(instants.map(Timestamp::nanos), [i64::MIN + 1, -1, 0, 1, i64::MAX]);
+        assert_eq!(Timestamp::from_nanos(i64::MIN), instants[0]);
+        assert_eq!(size_of::<Option<Timestamp>>(), 8);
     }
 
     #[test]

@@ -118,7 +118,9 @@ pub fn not_covered(case: &Case<'_>) -> String {
 pub fn unreachable(icmp: &IcmpNote) -> String {
     format!(
         "The SYN was answered by an ICMP error ({:?}) from {} in frame {}: a router or firewall on the way refused it.",
-        icmp.kind, icmp.sender, icmp.frame.number
+        icmp.kind,
+        icmp.sender,
+        icmp.frame.number()
     )
 }
 
@@ -137,7 +139,8 @@ pub fn connect_timeout(wire: &Wire<'_>) -> String {
     };
     format!(
         "The SYN of frame {} was sent {} times and never answered within {waited}. {others}",
-        wire.connection.first_frame.number, handshake.syns
+        wire.connection.first_frame.number(),
+        handshake.syns
     )
 }
 
@@ -149,7 +152,7 @@ pub fn refused(wire: &Wire<'_>, refusal: &Reset) -> String {
         "The peer refused the SYN: nothing listens on that port".to_owned()
     };
     let after = refusal.delay.map(|delay| format!(" {} after the SYN", duration(delay))).unwrap_or_default();
-    format!("{who}. Its RST came{after} in frame {}.", refusal.frame.number)
+    format!("{who}. Its RST came{after} in frame {}.", refusal.frame.number())
 }
 
 /// The handshake failed.
@@ -173,7 +176,7 @@ pub fn tls_failure(wire: &Wire<'_>) -> String {
 pub fn injected(wire: &Wire<'_>, reset: &Reset) -> String {
     format!(
         "The RST of frame {} does not fit the peer ({}): a device on the way made it. It came {}.",
-        reset.frame.number,
+        reset.frame.number(),
         wire.origin.phrase(),
         position(wire)
     )
@@ -191,13 +194,13 @@ pub fn idle_expiry(wire: &Wire<'_>, reset: &Reset) -> String {
             "After {} without data the first segment was answered by a bare RST (frame {}) that the peer cannot have sent ({}): a \
              stateful device on the way had forgotten the connection.{survived}",
             duration(idle),
-            reset.frame.number,
+            reset.frame.number(),
             wire.origin.phrase()
         ),
         None => format!(
             "While the connection lay idle a RST came (frame {}) that does not fit the peer ({}): a device on the way gave it up, and \
              the gateway met it at the next use.{survived}",
-            reset.frame.number,
+            reset.frame.number(),
             wire.origin.phrase()
         ),
     }
@@ -365,7 +368,7 @@ pub fn during_request(wire: &Wire<'_>, reset: &Reset) -> String {
          {}).",
         reset.unacknowledged.min(sent as i64),
         if wire.unsent() > 0 { format!(" and {} not sent yet", wire.unsent()) } else { String::new() },
-        reset.frame.number
+        reset.frame.number()
     )
 }
 
@@ -431,7 +434,7 @@ fn ending(wire: &Wire<'_>) -> String {
                 EndingKind::Fin => "FIN",
                 EndingKind::Rst => "RST",
             };
-            format!("{what} of {} in frame {}", side(ending.by), ending.frame.number)
+            format!("{what} of {} in frame {}", side(ending.by), ending.frame.number())
         }
         None => "no FIN or RST was captured".to_owned(),
     }

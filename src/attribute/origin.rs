@@ -159,8 +159,8 @@ fn window(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Optio
     let before = connection
         .notes
         .iter()
-        .rev()
-        .find(|note| note.from == Direction::Responder && !note.flags.rst() && note.time <= reset.time)?
+        .filter(|note| note.from == Direction::Responder && !note.flags.rst() && note.time <= reset.time)
+        .last()?
         .window;
     (reset.shape == ResetShape::Active && reset.window == 0 && before > 0).then(|| Test {
         name: "window",

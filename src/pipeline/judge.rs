@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
 };
 
 use rayon::prelude::*;
@@ -14,9 +15,9 @@ use wirecause_parsers::{
 
 use super::{
     Counters, Told,
+    listing::Listing,
     read::{Node, Read},
     review, stories,
-    window::Span,
 };
 use crate::{
     attribute::{
@@ -28,11 +29,11 @@ use crate::{
     join::{JoinConfig, Joined, NameTable, join, timeouts::Timeouts},
     read::LogFile,
     report::{
-        assemble::{Places, call_row, connection_row, finding_row, verdict_row},
+        assemble::{Places, call_row, finding_row, verdict_row},
         examples::Selection,
         redact::Redactor,
         review::facts::{Facts, NodeFacts},
-        rows::{ConnectionRow, ErrorRow, FindingRow},
+        rows::{ErrorRow, FindingRow},
     },
     track::Connection,
 };
@@ -40,18 +41,17 @@ use crate::{
 /// The tables of the main job.
 pub(super) struct Tables {
     pub(super) errors: Vec<ErrorRow>,
-    pub(super) connections: Vec<ConnectionRow>,
     pub(super) findings: Vec<FindingRow>,
     pub(super) facts: Facts,
     pub(super) counters: Counters,
-    pub(super) redactor: Option<Redactor>,
+    pub(super) redactor: Option<Arc<Redactor>>,
 }
 
 /// What was found about one gateway.
 pub(super) struct Judged<'a> {
     pub(super) node: &'a Node,
     /// What it is called in the output.
-    name: String,
+    pub(super) name: String,
     /// Its failed calls with the logs they stand in, in order of time.
     pub(super) calls: Vec<(&'a LogFile, &'a FailedCall)>,
     pub(super) joined: Joined,
@@ -70,20 +70,21 @@ pub(super) struct Place {
     pub(super) call: usize,
 }
 
-/// Judges every gateway, and puts the tables together.
-pub(super) fn judge(config: &AnalyzeConfig, read: &Read) -> (Tables, Option<Told>) {
+/// Judges every gateway, and puts the tables together; that of connections is made when it is written.
+pub(super) fn judge<'a>(config: &AnalyzeConfig, read: &'a Read) -> (Tables, Listing<'a>, Option<Told>) {
     let mut judged: Vec<Judged<'_>> = read.nodes.iter().map(|node| Judged::new(node, read, &config.inputs)).collect();
-    let redactor = config.redact.then(|| redactor(read, &judged, &config.inputs));
+    let redactor = config.redact.then(|| Arc::new(redactor(read, &judged, &config.inputs)));
     if let Some(redactor) = &redactor {
         for judged in &mut judged {
             judged.redact(redactor);
         }
     }
     let captures = read.capture_names();
-    let (errors, places) = errors(&mut judged, &captures, redactor.as_ref());
-    let findings = finding_rows(&mut judged, &places, &captures, redactor.as_ref());
+    let (errors, places) = errors(&mut judged, &captures, redactor.as_deref());
+    let findings = finding_rows(&mut judged, &places, &captures, redactor.as_deref());
     let mut counters = read.counters.clone();
-    let connections = connections(&judged, read, &config.inputs, &captures, redactor.as_ref(), &mut counters);
+    let listing = Listing::judged(&judged, read, &config.inputs, redactor.clone());
+    counters.connections_beside_time = listing.beside_time;
     let mut facts = facts(&judged, &places, read);
     if let Some(redactor) = &redactor {
         facts.endpoints.iter_mut().for_each(|endpoint| endpoint.host = redactor.host(&endpoint.host));
@@ -96,22 +97,7 @@ pub(super) fn judge(config: &AnalyzeConfig, read: &Read) -> (Tables, Option<Told
         let redacted = redactor.is_some();
         stories::Material { read, judged: &judged, places: &places, rows: &errors, redacted }.tell(&findings, selection)
     });
-    (Tables { errors, connections, findings, facts, counters, redactor }, told)
-}
-
-/// All connections as rows, without anything that a log says.
-pub(super) fn connections_alone(read: &Read, config: &InputConfig) -> Vec<ConnectionRow> {
-    let captures = read.capture_names();
-    let span = read.capture_span(config);
-    let mut rows = Vec::new();
-    for node in &read.nodes {
-        let place = Places { node: &node.name, captures: &captures };
-        rows.extend(connection_rows(place, &node.connections, &node.names, None, |_, connection| {
-            span.overlaps(connection.start, connection.end)
-        }));
-    }
-    rows.extend(other_rows(read, &captures, None, span));
-    sorted(rows)
+    (Tables { errors, findings, facts, counters, redactor }, listing, told)
 }
 
 /// All failed calls as rows, without anything that a capture says.
@@ -172,7 +158,7 @@ impl<'a> Judged<'a> {
     }
 
     /// Connections that carried a call, or an earlier attempt of one.
-    fn used(&self) -> BTreeSet<usize> {
+    pub(super) fn used(&self) -> BTreeSet<usize> {
         let matches = self.joined.matches.iter();
         matches.flat_map(|found| found.connection.into_iter().chain(found.earlier.iter().copied())).collect()
     }
@@ -231,62 +217,6 @@ fn finding_rows(
             Redactor::optionally(redactor, row, Redactor::finding)
         }));
     }
-    rows
-}
-
-fn connections(
-    judged: &[Judged<'_>],
-    read: &Read,
-    config: &InputConfig,
-    captures: &[String],
-    redactor: Option<&Redactor>,
-    counters: &mut Counters,
-) -> Vec<ConnectionRow> {
-    let logged = judged.iter().any(|judged| !judged.node.logs.is_empty());
-    let span = if logged { read.span } else { read.capture_span(config) };
-    let mut rows = Vec::new();
-    let mut all = read.others.connections.len();
-    for judged in judged {
-        let places = Places { node: &judged.name, captures };
-        let used = judged.used();
-        let span = span.on_clock(|time| judged.joined.clock.to_capture(time));
-        rows.extend(connection_rows(places, &judged.connections, &judged.node.names, redactor, |index, connection| {
-            span.overlaps(connection.start, connection.end) || used.contains(&index)
-        }));
-        all += judged.connections.len();
-    }
-    rows.extend(other_rows(read, captures, redactor, span));
-    counters.connections_beside_time = (all - rows.len()) as u64;
-    sorted(rows)
-}
-
-/// The rows of those of a gateway's connections that are asked for; they are redacted already where there is a redactor.
-fn connection_rows(
-    places: Places<'_>,
-    connections: &[Connection],
-    names: &NameTable,
-    redactor: Option<&Redactor>,
-    asked: impl Fn(usize, &Connection) -> bool + Sync,
-) -> Vec<ConnectionRow> {
-    let by_address = Redactor::optionally(redactor, names.by_address(), Redactor::names_by_address);
-    let asked = connections.par_iter().enumerate().filter(|(index, connection)| asked(*index, connection));
-    asked.map(|(_, connection)| connection_row(places, connection, &by_address)).collect()
-}
-
-/// The rows of connections that are of no gateway.
-fn other_rows(read: &Read, captures: &[String], redactor: Option<&Redactor>, span: Span) -> Vec<ConnectionRow> {
-    let others = &read.others.connections;
-    let others = Redactor::optionally(redactor, Cow::Borrowed(&others[..]), |redactor, others| {
-        others.iter().map(|connection| redactor.connection(connection)).collect()
-    });
-    let places = Places { node: "", captures };
-    connection_rows(places, &others, &read.others.names, redactor, |_, connection| {
-        span.overlaps(connection.start, connection.end)
-    })
-}
-
-fn sorted(mut rows: Vec<ConnectionRow>) -> Vec<ConnectionRow> {
-    rows.par_sort_by(|a, b| (a.start_time, &a.connection_id).cmp(&(b.start_time, &b.connection_id)));
     rows
 }
 

@@ -22,7 +22,7 @@ pub(super) fn write(
     timings: Option<&[Lap]>,
 ) -> Result<(), Error> {
     let spans = spans(read);
-    let options = Options::new(config, tables.redactor.as_ref());
+    let options = Options::new(config, tables.redactor.as_deref());
     let (program, version) = PROGRAM;
     let record = RunRecord {
         program,

@@ -8,6 +8,7 @@ use crate::{
         self,
         output::{MARKDOWN, OutputDir, PAGE},
         review::{Material, Review, facts::Lane, markdown, page},
+        rows::ConnectionRow,
         story::{Disclosure, Story},
     },
 };
@@ -18,15 +19,16 @@ pub(super) fn write(
     config: &InputConfig,
     read: &Read,
     tables: &Tables,
+    connections: &[ConnectionRow],
     stories: &[Story],
 ) -> Result<(), Error> {
     let (page_path, markdown_path) = (output.path().join(PAGE), output.path().join(MARKDOWN));
     let counters = serde_json::to_value(&tables.counters)
         .map_err(|source| report::Error::Json { path: page_path.clone(), source })?;
-    let options = words(&Options::new(config, tables.redactor.as_ref()));
+    let options = words(&Options::new(config, tables.redactor.as_deref()));
     let review = Review::new(Material {
         errors: &tables.errors,
-        connections: &tables.connections,
+        connections,
         findings: &tables.findings,
         stories,
         facts: &tables.facts,

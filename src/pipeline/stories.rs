@@ -191,7 +191,7 @@ impl Told {
 fn redacted(redactor: &Redactor, mut swept: Swept) -> Swept {
     for taken in &mut swept.taken {
         let frames = std::mem::take(&mut taken.frames).into_iter().filter_map(|frame| {
-            let interface = swept.interfaces.get(&frame.id.file)?.get(frame.interface as usize)?;
+            let interface = swept.interfaces.get(&frame.id.file())?.get(frame.interface as usize)?;
             packets::frame(&frame, interface, redactor)
         });
         taken.frames = frames.collect();

@@ -69,7 +69,7 @@ impl WantedFlow {
     pub fn new(connections: &[Connection], index: usize, files: &[CaptureFile]) -> Option<Self> {
         let connection = connections.get(index)?;
         let key = key(connection);
-        let point = files.get(connection.first_frame.file as usize)?.point;
+        let point = files.get(connection.first_frame.file() as usize)?.point;
         // Connections stand in order of their start.
         let next = connections.get(index + 1..)?.iter().find(|next| self::key(next) == key);
         let end = connection.end.plus(AFTERWARDS);
@@ -125,7 +125,7 @@ pub fn sweep(files: &[CaptureFile], of: &[usize], wanted: &[Wanted]) -> Swept {
         }
     }
     // What a file held that has changed since is no evidence of what was read first.
-    let faulty = |id: FrameId| swept.faults.contains_key(&id.file);
+    let faulty = |id: FrameId| swept.faults.contains_key(&id.file());
     swept.taken =
         wanted.iter().zip(found.flows).map(|(wanted, kept)| kept.taken(&found.names, wanted, faulty)).collect();
     swept
@@ -249,7 +249,7 @@ fn read_back(file: &CaptureFile, index: u32, plan: &Plan<'_>, found: &mut Found)
 
 fn raw(frame: &FrameRef, file: u32, buffer: &[u8], data: &[u8], interface: &Interface) -> Option<RawFrame> {
     Some(RawFrame {
-        id: FrameId { file, number: frame.number },
+        id: FrameId::new(file, frame.number),
         time: frame.time,
         interface: frame.interface,
         record: record(buffer, frame, interface)?,
@@ -352,7 +352,7 @@ mod tests {
 
     fn frame(number: u64, bytes: usize) -> RawFrame {
         RawFrame {
-            id: FrameId { file: 0, number },
+            id: FrameId::new(0, number),
             time: Timestamp::from_nanos(number as i64),
             interface: 0,
             record: Record::default(),
@@ -372,16 +372,16 @@ mod tests {
         (1..=all).for_each(|number| kept.push(frame(number, 1)));
         let taken = kept.taken(&BTreeMap::new(), &wanted(None), |_| false);
         assert_eq!((taken.frames.len() as u64, taken.left_out), (all - 10, 10));
-        assert_eq!(taken.frames.last().unwrap().id.number, all);
-        assert_eq!(taken.frames[HEAD_PACKETS].id.number, HEAD_PACKETS as u64 + 11);
+        assert_eq!(taken.frames.last().unwrap().id.number(), all);
+        assert_eq!(taken.frames[HEAD_PACKETS].id.number(), HEAD_PACKETS as u64 + 11);
     }
 
     #[test]
     fn messages_are_the_last_within_their_time() {
         let messages = (1..100).map(|number| (number as usize % 2, frame(number, 1))).collect();
         let names = BTreeMap::from([("h".to_owned(), messages)]);
-        let taken = Kept::default().taken(&names, &wanted(None), |id| id.number == 50);
-        let numbers: Vec<u64> = taken.frames.iter().map(|frame| frame.id.number).collect();
+        let taken = Kept::default().taken(&names, &wanted(None), |id| id.number() == 50);
+        let numbers: Vec<u64> = taken.frames.iter().map(|frame| frame.id.number()).collect();
         assert_eq!(numbers, [43, 44, 45, 46, 47, 48, 49]);
     }
 }

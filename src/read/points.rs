@@ -154,7 +154,7 @@ mod tests {
         ];
         let mut tracker = Tracker::default();
         for (number, (micros, segment)) in (1..).zip(&segments) {
-            let (time, frame) = (Timestamp::from_nanos((late + micros) * 1_000), FrameId { file, number });
+            let (time, frame) = (Timestamp::from_nanos((late + micros) * 1_000), FrameId::new(file, number));
             tracker.segment(&Arrival { time, frame, interface: 0, segment, payload: &[] });
         }
         Point { files: vec![file as usize], connections: tracker.finish().0 }
@@ -165,7 +165,7 @@ mod tests {
         let (connections, twins) = merge(vec![point(0, 0, 400, 0), point(1, 2, 50, 180)]);
         let elsewhere = connections[0].elsewhere.as_ref().unwrap();
         assert_eq!((connections.len(), twins, elsewhere.resets.len()), (1, 1, 1));
-        assert!(elsewhere.nearer_responder && connections[0].first_frame.file == 0);
+        assert!(elsewhere.nearer_responder && connections[0].first_frame.file() == 0);
     }
 
     #[test]

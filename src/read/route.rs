@@ -143,7 +143,7 @@ impl Beside {
 fn track(piece: &Piece, index: u32, tracker: &mut Tracker) {
     let Some(frame) = piece.slab.frames().get(index as usize) else { return };
     let (link, data) = piece.slab.data(frame);
-    let id = FrameId { file: piece.file, number: frame.number };
+    let id = FrameId::new(piece.file, frame.number);
     match decode(link, data, frame.original) {
         Decoded::Tcp(segment, payload) => {
             let interface = device(link, data).unwrap_or(frame.interface);

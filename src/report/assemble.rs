@@ -120,8 +120,8 @@ fn connection_cells(row: ErrorRow, places: Places<'_>, connection: &Connection) 
         gateway_port: Some(connection.originator.port),
         peer_ip: Some(connection.responder.address),
         peer_port: Some(connection.responder.port),
-        capture_file: places.captures.get(file.file as usize).cloned(),
-        ending_frame: ending.map(|ending| ending.frame.number),
+        capture_file: places.captures.get(file.file() as usize).cloned(),
+        ending_frame: ending.map(|ending| ending.frame.number()),
         ending_time: ending.map(|ending| ending.time),
         wireshark_filter: Some(filter_of(connection)),
         handshake_rtt_ms: connection.handshake.rtt.map(millis),
@@ -164,7 +164,7 @@ pub fn connection_row(
         .map(str::to_owned)
         .chain(by_address.get(&connection.responder.address).into_iter().flatten().cloned())
         .collect();
-    let file = |frame: FrameId| places.captures.get(frame.file as usize).cloned().unwrap_or_default();
+    let file = |frame: FrameId| places.captures.get(frame.file() as usize).cloned().unwrap_or_default();
     ConnectionRow {
         connection_id: id_of(connection),
         node: places.node.to_owned(),
@@ -197,8 +197,8 @@ pub fn connection_row(
         ending_time: ending.map(|ending| ending.time),
         gaps: u64::from(connection.orig.gaps + connection.resp.gaps),
         capture_file: file(connection.first_frame),
-        first_frame: connection.first_frame.number,
-        ending_frame: ending.map(|ending| ending.frame.number),
+        first_frame: connection.first_frame.number(),
+        ending_frame: ending.map(|ending| ending.frame.number()),
         wireshark_filter: filter_of(connection),
     }
 }

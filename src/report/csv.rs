@@ -5,6 +5,7 @@
 use std::{
     io::{self, Write},
     num::NonZeroUsize,
+    ops::Range,
 };
 
 use polars::prelude::{
@@ -14,6 +15,7 @@ use rayon::prelude::*;
 
 use super::{
     Error,
+    parts::Rows,
     schema::{Cell, Table},
     table::frame,
 };
@@ -42,7 +44,7 @@ impl Cells {
     }
 }
 
-impl<R: Sync, W: Write> CsvTable<R, W> {
+impl<R: Clone + Sync, W: Write> CsvTable<R, W> {
     /// Starts a table with its header.
     pub fn new(table: &'static Table<R>, cells: Cells, mut out: W) -> Result<Self, Error> {
         let header = serialized(table, cells, frame(table, &[])?, true)?;
@@ -51,21 +53,22 @@ impl<R: Sync, W: Write> CsvTable<R, W> {
     }
 
     /// Writes rows, in the order given.
-    pub fn write(&mut self, rows: &[R]) -> Result<(), Error> {
+    pub fn write(&mut self, rows: &(impl Rows<R> + ?Sized)) -> Result<(), Error> {
         self.write_seen(rows, |_| Ok(()))
     }
 
     /// Writes rows, and shows `seen` each data frame that is made of them, in order.
     pub fn write_seen(
         &mut self,
-        rows: &[R],
+        rows: &(impl Rows<R> + ?Sized),
         mut seen: impl FnMut(&DataFrame) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        for several in rows.chunks(PART_ROWS * PARTS_AT_ONCE) {
+        let ranges: Vec<Range<usize>> = rows.ranges(PART_ROWS).collect();
+        for several in ranges.chunks(PARTS_AT_ONCE) {
             let parts: Vec<Result<(DataFrame, Vec<u8>), Error>> = several
-                .par_chunks(PART_ROWS)
-                .map(|rows| {
-                    let frame = frame(self.table, rows)?;
+                .par_iter()
+                .map(|range| {
+                    let frame = frame(self.table, &rows.part(range.clone()))?;
                     let text = serialized(self.table, self.cells, frame.clone(), false)?;
                     Ok((frame, text))
                 })
@@ -86,7 +89,12 @@ impl<R: Sync, W: Write> CsvTable<R, W> {
 }
 
 /// Writes a whole table to `out`.
-pub fn write_table<R: Sync, W: Write>(table: &'static Table<R>, rows: &[R], cells: Cells, out: W) -> Result<(), Error> {
+pub fn write_table<R: Clone + Sync>(
+    table: &'static Table<R>,
+    rows: &(impl Rows<R> + ?Sized),
+    cells: Cells,
+    out: impl Write,
+) -> Result<(), Error> {
     let mut csv = CsvTable::new(table, cells, out)?;
     csv.write(rows)?;
     csv.finish()
@@ -196,7 +204,7 @@ mod tests {
         }
     }
 
-    fn written<R: Sync>(table: &'static Table<R>, rows: &[R]) -> String {
+    fn written<R: Clone + Sync>(table: &'static Table<R>, rows: &[R]) -> String {
         let mut out = Vec::new();
         write_table(table, rows, Cells::Plain, &mut out).unwrap();
         String::from_utf8(out).unwrap()
@@ -223,7 +231,7 @@ mod tests {
             let text = format!("{start}cmd|' /C calc'!A0");
             let row = FindingRow { host: Some(text.clone()), value_low: Some(-1.5), ..finding() };
             let mut out = Vec::new();
-            write_table(&FINDINGS, std::slice::from_ref(&row), Cells::SafeForSpreadsheets, &mut out).unwrap();
+            write_table(&FINDINGS, &vec![row.clone()], Cells::SafeForSpreadsheets, &mut out).unwrap();
             let safe = String::from_utf8(out).unwrap();
             assert!(safe.contains(&format!("'{text}")) && safe.contains(",-1.500000,"), "{safe}");
             assert!(!written(&FINDINGS, &[row]).contains(&format!("'{text}")));
@@ -241,7 +249,7 @@ mod tests {
         let mut out = Vec::new();
         let mut csv = CsvTable::new(&FINDINGS, Cells::Plain, &mut out).unwrap();
         csv.write(&rows[..2]).unwrap();
-        csv.write(&[]).unwrap();
+        csv.write(&Vec::new()).unwrap();
         csv.write(&rows[2..]).unwrap();
         csv.finish().unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), written(&FINDINGS, &rows));

@@ -45,11 +45,11 @@ impl Evidence<'_> {
         let described = self.describe(&mut file)?;
         let notes = self.notes();
         for frame in &self.taken.frames {
-            let Some((number, clock)) = described.get(&(frame.id.file, frame.interface)) else { continue };
+            let Some((number, clock)) = described.get(&(frame.id.file(), frame.interface)) else { continue };
             let stamp = frame.record.stamp.unwrap_or_else(|| clock.stamp(frame.time));
             let mut options = frame.record.options.clone();
-            let name = self.captures.get(frame.id.file as usize).map_or("", String::as_str);
-            options.extend(notes.get(&(name, frame.id.number)).map(|comment| text_option(COMMENT, comment)));
+            let name = self.captures.get(frame.id.file() as usize).map_or("", String::as_str);
+            options.extend(notes.get(&(name, frame.id.number())).map(|comment| text_option(COMMENT, comment)));
             file.packet(*number, stamp, frame.original, &frame.data, &options)?;
         }
         file.finish()
@@ -59,8 +59,8 @@ impl Evidence<'_> {
     fn describe(&self, file: &mut PcapNg<impl Write>) -> io::Result<BTreeMap<(u32, u32), (u32, Clock)>> {
         let mut described: BTreeMap<(u32, u32), Option<&Interface>> = BTreeMap::new();
         for RawFrame { id, interface, .. } in &self.taken.frames {
-            let of_file = self.interfaces.get(&id.file).and_then(|of_file| of_file.get(*interface as usize));
-            described.insert((id.file, *interface), of_file);
+            let of_file = self.interfaces.get(&id.file()).and_then(|of_file| of_file.get(*interface as usize));
+            described.insert((id.file(), *interface), of_file);
         }
         let mut numbers = BTreeMap::new();
         for (place, interface) in described {
@@ -110,7 +110,7 @@ impl Evidence<'_> {
     fn sources(&self) -> Vec<String> {
         let mut files: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
         for frame in &self.taken.frames {
-            files.entry(frame.id.file).or_default().push(frame.id.number);
+            files.entry(frame.id.file()).or_default().push(frame.id.number());
         }
         let told = files.into_iter().map(|(file, numbers)| {
             let name = self.captures.get(file as usize).map_or("", String::as_str);
@@ -214,7 +214,7 @@ mod tests {
         let interface = Interface { link: LinkType(1), snap_length: 96, name: None, dropped: None, origin: nanos };
         let theirs = text_option(COMMENT, "theirs");
         let frame = RawFrame {
-            id: FrameId { file: 1, number: 7 },
+            id: FrameId::new(1, 7),
             time: Timestamp::from_nanos(123),
             interface: 0,
             record: Record { stamp: Some(123), options: vec![theirs.clone()] },
@@ -222,7 +222,7 @@ mod tests {
             data: vec![1, 2, 3],
         };
         let simple = RawFrame {
-            id: FrameId { file: 1, number: 8 },
+            id: FrameId::new(1, 8),
             time: Timestamp::from_nanos(456),
             record: Record::default(),
             ..frame.clone()

@@ -6,6 +6,7 @@ use super::{
     Error,
     csv::{self, Cells},
     json, parquet,
+    parts::Rows,
     schema::Table,
     text,
 };
@@ -36,9 +37,9 @@ impl Format {
 }
 
 /// Writes a whole table in one form.
-pub fn write_table<R: Sync>(
+pub fn write_table<R: Clone + Sync>(
     table: &'static Table<R>,
-    rows: &[R],
+    rows: &(impl Rows<R> + ?Sized),
     format: Format,
     out: impl Write,
 ) -> Result<(), Error> {

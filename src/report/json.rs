@@ -7,24 +7,36 @@ use std::io::{self, Write};
 use super::{
     Error,
     csv::fixed,
+    parts::Rows,
     schema::{Cell, Column, Table},
+    table::BATCH_ROWS,
 };
 
 /// Writes a whole table to `out`.
-pub fn write_table<R>(table: &'static Table<R>, rows: &[R], mut out: impl Write) -> Result<(), Error> {
+pub fn write_table<R: Clone + Sync>(
+    table: &'static Table<R>,
+    rows: &(impl Rows<R> + ?Sized),
+    mut out: impl Write,
+) -> Result<(), Error> {
     let mut line = String::new();
-    for row in rows {
-        line.clear();
-        for (index, column) in table.columns.iter().enumerate() {
-            line.push(if index == 0 { '{' } else { ',' });
-            line.push_str(&text(column.name));
-            line.push(':');
-            line.push_str(&value(column, row).unwrap_or_else(|| "null".to_owned()));
+    for range in rows.ranges(BATCH_ROWS) {
+        for row in rows.part(range).iter() {
+            write_row(table, row, &mut line);
+            out.write_all(line.as_bytes()).map_err(failed)?;
         }
-        line.push_str("}\n");
-        out.write_all(line.as_bytes()).map_err(failed)?;
     }
     out.flush().map_err(failed)
+}
+
+fn write_row<R>(table: &Table<R>, row: &R, line: &mut String) {
+    line.clear();
+    for (index, column) in table.columns.iter().enumerate() {
+        line.push(if index == 0 { '{' } else { ',' });
+        line.push_str(&text(column.name));
+        line.push(':');
+        line.push_str(&value(column, row).unwrap_or_else(|| "null".to_owned()));
+    }
+    line.push_str("}\n");
 }
 
 fn failed(source: io::Error) -> Error {
@@ -63,7 +75,7 @@ mod tests {
         row.earlier_connections = vec!["a".to_owned(), "b;c".to_owned()];
         row.margin = Some(1.0);
         let mut out = Vec::new();
-        write_table(&ERRORS, &[row], &mut out).unwrap();
+        write_table(&ERRORS, &vec![row], &mut out).unwrap();
         let line = String::from_utf8(out).unwrap();
         assert_eq!(line.lines().count(), 1);
         let read: serde_json::Value = serde_json::from_str(&line).unwrap();

@@ -18,6 +18,7 @@ pub mod ladder;
 pub mod output;
 pub mod paint;
 pub mod parquet;
+pub mod parts;
 pub mod pcapng;
 pub mod printable;
 pub mod redact;

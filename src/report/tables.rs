@@ -8,6 +8,7 @@ use super::{
     csv::{Cells, CsvTable},
     format::{Format, write_table},
     output::{FILE_NAMES, OutputDir},
+    parts::Rows,
     rows::{ConnectionRow, ErrorRow, FindingRow},
     schema::{CAUSES, CONNECTIONS, ERRORS, FINDINGS, Table},
     table::{BATCH_ROWS, frame},
@@ -27,7 +28,11 @@ pub fn write_errors(output: &mut OutputDir, rows: &[ErrorRow], formats: &[Format
 }
 
 /// Writes the table of connections. Rows come in the order of the table.
-pub fn write_connections(output: &mut OutputDir, rows: &[ConnectionRow], formats: &[Format]) -> Result<(), Error> {
+pub fn write_connections(
+    output: &mut OutputDir,
+    rows: &impl Rows<ConnectionRow>,
+    formats: &[Format],
+) -> Result<(), Error> {
     write(output, &CONNECTIONS, rows, formats)
 }
 
@@ -36,10 +41,10 @@ pub fn write_findings(output: &mut OutputDir, rows: &[FindingRow], formats: &[Fo
     write(output, &FINDINGS, rows, formats)
 }
 
-fn write<R: Sync>(
+fn write<R: Clone + Sync>(
     output: &mut OutputDir,
     table: &'static Table<R>,
-    rows: &[R],
+    rows: &(impl Rows<R> + ?Sized),
     formats: &[Format],
 ) -> Result<(), Error> {
     for format in formats {
@@ -83,7 +88,7 @@ mod tests {
         let mut output = OutputDir::open(temp.path(), false).unwrap();
         let formats = [Format::Csv(Cells::Plain), Format::Parquet, Format::Json];
         let counts = write_errors(&mut output, &[error_row(), error_row()], &formats).unwrap();
-        write_connections(&mut output, &[], &formats).unwrap();
+        write_connections(&mut output, &Vec::new(), &formats).unwrap();
         write_findings(&mut output, &[], &formats).unwrap();
         output.commit().unwrap();
         assert_eq!(counts.calls, 2);

@@ -106,7 +106,7 @@ impl Sources<'_> {
         if let Some(connection) = self.connection {
             let mut teller = notes::Teller::new(connection, self.row.cause, self.found.anchor);
             for (index, note) in connection.notes.iter().enumerate() {
-                let told = teller.note(note);
+                let told = teller.note(&note);
                 let who = match note.from {
                     Direction::Originator => Who::GatewayToPeer,
                     Direction::Responder => Who::PeerToGateway,
@@ -148,8 +148,8 @@ impl Sources<'_> {
     }
 
     fn at(&self, frame: FrameId) -> LadderEvent {
-        let capture_file = self.captures.get(frame.file as usize).cloned();
-        LadderEvent { frame: Some(frame.number), capture_file, ..LadderEvent::default() }
+        let capture_file = self.captures.get(frame.file() as usize).cloned();
+        LadderEvent { frame: Some(frame.number()), capture_file, ..LadderEvent::default() }
     }
 
     fn questions(&self) -> impl Iterator<Item = LadderEvent> {

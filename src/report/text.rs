@@ -5,12 +5,18 @@ use std::io::{self, Write};
 use super::{
     Error,
     csv::fixed,
+    parts::Rows,
     printable::printable,
     schema::{Cell, Column, Table},
 };
 
 /// Writes a whole table to `out`.
-pub fn write_table<R>(table: &'static Table<R>, rows: &[R], mut out: impl Write) -> Result<(), Error> {
+pub fn write_table<R: Clone + Sync>(
+    table: &'static Table<R>,
+    rows: &(impl Rows<R> + ?Sized),
+    mut out: impl Write,
+) -> Result<(), Error> {
+    let rows = rows.part(0..rows.count());
     let cells: Vec<Vec<String>> =
         rows.iter().map(|row| table.columns.iter().map(|column| cell(column, row)).collect()).collect();
     let widths: Vec<usize> = table
@@ -75,7 +81,7 @@ mod tests {
         long.message = format!("\u{1b}[2J{}", "x".repeat(200));
         long.log_line = 12_345;
         let mut out = Vec::new();
-        write_table(&CALLS, &[error_row(), long], &mut out).unwrap();
+        write_table(&CALLS, &vec![error_row(), long], &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3);

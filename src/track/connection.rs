@@ -7,7 +7,8 @@ use wirecause_parsers::{
 
 use super::{
     exchange::Exchanges,
-    note::{Direction, FrameId, Note},
+    note::{Direction, FrameId},
+    notes::Notes,
     reset::Reset,
     side::{Closing, Side},
     state::{ConnState, state},
@@ -60,7 +61,7 @@ pub struct Connection {
     /// What a second capture point saw of the same connection.
     pub elsewhere: Option<Box<Elsewhere>>,
     /// The first segments (handshake) and the last ones, at most [`MAX_HEAD`] and [`MAX_TAIL`].
-    pub notes: Vec<Note>,
+    pub notes: Notes,
 }
 
 /// What another capture point saw of a connection.

@@ -4,11 +4,7 @@ use std::collections::VecDeque;
 
 use wirecause_parsers::{packet::Segment, time::Timestamp};
 
-use super::{
-    flow::{mixed, number},
-    note::Direction,
-    tracker::Arrival,
-};
+use super::{note::Direction, tracker::Arrival};
 
 /// The last segments of one connection, by what tells packets apart.
 #[derive(Debug, Default)]
@@ -47,7 +43,7 @@ impl Recent {
     /// stack that answers each late segment by the same bare RST shows.
     pub(super) fn is_duplicate(&mut self, arrival: &Arrival<'_>, from: Direction) -> bool {
         let place = Place { interface: arrival.interface, ttl: arrival.segment.ip.ttl };
-        let seen = Seen { time: arrival.time, signature: signature(arrival.segment), place };
+        let seen = Seen { time: arrival.time, signature: signature(arrival.segment, from), place };
         let past = |old: &Seen| arrival.time.since(old.time) > DUPLICATE_WITHIN;
         while self.segments.len() == RECENT || self.segments.front().is_some_and(past) {
             self.segments.pop_front();
@@ -80,17 +76,21 @@ impl Recent {
     }
 }
 
-/// What makes two captured segments the same packet, in one number: sender, numbers, flags, length, IP-ID and timestamps.
-fn signature(segment: &Segment) -> u64 {
+/// What makes two captured segments of a connection the same packet, in one number: sender, numbers, flags, length, IP-ID and timestamps.
+fn signature(segment: &Segment, from: Direction) -> u64 {
     let words = [
-        number(segment.ends.source),
         u64::from(segment.seq) << 32 | u64::from(segment.ack),
-        u64::from(segment.payload) << 32 | u64::from(segment.flags.0) << 24 | u64::from(segment.ip.id.unwrap_or(0)),
+        u64::from(segment.payload) << 32
+            | u64::from(segment.flags.0) << 24
+            | u64::from(from == Direction::Responder) << 23
+            | u64::from(segment.ip.id.unwrap_or(0)),
         segment.timestamps.map_or(0, |(value, echo)| u64::from(value) << 32 | u64::from(echo)),
     ];
-    words.into_iter().fold(0, |sum: u64, word| mixed(sum.rotate_left(5) ^ word))
+    words.into_iter().fold(0, |sum: u64, word| (sum ^ word).wrapping_mul(ODD).rotate_left(29))
 }
 
+/// The golden ratio's bits: a product with them spreads what differs in any place over the upper ones (Knuth's multiplicative hash).
+const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 /// The same packet captured on its way through a host arrives again within this time, in nanoseconds (queueing between two
 /// interfaces of one machine).
 const DUPLICATE_WITHIN: i64 = 5_000_000;

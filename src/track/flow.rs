@@ -54,7 +54,7 @@ impl Hash for FlowKey {
 
 /// An end as one number; of IPv6 addresses both halves count.
 #[inline]
-pub(super) fn number(end: Endpoint) -> u64 {
+fn number(end: Endpoint) -> u64 {
     match end.address {
         IpAddr::V4(address) => u64::from(address.to_bits()) << 16 | u64::from(end.port),
         IpAddr::V6(address) => {
@@ -66,7 +66,7 @@ pub(super) fn number(end: Endpoint) -> u64 {
 
 /// The finaliser of `MurmurHash3`, which spreads every bit over all.
 #[inline]
-pub(super) const fn mixed(number: u64) -> u64 {
+const fn mixed(number: u64) -> u64 {
     let number = (number ^ number >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
     let number = (number ^ number >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     number ^ number >> 33

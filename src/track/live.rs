@@ -17,6 +17,7 @@ use super::{
     exchange::Exchanges,
     measure,
     note::{Direction, Note, NoteKind},
+    notes::Notes,
     payload,
     reset::ResetShape,
     side::{Closing, Side},
@@ -72,7 +73,7 @@ impl Live {
                 smallest_rtt: None,
                 history: String::new(),
                 elsewhere: None,
-                notes: Vec::new(),
+                notes: Notes::default(),
             },
             history,
             head: Vec::new(),
@@ -408,8 +409,7 @@ impl Live {
         let left_out = head.min(all)..all.saturating_sub(tail).max(head.min(all));
         let notes = self.head.into_iter().chain(self.tail).enumerate();
         let kept = notes.filter(|(index, _)| !left_out.contains(index)).map(|(_, note)| note);
-        connection.notes.reserve_exact(all - left_out.len());
-        connection.notes.extend(kept);
+        connection.notes = kept.collect();
         connection.exchanges.last.shrink_to_fit();
         connection
     }

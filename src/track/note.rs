@@ -1,15 +1,50 @@
 //! What is kept of a single segment: enough to tell the connection's story, nothing of its payload.
 
+use std::fmt;
+
 use wirecause_parsers::{packet::TcpFlags, time::Timestamp};
 
-/// A frame of one of the run's capture files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FrameId {
+/// A frame of one of the run's capture files: index of the file, and number in it, in one word.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FrameId(u64);
+
+impl FrameId {
+    /// The frame of that number, from 1 (Wireshark's `frame.number`), in the file of that index in the run's list of captures.
+    #[inline]
+    pub const fn new(file: u32, number: u64) -> Self {
+        Self((file as u64) << NUMBER_BITS | number & NUMBERS)
+    }
+
     /// Index of the file in the run's list of captures.
-    pub file: u32,
+    pub const fn file(self) -> u32 {
+        (self.0 >> NUMBER_BITS) as u32
+    }
+
     /// Number in that file, from 1 (Wireshark's `frame.number`).
-    pub number: u64,
+    pub const fn number(self) -> u64 {
+        self.0 & NUMBERS
+    }
+
+    /// Both as one number, in the order of the frames.
+    pub(super) const fn word(self) -> u64 {
+        self.0
+    }
+
+    /// The frame of such a number.
+    pub(super) const fn of_word(word: u64) -> Self {
+        Self(word)
+    }
 }
+
+impl fmt::Debug for FrameId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file(), self.number())
+    }
+}
+
+/// Room for a trillion frames in each of sixteen million files; a frame takes 16 bytes at least, so that the first stands for 16 TB.
+const NUMBER_BITS: u32 = 40;
+const NUMBERS: u64 = (1 << NUMBER_BITS) - 1;
 
 /// Which end of a connection sent a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

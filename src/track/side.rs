@@ -373,7 +373,7 @@ mod tests {
     fn what_a_fin_leaves_open_is_filled_by_the_bytes_before_it() {
         let mut side = opened();
         side.take(1, 100, at(0), 3 * MS);
-        side.close(Closing { time: at(1), frame: FrameId { file: 0, number: 3 }, seq: 201, ack: None });
+        side.close(Closing { time: at(1), frame: FrameId::new(0, 3), seq: 201, ack: None });
         assert_eq!((side.contiguous(), side.high), (101, 202));
         assert_eq!(side.take(101, 100, at(200), 3 * MS), NoteKind::Retransmission);
         assert_eq!((side.bytes, side.contiguous(), side.gaps), (200, 202, 0));

@@ -132,6 +132,8 @@ fn syn_then_reset(history: &str) -> bool {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     letters: String,
+    /// Which letters are among them: bit 0 for `A`, 32 for `a`.
+    written: u64,
     last_numbers: [[Option<i64>; 3]; 2],
     counts: [[u64; 4]; 2],
 }
@@ -140,7 +142,7 @@ impl History {
     /// Adds a letter that is written once per side (`a`, `d`, `i`, `q`).
     pub fn once(&mut self, from: Direction, letter: char) {
         let letter = cased(from, letter);
-        if !self.letters.contains(letter) {
+        if self.written & bit(letter) == 0 {
             self.push(letter);
         }
     }
@@ -179,8 +181,14 @@ impl History {
     fn push(&mut self, letter: char) {
         if self.letters.len() < MAX_HISTORY {
             self.letters.push(letter);
+            self.written |= bit(letter);
         }
     }
+}
+
+/// The bit of a letter; `^` is written at the beginning alone and has that of another mark.
+const fn bit(letter: char) -> u64 {
+    1 << (letter as u32 - 'A' as u32)
 }
 
 fn cased(from: Direction, letter: char) -> char {

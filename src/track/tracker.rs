@@ -272,7 +272,7 @@ mod tests {
     }
 
     fn feed(tracker: &mut Tracker, number: u64, segment: &Segment) {
-        let (time, frame) = (Timestamp::from_nanos(number as i64 * 1_000_000), FrameId { file: 0, number });
+        let (time, frame) = (Timestamp::from_nanos(number as i64 * 1_000_000), FrameId::new(0, number));
         tracker.segment(&Arrival { time, frame, interface: 0, segment, payload: &[] });
     }
 
@@ -321,7 +321,7 @@ mod tests {
     }
 
     fn late(tracker: &mut Tracker, segment: &Segment, nanos: i64) {
-        let (time, frame) = (Timestamp::from_nanos(nanos), FrameId { file: 0, number: nanos as u64 });
+        let (time, frame) = (Timestamp::from_nanos(nanos), FrameId::new(0, nanos as u64));
         tracker.segment(&Arrival { time, frame, interface: 0, segment, payload: &[] });
     }
 
@@ -361,8 +361,7 @@ mod tests {
             let plain = segment(9, TcpFlags(flags), back);
             let segment = Segment { seq: seqs[usize::from(back)], ack, payload: payload.len() as u32, ..plain };
             seqs[usize::from(back)] += payload.len() as u32 + u32::from(flags & 0x03 != 0);
-            let (time, frame) =
-                (Timestamp::from_nanos(number * 10_000_000), FrameId { file: 0, number: number as u64 });
+            let (time, frame) = (Timestamp::from_nanos(number * 10_000_000), FrameId::new(0, number as u64));
             tracker.segment(&Arrival { time, frame, interface: 0, segment: &segment, payload });
         };
         send(0x02, false, b"");

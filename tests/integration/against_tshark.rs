@@ -131,7 +131,7 @@ fn compare(capture: &Path) -> (Total, String) {
     let expected = conversations(&kept);
     let connections: Vec<&Connection> = captures.points.iter().flat_map(|point| &point.connections).collect();
     let mut by_frame: BTreeMap<u64, &Connection> =
-        connections.iter().map(|connection| (connection.first_frame.number, *connection)).collect();
+        connections.iter().map(|connection| (connection.first_frame.number(), *connection)).collect();
     faults.equal("conversations", connections.len(), expected.len());
     for conversation in &expected {
         total.conversations += 1;
@@ -191,7 +191,7 @@ fn compare_one(expected: &Conversation<'_>, found: &Connection, total: &mut Tota
         equal("packets", side.packets, own.packets);
         equal("distinct bytes", side.bytes, own.distinct_bytes);
         equal("retransmissions", side.retransmissions, own.retransmissions());
-        equal("first FIN at frame", side.fin.map_or(0, |fin| fin.frame.number), own.first(FIN));
+        equal("first FIN at frame", side.fin.map_or(0, |fin| fin.frame.number()), own.first(FIN));
         total.fins += own.count(FIN);
         total.resets += own.count(RST);
         total.retransmissions += side.retransmissions;
@@ -204,13 +204,13 @@ fn compare_one(expected: &Conversation<'_>, found: &Connection, total: &mut Tota
         }
         let direction = usize::from(end == found.responder);
         let resets = found.resets.iter().filter(|(by, _)| *by as usize == direction);
-        let frames: Vec<u64> = resets.map(|(_, reset)| reset.frame.number).collect();
+        let frames: Vec<u64> = resets.map(|(_, reset)| reset.frame.number()).collect();
         faults.equal("resets at frames", frames, own.frames(RST).into_iter().take(4).collect());
         faults.equal("resets", u64::from(found.reset_count[direction]), own.count(RST));
     }
     let handshake = (u64::from(found.handshake.syns), u64::from(found.handshake.syn_acks));
     faults.equal(&format!("SYNs on the conversation of frame {at}"), handshake, expected.syns());
-    faults.equal("last frame", found.last_frame.number, expected.last_frame);
+    faults.equal("last frame", found.last_frame.number(), expected.last_frame);
     faults.equal("times", (found.start.nanos(), found.end.nanos()), expected.times);
 }
 

@@ -89,7 +89,7 @@ pub(crate) fn track(mut packets: Vec<Packet>) -> Tracker {
 pub(crate) fn track_in_order(packets: &[Packet]) -> Tracker {
     let mut tracker = Tracker::default();
     for (number, packet) in (1..).zip(packets) {
-        let frame = FrameId { file: 0, number };
+        let frame = FrameId::new(0, number);
         match &packet.content {
             Content::Tcp(segment, payload) => {
                 let (time, interface) = (packet.time, packet.interface);

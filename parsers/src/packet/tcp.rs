@@ -45,7 +45,17 @@ pub(super) struct Options {
 
 impl Options {
     /// Reads options up to their end, to the first one that is cut, or to one whose length cannot be.
-    pub(super) fn read(mut bytes: &[u8], flags: TcpFlags) -> Self {
+    #[inline]
+    pub(super) fn read(bytes: &[u8], flags: TcpFlags) -> Self {
+        // All that most segments carry, padded as every stack pads it (RFC 7323, appendix A).
+        if let &[NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, v0, v1, v2, v3, e0, e1, e2, e3] = bytes {
+            let timestamps = (u32::from_be_bytes([v0, v1, v2, v3]), u32::from_be_bytes([e0, e1, e2, e3]));
+            return Self { timestamps: Some(timestamps), ..Self::default() };
+        }
+        Self::read_each(bytes, flags)
+    }
+
+    fn read_each(mut bytes: &[u8], flags: TcpFlags) -> Self {
         let mut options = Self::default();
         while let Some((&kind, rest)) = bytes.split_first() {
             bytes = match kind {

@@ -299,7 +299,7 @@ mod tests {
     fn what_holds_names_is_left_out() {
         let data = vec![0; 60];
         let frame = RawFrame {
-            id: FrameId { file: 0, number: 1 },
+            id: FrameId::new(0, 1),
             time: Timestamp::from_nanos(0),
             interface: 0,
             record: Record::default(),

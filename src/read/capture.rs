@@ -176,15 +176,13 @@ impl LivePoint {
     }
 }
 
-/// The connections of all shards in order of their start; each shard's are so already. Each is moved once.
+/// The connections of all shards in order of their start. A shard's room is given back before the next one's are moved, so that no
+/// more than one shard's are in memory twice.
 fn merged(shards: Vec<Vec<Connection>>) -> Vec<Connection> {
-    let starts = shards.iter().enumerate().flat_map(|(shard, connections)| {
-        connections.iter().map(move |connection| (connection.start, connection.first_frame, shard))
-    });
-    let mut order: Vec<_> = starts.collect();
-    order.par_sort_unstable();
-    let mut shards: Vec<_> = shards.into_iter().map(Vec::into_iter).collect();
-    order.into_iter().filter_map(|(_, _, shard)| shards.get_mut(shard)?.next()).collect()
+    let mut all = Vec::with_capacity(shards.iter().map(Vec::len).sum());
+    shards.into_iter().for_each(|shard| all.extend(shard));
+    all.sort_by_cached_key(|connection: &Connection| (connection.start, connection.first_frame));
+    all
 }
 
 /// All files, slab by slab.

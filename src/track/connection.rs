@@ -162,7 +162,8 @@ pub(super) enum Worth {
     /// Nothing but numbers: opened, answered and closed in good order, by the originator itself while it lay idle. No failed call can have
     /// met that.
     Numbers,
-    /// How it began and ended: the same, but closed by the responder. The next call to use it may have failed.
+    /// How it began and ended: the same, but closed by the responder, so that the next call to use it may have failed; or in TLS, where
+    /// nothing shows whether the last response was whole.
     Ends,
     /// All that was kept.
     Everything,
@@ -205,26 +206,37 @@ impl Connection {
 
     /// How much of it is worth keeping once it has ended.
     pub(super) fn worth(&self) -> Worth {
+        // A socket that is closed answers what still comes, such as `close_notify`, by a RST: it meets nobody.
+        let after_both_fins = |(_, reset): &(Direction, Reset)| reset.after_own_fin && reset.after_other_fin;
         let in_order = |side: &Side| side.retransmissions == 0 && side.gaps == 0 && !side.has_holes();
         let quiet = self.handshake.rtt.is_some()
             && self.handshake.syn_acks == 1
-            && self.resets.is_empty()
+            && self.resets.iter().all(after_both_fins)
             && self.icmp.is_empty()
-            && self.tls.alert.is_none()
             && in_order(&self.orig)
             && in_order(&self.resp)
             && self.exchanges.count > 0
-            && self.exchanges.last.iter().all(|exchange| exchange.complete() == Some(true));
+            && self.exchanges.last.iter().all(|exchange| exchange.response_start.is_some());
+        let complete =
+            self.tls.alert.is_none() && self.exchanges.last.iter().all(|exchange| exchange.complete() == Some(true));
         let answered = self.exchanges.current().and_then(|exchange| exchange.response_end);
-        let closed_idle = |closing: Option<Timestamp>| closing.is_some_and(|closing| answered < Some(closing));
+        let closed_idle = |closing: Option<Timestamp>| closing.is_some_and(|closing| answered <= Some(closing));
         let own = self.orig.fin.map(|fin| fin.time);
-        match self.peer_close() {
-            _ if !quiet => Worth::Everything,
-            None if closed_idle(own) => Worth::Numbers,
-            Some(peer) if closed_idle(own) && own < Some(peer) => Worth::Numbers,
-            closing if closed_idle(closing) => Worth::Ends,
-            _ => Worth::Everything,
+        let peer = self.peer_close();
+        let own_first = closed_idle(own) && peer.is_none_or(|peer| own < Some(peer));
+        if quiet && complete && own_first {
+            Worth::Numbers
+        } else if quiet && (complete || self.is_sealed_to_the_end()) && (own_first || closed_idle(peer)) {
+            Worth::Ends
+        } else {
+            Worth::Everything
         }
+    }
+
+    /// Whether it is HTTP/1 in TLS, as far as that shows, and no alert but those that close a session came: encrypted ones.
+    fn is_sealed_to_the_end(&self) -> bool {
+        let sealed = self.tls.client_data && self.tls.server_data && !self.tls.http2;
+        sealed && self.tls.alert.is_none_or(|alert| alert.code.is_none())
     }
 
     /// When the peer closed in good order: by a FIN, or by TLS `close_notify`, whichever came first. A TLS library reports the end of

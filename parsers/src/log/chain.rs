@@ -43,7 +43,7 @@ pub fn chain(parts: Vec<LogPart>) -> Vec<LogScan> {
             continue;
         };
         let mut link = scan.first.and_then(|first| take_before(&mut links, first)).unwrap_or_default();
-        scan.requests_by_service.clone_from(&events.requests_by_service);
+        scan.requests_by_service = events.services();
         link.pairing.part(*file, events, &mut scan.counts);
         link.last = link.last.max(scan.last);
         links.push(link);
@@ -79,7 +79,7 @@ fn share_out(paired: Vec<Paired>, order: &[usize], scans: &mut [LogScan]) {
         retries.extend(paired.retries);
     }
     // Threads come in any order, and one line of a container may hold records of several.
-    calls.sort_by_key(|logged| (rank(logged.file), logged.call.entry.first_line, logged.number));
+    calls.sort_by_cached_key(|logged| (rank(logged.file), logged.call().entry.first_line, logged.number));
     retries.sort_by(|(a, x), (b, y)| {
         (rank(*a), x.line, x.time, &x.thread, &x.target).cmp(&(rank(*b), y.line, y.time, &y.thread, &y.target))
     });
@@ -109,7 +109,7 @@ fn share_out(paired: Vec<Paired>, order: &[usize], scans: &mut [LogScan]) {
     }
     let record = |retry: &Retry| (retry.time, retry.thread.clone(), retry.target.clone(), retry.symptom);
     // A file that was copied before a call failed holds its attempts alone.
-    let mut seen: HashSet<_> = kept.iter().flat_map(|logged| &logged.call.retries).map(record).collect();
+    let mut seen: HashSet<_> = kept.iter().flat_map(|logged| &logged.call().retries).map(record).collect();
     for (file, retry) in retries {
         let record = record(&retry);
         if let Some(scan) = scans.get_mut(file) {
@@ -124,7 +124,7 @@ fn share_out(paired: Vec<Paired>, order: &[usize], scans: &mut [LogScan]) {
     }
     for logged in kept {
         if let Some(scan) = scans.get_mut(logged.file) {
-            scan.calls.push(*logged.call);
+            scan.calls.push(logged.into_call());
         }
     }
     for scan in scans {

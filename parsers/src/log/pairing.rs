@@ -32,8 +32,8 @@ pub(super) struct Pairing {
 pub(super) struct Logged {
     /// The file that holds the first of them.
     pub file: usize,
-    /// Its number among the records of that file that report a call.
-    pub number: u64,
+    /// Its line, and its number among the records of that file that report a call.
+    pub place: (u64, u64),
     /// What tells the records from all others.
     pub records: [Option<u64>; 2],
     /// Boxed: calls are put in order by thread, by file and by line.
@@ -153,7 +153,8 @@ impl Reported {
             thread.failures.remove(0);
         }
         thread.failures.push(Pending { call: calls.len(), paired: false });
-        calls.push(Logged { file, number, records: [Some(record), None], report });
+        let place = (report.call.entry.first_line, number);
+        calls.push(Logged { file, place, records: [Some(record), None], report });
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::AhoCorasick;
 
 use super::{
     call::{Phase, Symptom},
@@ -173,11 +173,7 @@ const TEXTS: [(Symptom, &[&str]); 19] = [
 /// All words of [`TEXTS`], searched for at once.
 static WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
     let words = TEXTS.iter().flat_map(|(_, words)| words.iter());
-    AhoCorasick::builder()
-        .kind(Some(AhoCorasickKind::DFA))
-        .ascii_case_insensitive(true)
-        .build(words)
-        .expect("a handful of constant words")
+    AhoCorasick::builder().ascii_case_insensitive(true).build(words).expect("a handful of constant words")
 });
 
 /// Openings of reasons that are none of [`TEXTS`]'s words.

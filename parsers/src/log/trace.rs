@@ -92,7 +92,7 @@ fn class_and_method(frame: &str) -> Option<(&str, &str)> {
 
 /// What the gateway was doing in a method.
 fn shown(class: &str, method: &str) -> Option<Phase> {
-    let initial = class.as_bytes().first()?;
+    let initial = class.as_bytes().first().filter(|initial| INITIALS.contains(initial))?;
     let is_known = |known: &&str| known.as_bytes().first() == Some(initial) && class.starts_with(*known);
     let rows = FRAMES.iter().filter(|(classes, ..)| classes.iter().any(|known| is_known(&known)));
     let mut shown = rows.filter(|(_, methods, _)| methods.iter().any(|known| method.starts_with(known)));
@@ -188,6 +188,8 @@ const FRAMES: [(&[&str], &[&str], Phase); 8] = [
         Phase::AwaitResponse,
     ),
 ];
+/// What the names of these classes start with.
+const INITIALS: &[u8] = b"ACDHINPS";
 static AT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("at "));
 /// How the names of throwables end.
 const ENDINGS: [&str; 3] = ["Exception", "Error", "Throwable"];
@@ -262,6 +264,15 @@ mod tests {
         ] {
             assert_eq!(read(&format!("\tat {frame}(X.java:1)")).phase, phase, "{frame}");
         }
+    }
+
+    #[test]
+    fn every_class_is_looked_for_by_its_initial() {
+        let classes = FRAMES.iter().flat_map(|(classes, ..)| classes.iter());
+        let mut initials: Vec<u8> = classes.filter_map(|class| class.bytes().next()).collect();
+        initials.sort_unstable();
+        initials.dedup();
+        assert_eq!(initials, INITIALS);
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod stamp;
 mod symptom;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod trace;
 mod url;
 mod words;

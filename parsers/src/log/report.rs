@@ -1,20 +1,18 @@
 //! From the text of one record to the failure that it reports: URL, reason and exceptions.
 
-use std::{
-    borrow::Cow,
-    sync::{Arc, LazyLock},
-};
+use std::sync::{Arc, LazyLock};
 
-use memchr::{memchr2, memmem::Finder, memrchr, memrchr_iter};
+use memchr::{memmem::Finder, memrchr, memrchr_iter};
 
 use super::{
     call::{EntrySpan, FailedCall},
     facts,
     head::Head,
     symptom,
+    texts::Texts,
     trace::{Trace, before_frames, endings_in, exception},
     url,
-    words::{Names, around, lines, text},
+    words::{Names, around},
 };
 
 /// One record's report of a failed call. Two of them may be one call.
@@ -107,26 +105,6 @@ fn call(
     })
 }
 
-/// The text of a record: the message of its head, and what stands below.
-struct Texts<'a> {
-    message: Cow<'a, str>,
-    continuation: Cow<'a, str>,
-    /// Whether the continuation may hold line ends that were escaped on the way.
-    escaped: bool,
-}
-
-impl<'a> Texts<'a> {
-    fn new(head: &Head<'a>, continuation: &'a [u8]) -> Self {
-        let escaped = memchr2(b'#', b'\\', continuation).is_some();
-        Self { message: text(head.message), continuation: text(continuation), escaped }
-    }
-
-    /// Its lines, the message first.
-    fn lines(&self) -> impl Iterator<Item = &str> {
-        unescape(&self.message).chain(lines(&self.continuation).flat_map(|line| pieces(line, self.escaped)))
-    }
-}
-
 /// URL and reason as they stand in a text.
 #[derive(Debug, PartialEq)]
 struct Failure<'a> {
@@ -212,37 +190,10 @@ fn from_exception(line: &str) -> &str {
     if words_before < MOST_WORDS_BEFORE_EXCEPTION { rest } else { "" }
 }
 
-/// The lines of a text whose line ends were escaped on the way: `#012` by rsyslog, `\n` by JSON writers.
-fn unescape(text: &str) -> impl Iterator<Item = &str> {
-    pieces(text, memchr2(b'#', b'\\', text.as_bytes()).is_some())
-}
-
-/// The same of a text that is known to hold no escaped line ends, or may hold some.
-fn pieces(text: &str, escaped: bool) -> impl Iterator<Item = &str> {
-    let mut rest = Some(text);
-    std::iter::from_fn(move || {
-        let text = rest.take()?;
-        if !escaped {
-            return Some(text);
-        }
-        let cut = ESCAPES.iter().filter_map(|mark| Some((text.find(mark)?, mark.len()))).min();
-        let Some((at, length)) = cut else { return Some(trim_tab(text)) };
-        rest = text.get(at + length..);
-        text.get(..at).map(trim_tab)
-    })
-}
-
-/// A line without an escaped tab at its start.
-fn trim_tab(line: &str) -> &str {
-    line.trim_start_matches("#011").trim_start_matches("\\t")
-}
-
 static ROUTING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("Problem routing to "));
 static UNABLE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("Unable to obtain HTTP response from "));
 static ERROR_MSG: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(". Error msg: "));
 static COLON: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(": "));
-/// Line ends as escaped on the way.
-const ESCAPES: [&str; 3] = ["#012", "\\r\\n", "\\n"];
 /// What stands before a phrase that is quoted: the body of an answer, written to the log by an audit detail.
 const QUOTES: [&str; 6] = ["body=", "<?xml", ":Envelope", "{\"", "<html", "<!DOCTYPE"];
 /// Places in one line where a URL may end; a URL with more colons is cut at the first.
@@ -313,11 +264,5 @@ mod tests {
         assert_eq!(failure(text), Err(NoReport::Quoted));
         assert_eq!(failure("Problem routing to "), Err(NoReport::NoUrl));
         assert_eq!(failure("a.GenericHttpException: x"), Err(NoReport::NoUrl));
-    }
-
-    #[test]
-    fn escaped_line_ends() {
-        let lines: Vec<&str> = unescape("a#012#011at b.c(d)#012Caused by: e\\n\\tat f").collect();
-        assert_eq!(lines, ["a", "at b.c(d)", "Caused by: e", "at f"]);
     }
 }

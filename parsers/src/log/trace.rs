@@ -75,10 +75,9 @@ impl<'a> Trace<'a> {
 fn frame_alone(line: &str) -> Option<&str> {
     let frame = line.strip_prefix("\tat ").or_else(|| line.trim_start().strip_prefix("at "))?;
     let close = memchr(b')', frame.as_bytes())?;
-    if close + 1 < frame.len() && !(frame.ends_with(')') && !frame.contains(") ")) {
-        return None;
-    }
-    frame.get(..memchr(b'(', frame.as_bytes()).unwrap_or(frame.len()))
+    let is_alone = close + 1 == frame.len() || (frame.ends_with(')') && !frame.contains(") "));
+    let end = memchr(b'(', frame.as_bytes()).unwrap_or(frame.len());
+    frame.get(..end).filter(|_| is_alone)
 }
 
 /// `java.base/sun.nio.ch.NioSocketImpl.implRead` → class `NioSocketImpl`, method `implRead`.
@@ -93,8 +92,8 @@ fn class_and_method(frame: &str) -> Option<(&str, &str)> {
 /// What the gateway was doing in a method.
 fn shown(class: &str, method: &str) -> Option<Phase> {
     let initial = class.as_bytes().first().filter(|initial| INITIALS.contains(initial))?;
-    let is_known = |known: &&str| known.as_bytes().first() == Some(initial) && class.starts_with(*known);
-    let rows = FRAMES.iter().filter(|(classes, ..)| classes.iter().any(|known| is_known(&known)));
+    let is_known = |known: &str| known.as_bytes().first() == Some(initial) && class.starts_with(known);
+    let rows = FRAMES.iter().filter(|(classes, ..)| classes.iter().any(|known| is_known(known)));
     let mut shown = rows.filter(|(_, methods, _)| methods.iter().any(|known| method.starts_with(known)));
     shown.next().map(|(_, _, phase)| *phase)
 }

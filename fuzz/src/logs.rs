@@ -1,6 +1,6 @@
 //! Logs: single lines and whole entries.
 
-use wirecause_parsers::log::{LogOptions, LogScan, LogScanner, looks_like_log};
+use wirecause_parsers::log::{LogBlock, LogOptions, LogScan, LogScanner, looks_like_log};
 
 /// One line: a head line of any form, and a report that may be in it.
 pub fn log_head(bytes: &[u8]) {
@@ -20,6 +20,7 @@ pub fn log_entry(bytes: &[u8]) {
     let whole = scan(bytes, bytes.len().max(1));
     let in_pieces = scan(bytes, bytes.len() % LARGEST_PIECE + 1);
     assert_eq!(whole, in_pieces);
+    assert_eq!(whole, in_blocks(bytes, bytes.len() % LARGEST_PIECE));
     check(bytes, &whole);
     let _ = looks_like_log(bytes);
 }
@@ -51,6 +52,13 @@ fn scan(bytes: &[u8], piece: usize) -> LogScan {
     for piece in bytes.chunks(piece) {
         scanner.feed(piece);
     }
+    scanner.finish()
+}
+
+fn in_blocks(bytes: &[u8], size: usize) -> LogScan {
+    let options = LogOptions::default();
+    let mut scanner = LogScanner::new(options);
+    scanner.feed_blocks(bytes, size, |blocks| blocks.iter().map(|block| LogBlock::read(options, block)).collect());
     scanner.finish()
 }
 

@@ -105,10 +105,10 @@ pub(super) fn calls_alone(read: &Read) -> Vec<ErrorRow> {
     let of_node = |node: &Node| {
         let place = Places { node: &node.name, captures: &[] };
         let row = |(log, call): (&LogFile, &FailedCall)| call_row(place, call, &log.name, &log.digest);
-        node.calls().into_iter().map(row).collect::<Vec<_>>()
+        node.calls().into_par_iter().map(row).collect::<Vec<_>>()
     };
     let mut rows: Vec<ErrorRow> = read.nodes.iter().flat_map(of_node).collect();
-    rows.sort_by(|a, b| order(a).cmp(&order(b)));
+    rows.par_sort_by(|a, b| order(a).cmp(&order(b)));
     rows
 }
 

@@ -1,9 +1,9 @@
-//! Logs: each file as a stream through the scanner, files in parallel.
+//! Logs: files in parallel, and the blocks of a file. A slab of the file is scanned while the next one is read and hashed.
 
-use std::io::{self, Read};
+use std::io::Read;
 
 use rayon::prelude::*;
-use wirecause_parsers::log::{LogOptions, LogPart, LogScan, LogScanner, chain};
+use wirecause_parsers::log::{LogBlock, LogOptions, LogPart, LogScan, LogScanner, chain};
 
 use crate::input::{
     Input, InputReport,
@@ -52,34 +52,56 @@ struct ReadFile {
 fn read_log(input: &Input, options: LogOptions) -> Result<ReadFile, InputReport> {
     let opened = open(input).map_err(|error| InputReport::unreadable(input, error.to_string()))?;
     let mut report = InputReport::of(input, &opened);
-    let mut opened = opened.read_ahead(AHEAD);
+    let is_sized = opened.bytes.is_some();
+    let mut bytes =
+        Bytes { stream: opened.read_ahead(AHEAD).stream, hasher: LogHasher::default(), total: 0, damage: None };
     let mut scanner = LogScanner::new(options);
-    let mut hasher = LogHasher::default();
-    let mut buffer = vec![0; CHUNK];
-    let mut total = 0_u64;
-    loop {
-        match opened.stream.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(length) => {
-                let chunk = buffer.get(..length).unwrap_or_default();
-                scanner.feed(chunk);
-                hasher.update(chunk);
-                total += length as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                report.damage = Some(format!("after byte {total} of its content: {error}"));
-                break;
+    let (mut slab, mut next) = (Vec::new(), Vec::new());
+    bytes.fill(&mut slab);
+    while !slab.is_empty() {
+        let read = |blocks: &[&[u8]]| blocks.par_iter().map(|block| LogBlock::read(options, block)).collect();
+        rayon::join(|| bytes.fill(&mut next), || scanner.feed_blocks(&slab, BLOCK, read));
+        std::mem::swap(&mut slab, &mut next);
+    }
+    report.damage = bytes.damage.or(report.damage);
+    if !is_sized {
+        report.bytes = bytes.total;
+    }
+    Ok(ReadFile { input: input.clone(), digest: bytes.hasher.finish(), report, part: Some(scanner.finish_part()) })
+}
+
+/// The bytes of a log, read and hashed a slab at a time.
+struct Bytes {
+    stream: Box<dyn Read + Send>,
+    hasher: LogHasher,
+    total: u64,
+    damage: Option<String>,
+}
+
+impl Bytes {
+    /// Reads the next slab; an empty one at the end.
+    fn fill(&mut self, slab: &mut Vec<u8>) {
+        slab.clear();
+        while slab.len() < SLAB && self.damage.is_none() {
+            let start = slab.len();
+            let read = self.stream.by_ref().take(CHUNK).read_to_end(slab);
+            let chunk = slab.get(start..).unwrap_or_default();
+            self.hasher.update(chunk);
+            self.total += chunk.len() as u64;
+            match read {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) => self.damage = Some(format!("after byte {} of its content: {error}", self.total)),
             }
         }
     }
-    if opened.bytes.is_none() {
-        report.bytes = total;
-    }
-    Ok(ReadFile { input: input.clone(), digest: hasher.finish(), report, part: Some(scanner.finish_part()) })
 }
 
-/// Bytes read at once.
-const CHUNK: usize = 1 << 20;
+/// Bytes read at once, which the second-level cache still holds when they are hashed.
+const CHUNK: u64 = 256 << 10;
+/// Bytes of a log that are scanned while the next ones are read.
+const SLAB: usize = 8 << 20;
+/// Bytes of a block: every thread finds some to do in a slab, and what a block makes anew is little beside them.
+const BLOCK: usize = 512 << 10;
 /// Bytes inflated ahead of a log's scanner, which is the faster of the two.
 const AHEAD: usize = 4 << 20;

@@ -1,6 +1,6 @@
 //! What a log says of one failed outbound call.
 
-use std::{fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use crate::time::Timestamp;
 
@@ -18,9 +18,9 @@ pub struct FailedCall {
     /// The later entry that reports the same call, where there is one in the same file.
     pub also: Option<EntrySpan>,
     /// The thread that made the call, as written; the request's id where the log names no thread.
-    pub thread: Option<String>,
+    pub thread: Option<Arc<str>>,
     /// The service, from the thread's last `Processing request for service` line, such as `Orders [/orders]`.
-    pub service: Option<String>,
+    pub service: Option<Arc<str>>,
     /// The URL as logged.
     pub url: String,
     /// What the URL names.
@@ -30,7 +30,7 @@ pub struct FailedCall {
     /// The reason as logged: the text after the last copy of the URL, without stack frames.
     pub message: String,
     /// Exception classes with package, outermost first, as far as the log holds them.
-    pub exceptions: Vec<String>,
+    pub exceptions: Vec<Arc<str>>,
     /// What the gateway was doing, as told by the stack frames of the public libraries below it.
     pub phase: Option<Phase>,
     /// The address that the connection was opened to, where the text holds one.
@@ -171,7 +171,7 @@ pub struct Retry {
     /// Its line number, from 1.
     pub line: u64,
     /// The thread, as written.
-    pub thread: Option<String>,
+    pub thread: Option<Arc<str>>,
     /// The endpoint that the line names, where it does.
     pub target: Option<Target>,
     /// The attempt's failure.

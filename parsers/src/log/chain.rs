@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use super::{
     call::Retry,
     events::Events,
-    pairing::{Paired, Pairing},
+    pairing::{Logged, Paired, Pairing},
     scan::{LogCounts, LogScan},
 };
 use crate::time::{NANOS_PER_MILLI, NANOS_PER_SECOND, Timestamp};
@@ -43,7 +43,7 @@ pub fn chain(parts: Vec<LogPart>) -> Vec<LogScan> {
             continue;
         };
         let mut link = scan.first.and_then(|first| take_before(&mut links, first)).unwrap_or_default();
-        scan.requests_by_service.clone_from(&events.requests_by_service);
+        scan.requests_by_service = events.services();
         link.pairing.part(*file, events, &mut scan.counts);
         link.last = link.last.max(scan.last);
         links.push(link);
@@ -71,22 +71,64 @@ fn take_before(links: &mut Vec<Link>, first: Timestamp) -> Option<Link> {
 
 /// Gives every file its calls and retries, each record once.
 fn share_out(paired: Vec<Paired>, order: &[usize], scans: &mut [LogScan]) {
-    let rank: HashMap<usize, usize> = order.iter().enumerate().map(|(rank, file)| (*file, rank)).collect();
-    let rank = |file: usize| rank.get(&file).copied().unwrap_or_default();
+    let mut ranks = vec![0; order.len()];
+    for (rank, file) in order.iter().enumerate() {
+        ranks.get_mut(*file).into_iter().for_each(|place| *place = rank);
+    }
+    let rank = |file: usize| ranks.get(file).copied().unwrap_or_default();
     let (mut calls, mut retries) = (Vec::new(), Vec::new());
     for paired in paired {
         calls.extend(paired.calls);
         retries.extend(paired.retries);
     }
     // Threads come in any order, and one line of a container may hold records of several.
-    calls.sort_by_key(|logged| (rank(logged.file), logged.call.entry.first_line, logged.number));
+    calls.sort_by_cached_key(|logged| (rank(logged.file), logged.place));
     retries.sort_by(|(a, x), (b, y)| {
         (rank(*a), x.line, x.time, &x.thread, &x.target).cmp(&(rank(*b), y.line, y.time, &y.thread, &y.target))
     });
 
+    let kept = without_copies(calls, scans);
+    let record = |retry: &Retry| (retry.time, retry.thread.clone(), retry.target.clone(), retry.symptom);
+    // A file that was copied before a call failed holds its attempts alone.
+    let mut seen: HashSet<_> = kept.iter().flat_map(|logged| &logged.call().retries).map(record).collect();
+    for (file, retry) in retries {
+        let record = record(&retry);
+        if let Some(scan) = scans.get_mut(file) {
+            // The same instant, thread and target in one file are two attempts.
+            if seen.contains(&record) && scan.retries.last().is_none_or(|last| last.time != retry.time) {
+                scan.counts.copies += 1;
+            } else {
+                seen.insert(record);
+                scan.retries.push(retry);
+            }
+        }
+    }
+    let files = scans.len().max(1);
+    let share = kept.len() / files;
+    for logged in kept {
+        if let Some(scan) = scans.get_mut(logged.file) {
+            // The first call makes room for about as many as may follow.
+            scan.calls.reserve(if scan.calls.is_empty() { share } else { 0 });
+            scan.calls.push(logged.into_call());
+        }
+    }
+    for scan in scans {
+        // Where a copy holds more of a call than the file before it, the copy's stands in its place.
+        if files > 1 {
+            scan.calls.sort_by_key(|call| call.entry.first_line);
+        }
+        scan.retries.sort_by_key(|retry| retry.line);
+    }
+}
+
+/// The calls, of which each counts once, in one file; those of the others are counted there as copies.
+fn without_copies(calls: Vec<Logged>, scans: &mut [LogScan]) -> Vec<Logged> {
+    if scans.len() < 2 {
+        return calls;
+    }
     // Which of the calls kept reports a record.
     let mut of_record: HashMap<u64, usize> = HashMap::new();
-    let mut kept: Vec<super::pairing::Logged> = Vec::new();
+    let mut kept: Vec<Logged> = Vec::new();
     for logged in calls {
         let records = logged.records;
         let known = records.iter().flatten().find_map(|record| of_record.get(record)).copied();
@@ -107,30 +149,7 @@ fn share_out(paired: Vec<Paired>, order: &[usize], scans: &mut [LogScan]) {
             scan.counts.copies += 1;
         }
     }
-    let record = |retry: &Retry| (retry.time, retry.thread.clone(), retry.target.clone(), retry.symptom);
-    // A file that was copied before a call failed holds its attempts alone.
-    let mut seen: HashSet<_> = kept.iter().flat_map(|logged| &logged.call.retries).map(record).collect();
-    for (file, retry) in retries {
-        let record = record(&retry);
-        if let Some(scan) = scans.get_mut(file) {
-            // The same instant, thread and target in one file are two attempts.
-            if seen.contains(&record) && scan.retries.last().is_none_or(|last| last.time != retry.time) {
-                scan.counts.copies += 1;
-            } else {
-                seen.insert(record);
-                scan.retries.push(retry);
-            }
-        }
-    }
-    for logged in kept {
-        if let Some(scan) = scans.get_mut(logged.file) {
-            scan.calls.push(*logged.call);
-        }
-    }
-    for scan in scans {
-        scan.calls.sort_by_key(|call| call.entry.first_line);
-        scan.retries.sort_by_key(|retry| retry.line);
-    }
+    kept
 }
 
 /// Lines that threads write at once may change places within the clock's steps.

@@ -8,12 +8,26 @@ use super::facts::number;
 
 /// The duration that a message states, in milliseconds. `None` where it states none, or two that differ.
 pub(super) fn elapsed_ms(message: &str) -> Option<u64> {
+    if let Some(ms) = of_routing(message) {
+        return Some(ms);
+    }
     let mut durations = DURATION.captures_iter(message).filter_map(|found| {
         let unit = found.get(3).map_or("", |unit| unit.as_str());
         milliseconds(found.get(1)?.as_str(), found.get(2).map(|part| part.as_str()), unit)
     });
     let first = durations.next()?;
     durations.all(|other| other == first).then_some(first)
+}
+
+/// The duration of `… finished in 515 ms`, where nothing else stands behind it and nothing before it could be one: what nearly all lines
+/// are that state one, and quickly told.
+fn of_routing(message: &str) -> Option<u64> {
+    let text = message.strip_suffix(" ms")?;
+    let digits = text.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let (before, figure) = text.split_at_checked(text.len() - digits)?;
+    let before = before.strip_suffix("finished in ")?;
+    let alone = digits <= MOST_DIGITS && !NAMES.iter().any(|name| before.contains(name));
+    figure.parse().ok().filter(|_| alone)
 }
 
 /// Without a unit a figure is in milliseconds, as the gateway's own variables are. A comma before three digits separates
@@ -31,6 +45,10 @@ fn milliseconds(whole: &str, part: Option<&str>, unit: &str) -> Option<u64> {
     }
 }
 
+/// Digits of a figure that no sum of milliseconds exceeds.
+const MOST_DIGITS: usize = 15;
+/// The ends of the words that name a duration.
+const NAMES: [&str; 6] = ["inished in", "ompleted in", "ook", "atency", "lapsed", "uration"];
 static DURATION: LazyLock<Regex> = LazyLock::new(|| {
     let named =
         r#"(?:(?:[Ff]inished|[Cc]ompleted) in|\b[Tt]ook|(?:[Ll]atency|[Ee]lapsed|[Dd]uration)[\w.]*"?)(?: time)?"#;
@@ -59,6 +77,9 @@ mod tests {
             ("finished in 51.7 ms", Some(51)),
             ("took 10 ms, elapsed 15 ms", None),
             ("took 10 ms (latency=10)", Some(10)),
+            ("took 10 ms, finished in 15 ms", None),
+            ("Latency 15, finished in 15 ms", Some(15)),
+            ("finished in 1234567890123456 ms", None),
             ("took place at noon", None),
             ("finished in time", None),
         ] {

@@ -1,6 +1,6 @@
 //! Records of more than one line: a head line and what continues it.
 
-use super::call::EntrySpan;
+use super::{call::EntrySpan, events::Before};
 
 /// A line's place in its file.
 #[derive(Clone, Copy, Debug)]
@@ -22,13 +22,23 @@ impl Place {
         Self { line: self.line, last_line: later.last_line, offset: self.offset, length }
     }
 
+    /// The place in the file of a line of a block.
+    pub(super) const fn moved(self, before: Before) -> Self {
+        Self {
+            line: self.line + before.lines,
+            last_line: self.last_line + before.lines,
+            offset: self.offset + before.bytes,
+            length: self.length,
+        }
+    }
+
     /// The span of an entry that is this line alone.
     pub(super) const fn span(self) -> EntrySpan {
         EntrySpan { first_line: self.line, last_line: self.last_line, offset: self.offset, length: self.length }
     }
 }
 
-/// A record that reports a failure, while its lines come in.
+/// A record that reports a failure, while its lines come in. Its memory serves one record after another.
 #[derive(Debug)]
 pub(super) struct Entry {
     /// The head line, without its line end.
@@ -41,8 +51,13 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(head: &[u8], place: Place) -> Self {
-        Self { head: head.to_vec(), continuation: Vec::new(), lines: 0, span: place.span() }
+    /// Starts a record, in the memory of one that was read.
+    pub(super) fn new(head: &[u8], place: Place, read: Option<Self>) -> Self {
+        let (mut kept, mut continuation) = read.map(|entry| (entry.head, entry.continuation)).unwrap_or_default();
+        kept.clear();
+        kept.extend_from_slice(head);
+        continuation.clear();
+        Self { head: kept, continuation, lines: 0, span: place.span() }
     }
 
     /// Adds a line. `false` where its text is not kept because the entry is too long; it is part of the span still.

@@ -3,28 +3,43 @@
 //! Files are read in any order and in parallel; what a thread did is put together afterwards ([`super::chain`]), since a request may
 //! begin in one file and end in the next. Of the headers of requests that nothing happened in, the last two are kept: they say all that
 //! the ones before them do.
+//!
+//! A block of a file ([`super::block`]) does not know what its threads did before it. It keeps what may matter, and where it is put
+//! behind the blocks before it every event is taken once more, as if the file had been read in one pass.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
-use super::{call::Retry, report::Report, scan::LogCounts};
+use super::{
+    call::{EntrySpan, Retry},
+    report::Report,
+    scan::LogCounts,
+};
 use crate::time::Timestamp;
 
 /// The events of a file, thread by thread.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     /// By the thread's name; what names no thread stands under an empty one.
-    pub threads: HashMap<Box<str>, Thread>,
+    pub threads: HashMap<Arc<str>, Thread>,
     /// Attempts that name no thread.
     pub retries: Vec<Retry>,
-    pub requests_by_service: BTreeMap<String, u64>,
+    /// With the names as they are kept.
+    requests_by_service: HashMap<Arc<str>, (Arc<str>, u64)>,
     reports: u64,
     /// How many threads there may be before those without events are dropped.
     prune_at: usize,
+    /// Whether these are the events of a block.
+    of_block: bool,
 }
 
 /// One thread's events in their order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Thread {
+    /// Its name as it is kept.
+    name: Arc<str>,
     pub events: Vec<Event>,
     /// Reports since the last header, and durations since the last report.
     reports: u32,
@@ -34,7 +49,7 @@ pub(super) struct Thread {
 #[derive(Debug)]
 pub(super) enum Event {
     /// `Processing request for service`.
-    Header { time: Timestamp, service: String },
+    Header { time: Timestamp, service: Arc<str> },
     /// A record that reports a failed call, its number among them in the file, and what tells it from every other record.
     Report { number: u64, record: u64, report: Box<Report> },
     /// An attempt that `HttpClient` repeats.
@@ -43,94 +58,195 @@ pub(super) enum Event {
     Elapsed { time: Timestamp, ms: u64 },
 }
 
+/// Where a block stands in its file: what is before it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Before {
+    pub lines: u64,
+    pub bytes: u64,
+    pub reports: u64,
+}
+
 impl Events {
-    pub(super) fn header(&mut self, thread: Option<&str>, time: Timestamp, service: &str, counts: &mut LogCounts) {
-        self.count_service(service, counts);
-        let Some(name) = thread else { return };
-        let thread = self.thread(name, counts);
-        (thread.reports, thread.durations) = (0, 0);
-        let mut text = thread.spare_text();
-        text.push_str(service);
-        thread.events.push(Event::Header { time, service: text });
+    /// Those of a block whose file begins before it.
+    pub(super) fn of_block() -> Self {
+        Self { of_block: true, ..Self::default() }
     }
 
-    pub(super) fn report(&mut self, record: u64, report: Report, counts: &mut LogCounts) {
+    pub(super) fn header(&mut self, thread: Option<&str>, time: Timestamp, service: &str, counts: &mut LogCounts) {
+        let service = self.count_service(service, counts);
+        if let Some(name) = thread {
+            self.thread(name, counts, |thread| thread.push(Event::Header { time, service }));
+        }
+    }
+
+    pub(super) fn report(&mut self, thread: Option<&str>, record: u64, mut report: Report, counts: &mut LogCounts) {
         counts.failure_entries += 1;
         self.reports += 1;
         let number = self.reports;
-        let thread = self.thread(report.thread.as_deref().unwrap_or_default(), counts);
-        thread.reports += 1;
-        thread.durations = 0;
-        thread.events.push(Event::Report { number, record, report: Box::new(report) });
+        self.thread(thread.unwrap_or_default(), counts, |known| {
+            report.call.thread = thread.map(|_| Arc::clone(&known.name));
+            known.push(Event::Report { number, record, report: Box::new(report) });
+        });
     }
 
     pub(super) fn retry(&mut self, retry: Retry, counts: &mut LogCounts) {
         counts.retry_lines += 1;
         match retry.thread.clone() {
-            Some(name) => self.thread(&name, counts).events.push(Event::Retry(Box::new(retry))),
+            Some(name) => self.thread(&name, counts, |thread| thread.push(Event::Retry(Box::new(retry)))),
             None => self.retries.push(retry),
         }
     }
 
-    /// Whether any failed call was reported.
-    pub(super) const fn has_reports(&self) -> bool {
-        self.reports > 0
+    /// How many failed calls were reported.
+    pub(super) const fn reports(&self) -> u64 {
+        self.reports
     }
 
     /// Whether a duration stated by a thread could belong to a failed call.
     pub(super) fn awaits_elapsed(&self, thread: Option<&str>) -> bool {
-        let known = thread.and_then(|name| self.threads.get(name));
-        known.is_some_and(|thread| thread.reports > 0 && thread.durations < MOST_DURATIONS)
+        let Some(name) = thread else { return false };
+        self.threads.get(name).map_or(self.of_block, Thread::awaits_elapsed)
     }
 
-    pub(super) fn elapsed(&mut self, thread: Option<&str>, time: Timestamp, ms: u64) {
-        if let Some(thread) = thread.and_then(|name| self.threads.get_mut(name)) {
-            thread.durations += 1;
-            thread.events.push(Event::Elapsed { time, ms });
+    pub(super) fn elapsed(&mut self, thread: Option<&str>, time: Timestamp, ms: u64, counts: &mut LogCounts) {
+        if let Some(name) = thread.filter(|name| self.of_block || self.threads.contains_key(*name)) {
+            self.thread(name, counts, |thread| thread.push(Event::Elapsed { time, ms }));
         }
     }
 
-    fn thread(&mut self, name: &str, counts: &mut LogCounts) -> &mut Thread {
-        if !self.threads.contains_key(name) {
-            if self.threads.len() >= self.prune_at.max(MOST_THREADS) {
-                let before = self.threads.len();
-                self.threads.retain(|_, thread| thread.is_telling());
-                counts.threads_forgotten += (before - self.threads.len()) as u64;
-                // Those that stay have failures to tell, so that their number is no more than the log's own.
-                self.prune_at = 2 * self.threads.len();
+    /// Whether a block's threads and services fit in beside those known so far, so that no bound is crossed.
+    pub(super) fn has_room_for(&self, block: &Self) -> bool {
+        self.threads.len() + block.threads.len() <= MOST_THREADS
+            && self.requests_by_service.len() + block.requests_by_service.len() <= MOST_SERVICES
+    }
+
+    /// Puts a block's events behind these.
+    pub(super) fn append(&mut self, block: Self, before: Before, counts: &mut LogCounts) {
+        for (service, (name, count)) in block.requests_by_service {
+            self.requests_by_service.entry(service).or_insert((name, 0)).1 += count;
+        }
+        self.retries.extend(block.retries.into_iter().map(|retry| retry.moved(before)));
+        for (name, thread) in block.threads {
+            // A duration alone makes no thread known.
+            let tells = |event: &Event| !matches!(event, Event::Elapsed { .. });
+            if self.threads.contains_key(&name) || thread.events.iter().any(tells) {
+                let events = thread.events.into_iter().map(|event| event.moved(before));
+                self.thread(&name, counts, |known| events.for_each(|event| known.push(event)));
             }
-            self.threads.insert(name.into(), Thread::default());
         }
-        self.threads.entry(name.into()).or_default()
+        self.reports += block.reports;
     }
 
-    fn count_service(&mut self, service: &str, counts: &mut LogCounts) {
+    /// Requests by service, in order of the names.
+    pub(super) fn services(&self) -> BTreeMap<String, u64> {
+        self.requests_by_service.iter().map(|(service, (_, count))| (service.to_string(), *count)).collect()
+    }
+
+    /// Does something with a thread, which is known from then on.
+    fn thread(&mut self, name: &str, counts: &mut LogCounts, act: impl FnOnce(&mut Thread)) {
+        if let Some(known) = self.threads.get_mut(name) {
+            return act(known);
+        }
+        // A block's threads are few, or it is read once more behind those before it.
+        if !self.of_block && self.threads.len() >= self.prune_at.max(MOST_THREADS) {
+            self.prune(counts);
+        }
+        let name: Arc<str> = name.into();
+        // What a thread did before the block may await a duration.
+        let reports = u32::from(self.of_block);
+        let new = Thread { name: Arc::clone(&name), events: Vec::new(), reports, durations: 0 };
+        act(self.threads.entry(name).or_insert(new));
+    }
+
+    /// Drops the threads that have nothing to tell.
+    fn prune(&mut self, counts: &mut LogCounts) {
+        let before = self.threads.len();
+        self.threads.retain(|_, thread| thread.is_telling());
+        counts.threads_forgotten += (before - self.threads.len()) as u64;
+        // Those that stay have failures to tell, so that their number is no more than the log's own.
+        self.prune_at = 2 * self.threads.len();
+    }
+
+    fn count_service(&mut self, service: &str, counts: &mut LogCounts) -> Arc<str> {
         counts.requests += 1;
-        if let Some(count) = self.requests_by_service.get_mut(service) {
+        if let Some((name, count)) = self.requests_by_service.get_mut(service) {
             *count += 1;
-        } else if self.requests_by_service.len() < MOST_SERVICES {
-            self.requests_by_service.insert(service.to_owned(), 1);
+            return Arc::clone(name);
+        }
+        let name: Arc<str> = service.into();
+        if self.requests_by_service.len() < MOST_SERVICES || self.of_block {
+            self.requests_by_service.insert(Arc::clone(&name), (Arc::clone(&name), 1));
         } else {
             counts.requests_of_uncounted_services += 1;
         }
+        name
     }
 }
 
 impl Thread {
-    /// An empty text for the next header: that of the one before the last, if nothing happened since.
-    fn spare_text(&mut self) -> String {
-        let [.., Event::Header { .. }, Event::Header { .. }] = self.events.as_slice() else { return String::new() };
-        match self.events.swap_remove(self.events.len() - 2) {
-            Event::Header { mut service, .. } => {
-                service.clear();
-                service
+    /// Adds an event, if it may tell something.
+    fn push(&mut self, event: Event) {
+        match &event {
+            Event::Header { .. } => {
+                (self.reports, self.durations) = (0, 0);
+                self.drop_spare();
             }
-            _ => String::new(),
+            Event::Report { .. } => {
+                self.reports += 1;
+                self.durations = 0;
+            }
+            Event::Retry(_) => {}
+            Event::Elapsed { .. } if self.awaits_elapsed() => self.durations += 1,
+            Event::Elapsed { .. } => return,
+        }
+        self.events.push(event);
+    }
+
+    const fn awaits_elapsed(&self) -> bool {
+        self.reports > 0 && self.durations < MOST_DURATIONS
+    }
+
+    /// Drops the header before the last, if nothing happened since.
+    fn drop_spare(&mut self) {
+        if let [.., Event::Header { .. }, Event::Header { .. }] = self.events.as_slice() {
+            self.events.swap_remove(self.events.len() - 2);
         }
     }
 
     fn is_telling(&self) -> bool {
         self.events.iter().any(|event| !matches!(event, Event::Header { .. }))
+    }
+}
+
+impl Event {
+    /// The event as it stands in the file.
+    fn moved(mut self, before: Before) -> Self {
+        match &mut self {
+            Self::Report { number, report, .. } => {
+                *number += before.reports;
+                report.call.entry = report.call.entry.moved(before);
+            }
+            Self::Retry(retry) => retry.line += before.lines,
+            Self::Header { .. } | Self::Elapsed { .. } => {}
+        }
+        self
+    }
+}
+
+impl EntrySpan {
+    const fn moved(self, before: Before) -> Self {
+        Self {
+            first_line: self.first_line + before.lines,
+            last_line: self.last_line + before.lines,
+            offset: self.offset + before.bytes,
+            length: self.length,
+        }
+    }
+}
+
+impl Retry {
+    fn moved(self, before: Before) -> Self {
+        Self { line: self.line + before.lines, ..self }
     }
 }
 
@@ -152,10 +268,10 @@ mod tests {
             events.header(Some("7"), Timestamp::from_nanos(number), &format!("service {number}"), &mut counts);
         }
         let kept = events.threads["7"].events.iter().map(|event| match event {
-            Event::Header { time, service } => (time.nanos(), service.as_str()),
+            Event::Header { time, service } => (time.nanos(), service.to_string()),
             other => panic!("{other:?}"),
         });
-        assert_eq!(kept.collect::<Vec<_>>(), [(998, "service 998"), (999, "service 999")]);
+        assert_eq!(kept.collect::<Vec<_>>(), [(998, "service 998".to_owned()), (999, "service 999".to_owned())]);
         assert_eq!((counts.requests, events.requests_by_service.len()), (1_000, 1_000));
     }
 

@@ -2,13 +2,20 @@
 
 use std::{net::IpAddr, sync::LazyLock};
 
+use memchr::{
+    memchr2_iter,
+    memmem::{self, Finder},
+};
 use regex::Regex;
 
-use super::call::PrematureEnd;
+use super::{call::PrematureEnd, words::starts_with};
 
 /// The address that a connect error names: the last one in `Connect to host:443 [host/1.2.3.4] failed`, where several were
 /// tried, or the one in `Connect to /1.2.3.4:80 timed out` and `Connection to http://1.2.3.4:80 refused`.
 pub(super) fn remote(text: &str) -> Option<IpAddr> {
+    if CONNECT.iter().all(|word| word.find(text.as_bytes()).is_none()) {
+        return None;
+    }
     if let Some(list) = BRACKET.captures(text).and_then(|found| found.get(1)) {
         return list.as_str().split(',').filter_map(|entry| address(entry.rsplit('/').next()?)).next_back();
     }
@@ -19,25 +26,36 @@ pub(super) fn remote(text: &str) -> Option<IpAddr> {
 
 /// The limit in `Read timed out. Timed out at 60000ms`, in milliseconds.
 pub(super) fn timeout_ms(text: &str) -> Option<u64> {
+    TIMED_OUT.find(text.as_bytes())?;
     number(LIMIT.captures(text)?.get(1)?.as_str())
 }
 
 /// The byte counts in `Premature end of … (expected: 10,360,240; received: 122,064)` and
 /// `Truncated chunk ( expected size: 10; actual size: 2)`; both unknown where a chunked body ended between chunks.
 pub(super) fn premature_end(text: &str) -> Option<PrematureEnd> {
-    if let Some(found) = COUNTS.captures(text) {
+    if EXPECTED.find(text.as_bytes()).is_some()
+        && let Some(found) = COUNTS.captures(text)
+    {
         let count = |group| found.get(group).and_then(|text| number(text.as_str()));
         return Some(PrematureEnd { expected: count(1), received: count(2) });
     }
-    let lower = text.to_ascii_lowercase();
-    ["premature end of", "truncated chunk", "closing chunk expected"]
-        .iter()
-        .any(|words| lower.contains(words))
-        .then_some(PrematureEnd { expected: None, received: None })
+    is_cut_short(text).then_some(PrematureEnd { expected: None, received: None })
+}
+
+/// Whether a body ended too early, as words say in whatever case. All of the words have an `u`, which is rarer than what they begin with.
+fn is_cut_short(text: &str) -> bool {
+    memchr2_iter(b'u', b'U', text.as_bytes()).any(|at| {
+        CUT_SHORT.iter().any(|(start, words)| {
+            at.checked_sub(start.len()).and_then(|at| text.get(at..)).is_some_and(|rest| starts_with(rest, words))
+        })
+    })
 }
 
 /// A number with or without thousands separators of any locale.
 pub(super) fn number(text: &str) -> Option<u64> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().ok();
+    }
     text.chars().filter(char::is_ascii_digit).collect::<String>().parse().ok()
 }
 
@@ -51,6 +69,14 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a constant pattern")
 }
 
+/// Words about a body that ended too early, and what of them stands before the first `u`.
+const CUT_SHORT: [(&str, &str); 3] =
+    [("premat", "premature end of"), ("tr", "truncated chunk"), ("closing ch", "closing chunk expected")];
+/// Words that a text must have for the patterns below, which take longer to look for.
+static CONNECT: LazyLock<[Finder<'static>; 2]> =
+    LazyLock::new(|| ["onnect to ", "onnection to "].map(|word| Finder::new(word.as_bytes())));
+static TIMED_OUT: LazyLock<Finder<'static>> = LazyLock::new(|| memmem::Finder::new("imed out a"));
+static EXPECTED: LazyLock<Finder<'static>> = LazyLock::new(|| memmem::Finder::new("expected"));
 static BRACKET: LazyLock<Regex> = LazyLock::new(|| pattern(r"[Cc]onnect to \S+ \[([^\[\]]*/[^\[\]]+)\]"));
 static ENDPOINT: LazyLock<Regex> = LazyLock::new(|| pattern(r"[Cc]onnect(?:ion)? to (\S+)"));
 static LIMIT: LazyLock<Regex> = LazyLock::new(|| pattern(r"[Tt]imed out (?:at|after) (\d[\d,.]*) ?ms\b"));

@@ -3,16 +3,6 @@
 //! The layout did not change between 2014 and 2025, but sites move and drop columns and copies lose the padding. So only
 //! the stamp is required, with one of the other columns behind it; what stands where is told by its shape.
 
-use nom::{
-    IResult, Parser,
-    branch::alt,
-    bytes::complete::{tag, take_while_m_n, take_while1},
-    character::complete::{char, digit1, space0, space1},
-    combinator::{opt, peek, recognize, verify},
-    multi::fold_many_m_n,
-    sequence::{delimited, preceded, terminated},
-};
-
 use super::stamp::{Stamp, stamp, starts_stamp};
 
 /// A head line, its columns as written.
@@ -39,7 +29,7 @@ pub(super) fn starts_record(line: &[u8]) -> bool {
 /// Reads a head line without its line end. `None` where its stamp names no instant.
 pub(super) fn head(line: &[u8], default_zone: i32) -> Option<Head<'_>> {
     let (rest, stamp) = stamp(line, default_zone).ok()?;
-    let (message, columns) = columns(rest).ok()?;
+    let (message, columns) = columns(rest);
     Some(columns.with(stamp, message))
 }
 
@@ -77,67 +67,106 @@ enum Column<'a> {
     Code(i32),
 }
 
-fn columns(input: &[u8]) -> IResult<&[u8], Columns<'_>> {
-    let (input, columns) =
-        fold_many_m_n(0, MOST_COLUMNS, preceded(space0, column), Columns::default, Columns::add).parse(input)?;
-    let (message, _) = space0(input)?;
-    Ok((message, columns))
+fn columns(input: &[u8]) -> (&[u8], Columns<'_>) {
+    let mut rest = input;
+    let mut columns = Columns::default();
+    for _ in 0..MOST_COLUMNS {
+        let Some((after, column)) = column(without_blanks(rest)) else { break };
+        columns = columns.add(column);
+        rest = after;
+    }
+    (without_blanks(rest), columns)
 }
 
-fn column(input: &[u8]) -> IResult<&[u8], Column<'_>> {
-    alt((
-        terminated(level, peek(alt((space1, tag(":"))))).map(Column::Level),
-        terminated(text(digit1), peek(space1)).map(Column::Thread),
-        delimited(char('['), name, terminated(char(']'), peek(space1))).map(Column::Thread),
-        terminated(code, char(':')).map(Column::Code),
-        terminated(logger, char(':')).map(Column::Logger),
-    ))
-    .parse(input)
+fn without_blanks(input: &[u8]) -> &[u8] {
+    let blanks = input.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    input.get(blanks..).unwrap_or_default()
 }
 
-/// `java.util.logging`'s levels, and the words that other layouts use for them.
-fn level(input: &[u8]) -> IResult<&[u8], &str> {
-    verify(text(take_while_m_n(4, 7, |b: u8| b.is_ascii_uppercase())), |word: &str| LEVELS.contains(&word)).parse(input)
+/// The first byte says which columns it may be, so that the others are not tried.
+fn column(input: &[u8]) -> Option<(&[u8], Column<'_>)> {
+    match input.first()? {
+        b'A'..=b'Z' => level(input).or_else(|| logger(input)),
+        b'0'..=b'9' => thread(input).or_else(|| code(input)).or_else(|| logger(input)),
+        b'[' => named(input),
+        b'-' => code(input).or_else(|| logger(input)),
+        _ => logger(input),
+    }
 }
 
-/// An audit code such as `4042` or `-4`.
-fn code(input: &[u8]) -> IResult<&[u8], i32> {
-    nom::combinator::map_opt(
-        text(recognize((opt(char('-')), take_while_m_n(1, 6, |b: u8| b.is_ascii_digit())))),
-        |text| text.parse().ok(),
-    )
-    .parse(input)
+/// `java.util.logging`'s levels, and the words that other layouts use for them; a blank or a colon follows.
+fn level(input: &[u8]) -> Option<(&[u8], Column<'_>)> {
+    let (word, rest) = run(input, |byte| byte.is_ascii_uppercase());
+    let ends = matches!(rest.first(), Some(b' ' | b'\t' | b':'));
+    (ends && LEVELS.contains(&word)).then_some((rest, Column::Level(word)))
+}
+
+/// A number, and a blank behind it.
+fn thread(input: &[u8]) -> Option<(&[u8], Column<'_>)> {
+    let (number, rest) = run(input, |byte| byte.is_ascii_digit());
+    is_blank(rest).then_some((rest, Column::Thread(number)))
 }
 
 /// A thread in brackets, or the id of the request where there is no thread. A digit is required: a word in brackets is more
 /// likely a mark of the message or the name of a log sink.
-fn name(input: &[u8]) -> IResult<&[u8], &str> {
-    let name = take_while_m_n(1, LONGEST_NAME, |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
-    verify(text(name), |name: &str| name.contains(|digit: char| digit.is_ascii_digit())).parse(input)
+fn named(input: &[u8]) -> Option<(&[u8], Column<'_>)> {
+    let (name, rest) = run(input.strip_prefix(b"[")?, |byte| byte != b'$' && is_of_name(byte));
+    let rest = rest.strip_prefix(b"]").filter(|rest| is_blank(rest))?;
+    let is_name = name.len() <= LONGEST_NAME && name.bytes().any(|byte| byte.is_ascii_digit());
+    is_name.then_some((rest, Column::Thread(name)))
 }
 
-/// A dotted Java name. The dot is required, so that the first word of a message with a colon is no logger.
-fn logger(input: &[u8]) -> IResult<&[u8], &str> {
-    let name = take_while1(|b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'$' | b'-'));
-    verify(text(name), |name: &str| name.contains('.')).parse(input)
+/// An audit code such as `4042` or `-4`, and a colon.
+fn code(input: &[u8]) -> Option<(&[u8], Column<'_>)> {
+    let (sign, digits) = input.strip_prefix(b"-").map_or((1, input), |rest| (-1, rest));
+    let (number, rest) = run(digits, |byte| byte.is_ascii_digit());
+    let number: i32 = Some(number).filter(|number| number.len() <= MOST_DIGITS)?.parse().ok()?;
+    Some((rest.strip_prefix(b":")?, Column::Code(sign * number)))
 }
 
-/// A parser's bytes as text; all that is used here takes ASCII alone.
-fn text<'a, P>(parser: P) -> impl Parser<&'a [u8], Output = &'a str, Error = nom::error::Error<&'a [u8]>>
-where
-    P: Parser<&'a [u8], Output = &'a [u8], Error = nom::error::Error<&'a [u8]>>,
-{
-    nom::combinator::map_res(parser, std::str::from_utf8)
+/// A dotted Java name, and a colon. The dot is required, so that the first word of a message with a colon is no logger.
+fn logger(input: &[u8]) -> Option<(&[u8], Column<'_>)> {
+    let (name, rest) = run(input, is_of_name);
+    let rest = rest.strip_prefix(b":")?;
+    name.contains('.').then_some((rest, Column::Logger(name)))
+}
+
+/// A letter, a digit, or a mark that names have.
+const fn is_of_name(byte: u8) -> bool {
+    OF_NAME[byte as usize]
+}
+
+/// The bytes up to the first that is not of a kind, as text, and what follows. All kinds are of ASCII alone.
+fn run(input: &[u8], is_of_kind: impl Fn(u8) -> bool) -> (&str, &[u8]) {
+    let end = input.iter().position(|byte| !is_of_kind(*byte)).unwrap_or(input.len());
+    let (text, rest) = input.split_at_checked(end).unwrap_or((&[], input));
+    std::str::from_utf8(text).map_or(("", input), |text| (text, rest))
+}
+
+fn is_blank(rest: &[u8]) -> bool {
+    matches!(rest.first(), Some(b' ' | b'\t'))
 }
 
 const fn is_stamp_byte(byte: u8) -> bool {
     byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b':' | b'+' | b'-' | b'Z')
 }
 
+/// By byte, since loggers are long.
+const OF_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'.' | b'_' | b'$' | b'-');
+        byte += 1;
+    }
+    table
+};
 const LEVELS: [&str; 11] =
     ["SEVERE", "WARNING", "INFO", "CONFIG", "FINE", "FINER", "FINEST", "ERROR", "WARN", "DEBUG", "TRACE"];
 /// Request ids have 33 characters, names of pooled threads some more.
 const LONGEST_NAME: usize = 80;
+/// Audit codes have up to five digits.
+const MOST_DIGITS: usize = 6;
 /// Level, thread, logger and code, once each; one more for a column that a site repeats.
 const MOST_COLUMNS: usize = 5;
 /// The second's last digit, a fraction of nine digits and a zone: 17 bytes, and the blank behind them.

@@ -47,7 +47,8 @@ impl LineCutter {
         }
     }
 
-    const fn is_holding(&self) -> bool {
+    /// Whether a line is not finished.
+    pub(super) const fn is_holding(&self) -> bool {
         !self.held.is_empty()
     }
 

@@ -6,6 +6,7 @@
 //! [`LogScanner`] takes a file in chunks and yields a [`LogScan`]; of files that were rotated it yields parts, which [`chain()`] puts
 //! together.
 
+mod block;
 pub mod call;
 mod chain;
 mod container;
@@ -27,9 +28,12 @@ mod stamp;
 mod symptom;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod trace;
 mod url;
+mod words;
 
+pub use block::LogBlock;
 pub use call::{EntrySpan, FailedCall, Phase, PrematureEnd, Retry, Symptom, Target};
 pub use chain::{LogPart, chain};
 pub use detect::looks_like_log;

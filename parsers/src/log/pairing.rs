@@ -9,12 +9,12 @@
 //! header within [`BATCH_GAP`]. Lines of one instant may change places, too: an audit detail just before its own header is
 //! paired with the record behind it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     call::{FailedCall, Retry},
     events::{Event, Events},
-    report::{Report, Source},
+    report::Report,
     scan::LogCounts,
 };
 use crate::time::{NANOS_PER_MILLI, NANOS_PER_SECOND, Timestamp};
@@ -22,7 +22,7 @@ use crate::time::{NANOS_PER_MILLI, NANOS_PER_SECOND, Timestamp};
 /// The threads of one log, file after file, and the calls they made.
 #[derive(Debug, Default)]
 pub(super) struct Pairing {
-    threads: HashMap<Box<str>, Thread>,
+    threads: HashMap<Arc<str>, Thread>,
     calls: Vec<Logged>,
     retries: Vec<(usize, Retry)>,
 }
@@ -32,12 +32,24 @@ pub(super) struct Pairing {
 pub(super) struct Logged {
     /// The file that holds the first of them.
     pub file: usize,
-    /// Its number among the records of that file that report a call.
-    pub number: u64,
+    /// Its line, and its number among the records of that file that report a call.
+    pub place: (u64, u64),
     /// What tells the records from all others.
     pub records: [Option<u64>; 2],
     /// Boxed: calls are put in order by thread, by file and by line.
-    pub call: Box<FailedCall>,
+    report: Box<Report>,
+}
+
+impl Logged {
+    /// The call.
+    pub(super) const fn call(&self) -> &FailedCall {
+        &self.report.call
+    }
+
+    /// The call alone.
+    pub(super) fn into_call(self) -> FailedCall {
+        self.report.call
+    }
 }
 
 /// What a log holds.
@@ -51,7 +63,7 @@ pub(super) struct Paired {
 /// What is known of a thread since its last header.
 #[derive(Debug, Default)]
 struct Thread {
-    service: Option<String>,
+    service: Option<Arc<str>>,
     processing: Option<Timestamp>,
     /// The header before that one.
     processing_before: Option<Timestamp>,
@@ -68,7 +80,6 @@ struct Thread {
 #[derive(Debug)]
 struct Pending {
     call: usize,
-    source: Source,
     paired: bool,
 }
 
@@ -83,7 +94,7 @@ impl Pairing {
                 match event {
                     Event::Header { time, service } => self.retries.extend(thread.begin(time, service, &self.calls)),
                     Event::Report { number, record, report } => {
-                        let report = Reported { file, number, record, report: *report };
+                        let report = Reported { file, number, record, report };
                         report.take(thread, &mut self.calls, &mut self.retries, counts);
                     }
                     Event::Retry(retry) if thread.retries.len() < MOST_RETRIES => thread.retries.push((file, *retry)),
@@ -106,7 +117,7 @@ struct Reported {
     file: usize,
     number: u64,
     record: u64,
-    report: Report,
+    report: Box<Report>,
 }
 
 impl Reported {
@@ -118,44 +129,46 @@ impl Reported {
         retries: &mut Vec<(usize, Retry)>,
         counts: &mut LogCounts,
     ) {
-        let Self { file, number, record, report } = self;
+        let Self { file, number, record, mut report } = self;
         if let Some(index) = thread.partner(&report, calls) {
             counts.paired += 1;
-            let Some(Logged { file: first_file, records, call, .. }) = calls.get_mut(index) else { return };
+            let Some(Logged { file: first_file, records, report: first, .. }) = calls.get_mut(index) else { return };
+            let call = &mut first.call;
             if call.service.is_none() || call.processing.is_none_or(|time| time < call.time) {
                 call.processing = thread.processing.or(call.processing);
                 call.service = thread.service.clone().or(call.service.take());
             }
             records[1] = Some(record);
-            complete(call, report, *first_file == file);
+            complete(call, report.call, *first_file == file);
             return;
         }
-        let source = report.source.clone();
-        let mut call = Box::new(report.into_call());
+        let call = &mut report.call;
         call.service.clone_from(&thread.service);
         call.processing = thread.processing;
         call.request_before = thread.processing_before;
-        let (own, others) = thread.take_retries(&call);
+        let (own, others) = thread.take_retries(call);
         call.retries = own;
         retries.extend(others);
         if thread.failures.len() == MOST_FAILURES {
             thread.failures.remove(0);
         }
-        thread.failures.push(Pending { call: calls.len(), source, paired: false });
-        calls.push(Logged { file, number, records: [Some(record), None], call });
+        thread.failures.push(Pending { call: calls.len(), paired: false });
+        let place = (report.call.entry.first_line, number);
+        calls.push(Logged { file, place, records: [Some(record), None], report });
     }
 }
 
 impl Thread {
     /// Starts a request; gives back the attempts of the request before the last, which no failure followed.
-    fn begin(&mut self, time: Timestamp, service: String, calls: &[Logged]) -> Vec<(usize, Retry)> {
+    fn begin(&mut self, time: Timestamp, service: Arc<str>, calls: &[Logged]) -> Vec<(usize, Retry)> {
         self.processing_before = self.processing.replace(time);
         self.service = Some(service);
         // Lines of one instant come in any order: an audit detail may stand just before its own header.
-        let just_before = |call: usize| {
-            calls.get(call).is_some_and(|other| (0..=SAME_INSTANT).contains(&time.since(other.call.time)))
+        let is_orphan = |call: usize| {
+            let just_before = |other: &Logged| (0..=SAME_INSTANT).contains(&time.since(other.call().time));
+            calls.get(call).is_some_and(|other| !other.report.source.audit || just_before(other))
         };
-        self.orphan = self.failures.pop().filter(|last| !last.paired && (!last.source.audit || just_before(last.call)));
+        self.orphan = self.failures.pop().filter(|last| !last.paired && is_orphan(last.call));
         self.failures.clear();
         let flushed = self.retries.drain(..self.earlier_retries).collect();
         self.earlier_retries = self.retries.len();
@@ -164,14 +177,14 @@ impl Thread {
 
     /// The call that the report is the second record of.
     fn partner(&mut self, report: &Report, calls: &[Logged]) -> Option<usize> {
-        let window = if report.thread.is_some() { PAIR_WINDOW } else { PAIR_WINDOW_WITHOUT_THREAD };
+        let window = if report.call.thread.is_some() { PAIR_WINDOW } else { PAIR_WINDOW_WITHOUT_THREAD };
         let same = |pending: &Pending| {
             !pending.paired
-                && pending.source.differs(&report.source)
-                && calls.get(pending.call).is_some_and(|Logged { call, .. }| {
-                    call.url == report.url
-                        && call.message == report.reason
-                        && (0..=window).contains(&report.stamp.time.since(call.time))
+                && calls.get(pending.call).is_some_and(|Logged { report: first, .. }| {
+                    first.source.differs(&report.source)
+                        && first.call.url == report.call.url
+                        && first.call.message == report.call.message
+                        && (0..=window).contains(&report.call.time.since(first.call.time))
                 })
         };
         if let Some(pending) = self.failures.iter_mut().find(|pending| same(pending)) {
@@ -179,8 +192,9 @@ impl Thread {
             return Some(pending.call);
         }
         let orphan = self.orphan.take().filter(|_| self.failures.is_empty())?;
-        let late_detail = report.source.audit && self.batched(report.stamp.time);
-        if !((late_detail || orphan.source.audit) && same(&orphan)) {
+        let late_detail = report.source.audit && self.batched(report.call.time);
+        let is_audit = calls.get(orphan.call).is_some_and(|first| first.report.source.audit);
+        if !((late_detail || is_audit) && same(&orphan)) {
             return None;
         }
         let call = orphan.call;
@@ -208,7 +222,7 @@ impl Thread {
     /// A duration that the thread states. It is the failed call's where that is the request's only one.
     fn elapsed(&self, time: Timestamp, ms: u64, calls: &mut [Logged]) {
         let [Pending { call, .. }] = *self.failures.as_slice() else { return };
-        let Some(Logged { call, .. }) = calls.get_mut(call) else { return };
+        let Some(call) = calls.get_mut(call).map(|logged| &mut logged.report.call) else { return };
         if call.elapsed_ms.is_none() && (0..=ELAPSED_WINDOW).contains(&time.since(call.time)) {
             call.elapsed_ms = Some(ms);
             call.elapsed_line = Some(time);
@@ -222,8 +236,7 @@ impl Thread {
 }
 
 /// Adds what only the second record says. Its place is told where it stands in the same file.
-fn complete(call: &mut FailedCall, report: Report, in_same_file: bool) {
-    let second = report.into_call();
+fn complete(call: &mut FailedCall, second: FailedCall, in_same_file: bool) {
     call.also = in_same_file.then_some(second.entry);
     if call.exceptions.len() < second.exceptions.len() {
         call.exceptions = second.exceptions;

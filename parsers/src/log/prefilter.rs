@@ -30,27 +30,51 @@ pub(super) struct Found {
 #[derive(Debug)]
 pub(super) struct Phrases<'a> {
     text: &'a [u8],
-    /// Start, end and meaning of the first phrase not passed yet.
-    next: Option<(usize, usize, Phrase)>,
+    next: Next,
+}
+
+/// The first phrase not passed yet.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    /// Not looked for yet.
+    Unknown,
+    /// Its start, its end and its meaning; `None`: there are no more.
+    Known(Option<(usize, usize, Phrase)>),
 }
 
 impl<'a> Phrases<'a> {
-    pub(super) fn new(text: &'a [u8]) -> Self {
-        Self { text, next: search(text, 0) }
+    pub(super) const fn new(text: &'a [u8]) -> Self {
+        Self { text, next: Next::Unknown }
     }
 
     /// The strongest phrase of the line from `start` to `line_end`, of those that end by `limit`. Lines are asked for in
-    /// order.
+    /// order; those that are left out are not searched.
     pub(super) fn of_line(&mut self, start: usize, limit: usize, line_end: usize) -> Option<Found> {
         let mut strongest: Option<Found> = None;
-        while let Some((_, end, phrase)) = self.next.filter(|(begin, ..)| *begin < line_end) {
+        while let Some((_, end, phrase)) = self.first(start).filter(|(begin, ..)| *begin < line_end) {
             if end <= limit && strongest.is_none_or(|found| found.phrase < phrase) {
                 strongest = Some(Found { phrase, end: end - start });
             }
             let done = end > limit || phrase == Phrase::Failure;
-            self.next = search(self.text, if done { line_end } else { end });
+            // What follows may be a trace, of which no line is asked for.
+            self.next = if done { Next::Unknown } else { Next::Known(search(self.text, end)) };
+            if done {
+                break;
+            }
         }
         strongest
+    }
+
+    /// The first phrase from `start` on.
+    fn first(&mut self, start: usize) -> Option<(usize, usize, Phrase)> {
+        if let Next::Known(next) = self.next
+            && next.is_none_or(|(begin, ..)| begin >= start)
+        {
+            return next;
+        }
+        let next = search(self.text, start);
+        self.next = Next::Known(next);
+        next
     }
 }
 

@@ -1,12 +1,10 @@
 //! Groups lines into records and reads those that hold a phrase.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use super::{
     chain::LogPart,
     elapsed::elapsed_ms,
     entry::{Entry, Place},
-    events::Events,
+    events::{Before, Events},
     head::{Head, head, starts_record},
     lines::LONGEST_LINE,
     prefilter::{Found, Phrase},
@@ -14,6 +12,7 @@ use super::{
     retry::retry,
     scan::{LogCounts, LogOptions},
     trace::exception,
+    words::{Names, text},
 };
 use crate::time::Timestamp;
 
@@ -27,6 +26,9 @@ pub(super) struct Records {
     offset: u64,
     /// The entry that the next lines may continue.
     open: Option<Entry>,
+    /// One that was read, for its memory.
+    read: Option<Entry>,
+    names: Names,
     /// The last head line and its place, for a trace that starts below it.
     last_head: Vec<u8>,
     last_place: Option<Place>,
@@ -34,9 +36,25 @@ pub(super) struct Records {
     last: Option<Timestamp>,
     /// Zone of the first stamp.
     zone: Option<i32>,
+    /// In a block: what it adds if a failure was reported before it.
+    if_reported: Conditional,
+    of_block: bool,
+}
+
+/// What lines that state a duration add, which are read only where a failure was reported before them.
+#[derive(Debug, Default)]
+struct Conditional {
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    bad_heads: u64,
 }
 
 impl Records {
+    /// Of a block, which begins with a record and behind which one follows.
+    pub(super) fn of_block(options: LogOptions) -> Self {
+        Self { events: Events::of_block(), of_block: true, ..Self::new(options) }
+    }
+
     pub(super) fn new(options: LogOptions) -> Self {
         Self {
             default_zone: options.default_zone.unwrap_or(0),
@@ -44,11 +62,15 @@ impl Records {
             events: Events::default(),
             offset: 0,
             open: None,
+            read: None,
+            names: Names::default(),
             last_head: Vec::new(),
             last_place: None,
             first: None,
             last: None,
             zone: None,
+            if_reported: Conditional::default(),
+            of_block: false,
         }
     }
 
@@ -67,15 +89,17 @@ impl Records {
         place
     }
 
-    /// Takes the next line, without its line end, and the strongest phrase in it.
-    pub(super) fn line(&mut self, line: &[u8], place: Place, found: Option<Found>) {
+    /// Takes the next line, without its line end. `found` looks for the strongest phrase in it, if that is asked for.
+    pub(super) fn line(&mut self, line: &[u8], place: Place, found: impl FnOnce() -> Option<Found>) {
         if starts_record(line) {
             self.close();
             self.counts.records += 1;
             self.keep_head(line, place);
-            match found {
+            match found() {
                 None => {}
-                Some(Found { phrase: Phrase::Failure, .. }) => self.open = Some(Entry::new(line, place)),
+                Some(Found { phrase: Phrase::Failure, .. }) => {
+                    self.open = Some(Entry::new(line, place, self.read.take()));
+                }
                 Some(found) => self.single(line, place, found),
             }
             return;
@@ -84,7 +108,7 @@ impl Records {
             Some(_) => self.counts.continuation_lines += 1,
             None => self.counts.orphan_lines += 1,
         }
-        if found.is_some_and(|found| found.phrase == Phrase::Failure) && self.open.is_none() {
+        if self.open.is_none() && found().is_some_and(|found| found.phrase == Phrase::Failure) {
             self.open_at_trace(line);
         }
         if let Some(entry) = &mut self.open {
@@ -118,26 +142,26 @@ impl Records {
         self.last_head.clear();
         self.last_head.extend_from_slice(line);
         self.last_place = Some(place);
-        if self.first.is_none() {
+        if self.first.is_none() && !self.of_block {
             self.read_head(line);
         }
     }
 
     /// Opens the entry of a head line whose text is harmless but below which a trace reports a failure.
     fn open_at_trace(&mut self, line: &[u8]) {
-        let text = String::from_utf8_lossy(line);
+        let text = text(line);
         let names_exception = exception(text.trim().trim_start_matches("Caused by: "), false).is_some();
         match self.last_place {
             None => self.counts.without_time += 1,
             Some(_) if !names_exception => self.counts.quoted += 1,
-            Some(place) => self.open = Some(Entry::new(&self.last_head, place)),
+            Some(place) => self.open = Some(Entry::new(&self.last_head, place, self.read.take())),
         }
     }
 
     /// Reads a record that is one line long.
     fn single(&mut self, line: &[u8], place: Place, found: Found) {
-        if found.phrase == Phrase::Elapsed && !self.events.has_reports() {
-            return;
+        if found.phrase == Phrase::Elapsed && self.events.reports() == 0 {
+            return self.before_reports(line);
         }
         let Some(head) = self.read_head(line) else {
             self.counts.bad_heads += 1;
@@ -146,7 +170,7 @@ impl Records {
         let time = head.stamp.time;
         match found.phrase {
             Phrase::Request => {
-                let service = String::from_utf8_lossy(line.get(found.end..).unwrap_or_default());
+                let service = text(line.get(found.end..).unwrap_or_default());
                 let service = service.trim_start_matches(':').trim();
                 self.events.header(head.thread, time, service, &mut self.counts);
             }
@@ -154,27 +178,79 @@ impl Records {
                 Some(retry) => self.events.retry(retry, &mut self.counts),
                 None => self.counts.quoted += 1,
             },
-            Phrase::Elapsed if self.events.awaits_elapsed(head.thread) => {
-                if let Some(ms) = elapsed_ms(&String::from_utf8_lossy(head.message)) {
-                    self.events.elapsed(head.thread, time, ms);
-                }
-            }
-            Phrase::Elapsed | Phrase::Failure => {}
+            Phrase::Elapsed => self.elapsed(&head),
+            Phrase::Failure => {}
+        }
+    }
+
+    /// A line that states a duration, where nothing reported a failure before. In a block something may have.
+    fn before_reports(&mut self, line: &[u8]) {
+        if !self.of_block {
+            return;
+        }
+        let Some(head) = head(line, self.default_zone) else {
+            self.if_reported.bad_heads += 1;
+            return;
+        };
+        self.if_reported.first = earlier(self.if_reported.first, Some(head.stamp.time));
+        self.if_reported.last = self.if_reported.last.max(Some(head.stamp.time));
+        self.elapsed(&head);
+    }
+
+    fn elapsed(&mut self, head: &Head<'_>) {
+        if self.events.awaits_elapsed(head.thread)
+            && let Some(ms) = elapsed_ms(&text(head.message))
+        {
+            self.events.elapsed(head.thread, head.stamp.time, ms, &mut self.counts);
         }
     }
 
     /// Ends the open entry and reads it.
     fn close(&mut self) {
         let Some(entry) = self.open.take() else { return };
+        self.failure(&entry);
+        self.read = Some(entry);
+    }
+
+    fn failure(&mut self, entry: &Entry) {
         let Some(head) = self.read_head(&entry.head) else {
             self.counts.bad_heads += 1;
             return;
         };
-        match Report::read(&head, &entry.continuation, entry.span) {
-            Ok(report) => self.events.report(record(&entry.head), report, &mut self.counts),
+        match Report::read(&head, &entry.continuation, entry.span, &mut self.names) {
+            Ok(report) => self.events.report(head.thread, record(&entry.head), report, &mut self.counts),
             Err(NoReport::Quoted) => self.counts.quoted += 1,
             Err(NoReport::NoUrl) => self.counts.without_url += 1,
         }
+    }
+
+    /// Whether a block may follow: the log's first stamp is known, and the block's threads and services cross no bound.
+    pub(super) const fn takes_blocks(&self) -> bool {
+        self.first.is_some()
+    }
+
+    /// Takes what a block holds, which follows what was read so far. Gives `false`, and takes nothing, where a bound on threads or
+    /// services would be crossed.
+    pub(super) fn append(&mut self, mut block: Self) -> bool {
+        if !self.events.has_room_for(&block.events) {
+            return false;
+        }
+        self.close();
+        block.close();
+        let before = Before { lines: self.counts.lines, bytes: self.counts.bytes, reports: self.events.reports() };
+        let mut span = (block.first, block.last);
+        if before.reports > 0 {
+            span = (earlier(span.0, block.if_reported.first), span.1.max(block.if_reported.last));
+            self.counts.bad_heads += block.if_reported.bad_heads;
+        }
+        self.first = earlier(self.first, span.0);
+        self.last = self.last.max(span.1);
+        self.offset += block.offset;
+        self.last_head = block.last_head;
+        self.last_place = block.last_place.map(|place| place.moved(before));
+        self.counts.add(&block.counts);
+        self.events.append(block.events, before, &mut self.counts);
+        true
     }
 
     /// Reads a head line and widens the log's span by its stamp.
@@ -184,15 +260,27 @@ impl Records {
         if self.first.is_none() {
             self.zone = head.stamp.zone;
         }
-        self.first = Some(self.first.map_or(time, |first| first.min(time)));
+        self.first = earlier(self.first, Some(time));
         self.last = self.last.max(Some(time));
         Some(head)
     }
 }
 
-/// What tells a record from every other: its head line, with its instant, thread and text.
-fn record(head: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    head.hash(&mut hasher);
-    hasher.finish()
+/// The earlier of two times, where there are two.
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
 }
+
+/// What tells a record from every other: its head line, with its instant, thread and text. Each word is multiplied in, and both halves of
+/// the product are kept, so that every bit of the line reaches all of the result.
+fn record(head: &[u8]) -> u64 {
+    let (words, rest) = head.as_chunks::<8>();
+    let last = rest.iter().fold(head.len() as u64, |word, byte| word << 8 | u64::from(*byte));
+    words.iter().map(|word| u64::from_le_bytes(*word)).chain([last]).fold(FACTOR, |hash, word| {
+        let product = u128::from(hash ^ word) * u128::from(FACTOR);
+        (product >> 64) as u64 ^ product as u64
+    })
+}
+
+/// Odd, with as many ones as zeros: the fraction of pi.
+const FACTOR: u64 = 0x243f_6a88_85a3_08d3;

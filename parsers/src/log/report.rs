@@ -1,33 +1,33 @@
 //! From the text of one record to the failure that it reports: URL, reason and exceptions.
 
+use std::sync::{Arc, LazyLock};
+
+use memchr::{memmem::Finder, memrchr, memrchr_iter};
+
 use super::{
-    call::{EntrySpan, FailedCall, Target},
+    call::{EntrySpan, FailedCall},
     facts,
     head::Head,
-    stamp::Stamp,
     symptom,
-    trace::{Trace, before_frames, exception},
+    texts::Texts,
+    trace::{Trace, before_frames, endings_in, exception},
     url,
+    words::{Names, around},
 };
 
 /// One record's report of a failed call. Two of them may be one call.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Report {
-    pub stamp: Stamp,
-    pub entry: EntrySpan,
-    pub thread: Option<String>,
+    /// The call that this record alone tells of. Whose thread it is stands in [`super::events::Events`].
+    pub call: FailedCall,
     pub source: Source,
-    pub url: String,
-    pub target: Target,
-    pub reason: String,
-    pub trace: Trace,
 }
 
 /// Who wrote a record. The two records of one call come from different sources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Source {
     /// The logger, where the record names one.
-    pub logger: Option<String>,
+    pub logger: Option<Arc<str>>,
     /// Whether the text is the audit detail `Problem routing to …`.
     pub audit: bool,
 }
@@ -53,56 +53,56 @@ pub(super) enum NoReport {
 
 impl Report {
     /// Reads a record: its head, and the lines that continue it.
-    pub(super) fn read(head: &Head<'_>, continuation: &[u8], entry: EntrySpan) -> Result<Self, NoReport> {
-        let message = String::from_utf8_lossy(head.message);
-        let continuation = String::from_utf8_lossy(continuation);
-        let lines: Vec<&str> = unescape(&message).chain(continuation.lines().flat_map(unescape)).collect();
-        let (at, failure) = find(&lines)?;
-        let target = url::target(failure.url).ok_or(NoReport::NoUrl)?;
+    pub(super) fn read(
+        head: &Head<'_>,
+        continuation: &[u8],
+        entry: EntrySpan,
+        names: &mut Names,
+    ) -> Result<Self, NoReport> {
+        let texts = Texts::new(head, continuation);
+        let (at, failure) = find(&texts)?;
         let mut trace = Trace::default();
-        for (number, line) in lines.iter().enumerate() {
+        texts.lines().enumerate().for_each(|(number, line)| {
             trace.line(if number == at || number == 0 { from_exception(line) } else { line });
-        }
-        Ok(Self {
-            stamp: head.stamp,
-            entry,
-            thread: head.thread.map(str::to_owned),
-            source: Source { logger: head.logger.map(str::to_owned), audit: failure.audit },
-            url: failure.url.to_owned(),
-            target,
-            reason: failure.reason.to_owned(),
-            trace,
-        })
+        });
+        let source = Source { logger: head.logger.map(|logger| names.of(logger)), audit: failure.audit };
+        Ok(Self { call: call(head, entry, &failure, &trace, names)?, source })
     }
+}
 
-    /// The call that this record alone tells of.
-    pub(super) fn into_call(self) -> FailedCall {
-        let texts: Vec<&str> = self.trace.texts.iter().map(String::as_str).collect();
-        let facts = || std::iter::once(self.reason.as_str()).chain(texts.iter().copied());
-        FailedCall {
-            time: self.stamp.time,
-            zone: self.stamp.zone,
-            resolution: self.stamp.resolution,
-            entry: self.entry,
-            also: None,
-            symptom: symptom::symptom(&self.reason, &self.target.host, &texts, &self.trace.classes, self.trace.phase),
-            remote: facts().find_map(facts::remote),
-            timeout_ms: facts().find_map(facts::timeout_ms),
-            premature_end: facts().find_map(facts::premature_end),
-            thread: self.thread,
-            service: None,
-            url: self.url,
-            target: self.target,
-            message: self.reason,
-            exceptions: self.trace.classes,
-            phase: self.trace.phase,
-            retries: Vec::new(),
-            processing: None,
-            elapsed_ms: None,
-            elapsed_line: None,
-            request_before: None,
-        }
-    }
+/// The call that a record tells of, as far as its own text goes.
+fn call(
+    head: &Head<'_>,
+    entry: EntrySpan,
+    failure: &Failure<'_>,
+    trace: &Trace<'_>,
+    names: &mut Names,
+) -> Result<FailedCall, NoReport> {
+    let target = url::target(failure.url).ok_or(NoReport::NoUrl)?;
+    let facts = || std::iter::once(failure.reason).chain(trace.texts.iter().copied());
+    Ok(FailedCall {
+        time: head.stamp.time,
+        zone: head.stamp.zone,
+        resolution: head.stamp.resolution,
+        entry,
+        also: None,
+        symptom: symptom::symptom(failure.reason, &target.host, &trace.texts, &trace.classes, trace.phase),
+        remote: facts().find_map(facts::remote),
+        timeout_ms: facts().find_map(facts::timeout_ms),
+        premature_end: facts().find_map(facts::premature_end),
+        thread: None,
+        service: None,
+        url: failure.url.to_owned(),
+        target,
+        message: failure.reason.to_owned(),
+        exceptions: trace.classes.iter().map(|class| names.of(class)).collect(),
+        phase: trace.phase,
+        retries: Vec::new(),
+        processing: None,
+        elapsed_ms: None,
+        elapsed_line: None,
+        request_before: None,
+    })
 }
 
 /// URL and reason as they stand in a text.
@@ -115,9 +115,9 @@ struct Failure<'a> {
 
 /// The first line that reports a failure. A continuation line counts only where it is an exception's own line: anything
 /// else below a head is text from elsewhere.
-fn find<'a>(lines: &[&'a str]) -> Result<(usize, Failure<'a>), NoReport> {
+fn find<'a>(texts: &'a Texts<'_>) -> Result<(usize, Failure<'a>), NoReport> {
     let mut refused = NoReport::NoUrl;
-    for (number, line) in lines.iter().enumerate() {
+    for (number, line) in texts.lines().enumerate() {
         if number > 0 && exception(line.trim_start().trim_start_matches("Caused by: "), false).is_none() {
             continue;
         }
@@ -131,18 +131,18 @@ fn find<'a>(lines: &[&'a str]) -> Result<(usize, Failure<'a>), NoReport> {
 }
 
 fn failure(text: &str) -> Result<Failure<'_>, NoReport> {
-    let at = text.find(ROUTING).or_else(|| text.find(UNABLE)).ok_or(NoReport::NoUrl)?;
-    let (before, text) = text.split_at_checked(at).ok_or(NoReport::NoUrl)?;
+    let routing = around(text, &ROUTING);
+    let (before, after) = routing.or_else(|| around(text, &UNABLE)).ok_or(NoReport::NoUrl)?;
     if QUOTES.iter().any(|mark| before.contains(mark)) {
         return Err(NoReport::Quoted);
     }
-    let audit = text.strip_prefix(ROUTING).map(|rest| rest.split_once(ERROR_MSG).unwrap_or((rest, "")));
+    let audit = routing.map(|(_, rest)| around(rest, &ERROR_MSG).unwrap_or((rest, "")));
     let (url, reason) = match audit {
         // The audit detail says the URL twice: once up to its `. Error msg: `, so it is known whatever it holds.
         Some((url, rest)) => {
             after_last_copy(url, rest).unwrap_or_else(|| unable(rest).map_or((url, rest), |(_, reason)| (url, reason)))
         }
-        None => unable(text).ok_or(NoReport::NoUrl)?,
+        None => url_and_reason(after),
     };
     if url.is_empty() {
         return Err(NoReport::NoUrl);
@@ -152,63 +152,48 @@ fn failure(text: &str) -> Result<Failure<'_>, NoReport> {
 
 /// `Unable to obtain HTTP response from {URL}: {reason}`. A URL that holds `: ` is told by the reason behind it.
 fn unable(text: &str) -> Option<(&str, &str)> {
-    let rest = text.get(text.find(UNABLE)? + UNABLE.len()..)?;
-    let rest = before_frames(rest);
+    around(text, &UNABLE).map(|(_, rest)| url_and_reason(rest))
+}
+
+/// The same, of what stands behind the opening words.
+fn url_and_reason(text: &str) -> (&str, &str) {
+    let rest = before_frames(text);
     let splits = || {
-        rest.match_indices(": ").filter_map(|(at, _)| Some((rest.get(..at)?, rest.get(at + 2..)?))).take(MOST_COLONS)
+        let colons = COLON.find_iter(rest.as_bytes());
+        colons.filter_map(|at| Some((rest.get(..at)?, rest.get(at + 2..)?))).take(MOST_COLONS)
     };
-    let known = splits().find(|(url, reason)| {
-        let host = url::target(url).map_or_else(String::new, |target| target.host);
-        symptom::starts_reason(reason, &host)
-    });
+    let known = splits().find(|(url, reason)| symptom::starts_reason(reason, url::host(url)));
     let (url, reason) = known.or_else(|| splits().next()).unwrap_or((rest, ""));
-    Some(after_last_copy(url, reason).unwrap_or((url, reason)))
+    after_last_copy(url, reason).unwrap_or((url, reason))
 }
 
 /// What follows the last `{url}: `.
 fn after_last_copy<'a>(url: &'a str, text: &'a str) -> Option<(&'a str, &'a str)> {
-    let at = text.rmatch_indices(url).find_map(|(at, _)| text.get(at + url.len()..)?.strip_prefix(": "));
-    Some((url, at?)).filter(|_| !url.is_empty())
+    if url.is_empty() {
+        return None;
+    }
+    // From the back: every copy that counts ends at a colon with a blank behind it.
+    let ends = memrchr_iter(b':', text.as_bytes()).filter_map(|at| Some((text.get(..at)?, text.get(at + 1..)?)));
+    let reason = |(before, after): (&str, &'a str)| after.strip_prefix(' ').filter(|_| before.ends_with(url));
+    Some((url, ends.into_iter().find_map(reason)?))
 }
 
 /// A line from the name of its first exception on: `Error occurred. com.l7tech….GenericHttpException: …`.
 fn from_exception(line: &str) -> &str {
-    let words = line.match_indices(' ').map(|(at, _)| at + 1);
-    std::iter::once(0)
-        .chain(words)
-        .take(MOST_WORDS_BEFORE_EXCEPTION)
-        .filter_map(|at| line.get(at..))
-        .find(|rest| exception(rest, false).is_some())
-        .unwrap_or_default()
+    let mut words = endings_in(line).filter_map(|ending| {
+        let (before, _) = line.split_at_checked(ending)?;
+        let start = memrchr(b' ', before.as_bytes()).map_or(0, |blank| blank + 1);
+        line.get(start..).filter(|rest| exception(rest, false).is_some()).map(|rest| (start, rest))
+    });
+    let Some((start, rest)) = words.next() else { return "" };
+    let words_before = line.bytes().take(start).filter(|byte| *byte == b' ').count();
+    if words_before < MOST_WORDS_BEFORE_EXCEPTION { rest } else { "" }
 }
 
-/// The lines of a text whose line ends were escaped on the way: `#012` by rsyslog, `\n` by JSON writers.
-fn unescape(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = Some(text);
-    let escaped = memchr::memchr2(b'#', b'\\', text.as_bytes()).is_some();
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let marks = if escaped { ESCAPES.as_slice() } else { &[] };
-        let cut = marks.iter().filter_map(|mark| Some((text.find(mark)?, mark.len()))).min();
-        let Some((at, length)) = cut else {
-            rest = None;
-            return Some(trim_tab(text));
-        };
-        rest = text.get(at + length..);
-        text.get(..at).map(trim_tab)
-    })
-}
-
-/// A line without an escaped tab at its start.
-fn trim_tab(line: &str) -> &str {
-    line.trim_start_matches("#011").trim_start_matches("\\t")
-}
-
-const ROUTING: &str = "Problem routing to ";
-const UNABLE: &str = "Unable to obtain HTTP response from ";
-const ERROR_MSG: &str = ". Error msg: ";
-/// Line ends as escaped on the way.
-const ESCAPES: [&str; 3] = ["#012", "\\r\\n", "\\n"];
+static ROUTING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("Problem routing to "));
+static UNABLE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("Unable to obtain HTTP response from "));
+static ERROR_MSG: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(". Error msg: "));
+static COLON: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(": "));
 /// What stands before a phrase that is quoted: the body of an answer, written to the log by an audit detail.
 const QUOTES: [&str; 6] = ["body=", "<?xml", ":Envelope", "{\"", "<html", "<!DOCTYPE"];
 /// Places in one line where a URL may end; a URL with more colons is cut at the first.
@@ -279,11 +264,5 @@ mod tests {
         assert_eq!(failure(text), Err(NoReport::Quoted));
         assert_eq!(failure("Problem routing to "), Err(NoReport::NoUrl));
         assert_eq!(failure("a.GenericHttpException: x"), Err(NoReport::NoUrl));
-    }
-
-    #[test]
-    fn escaped_line_ends() {
-        let lines: Vec<&str> = unescape("a#012#011at b.c(d)#012Caused by: e\\n\\tat f").collect();
-        assert_eq!(lines, ["a", "at b.c(d)", "Caused by: e", "at f"]);
     }
 }

@@ -4,15 +4,18 @@
 //! older versions without the route, or `… caught when connecting to the target host: …`; then `Retrying request to …` or
 //! `Retrying connect`, which says nothing more.
 
+use std::sync::Arc;
+
 use super::{
     call::{EntrySpan, Retry, Target},
     head::Head,
     symptom, url,
+    words::text,
 };
 
 /// Reads an `I/O exception (` line; `None` where the text is another one.
 pub(super) fn retry(head: &Head<'_>, entry: EntrySpan) -> Option<Retry> {
-    let message = String::from_utf8_lossy(head.message);
+    let message = text(head.message);
     let rest = message.get(message.find(OPENING)? + OPENING.len()..)?;
     let (class, rest) = rest.split_once(") caught when ")?;
     let (target, reason) = match rest.split_once("->") {
@@ -26,8 +29,8 @@ pub(super) fn retry(head: &Head<'_>, entry: EntrySpan) -> Option<Retry> {
     Some(Retry {
         time: head.stamp.time,
         line: entry.first_line,
-        thread: head.thread.map(str::to_owned),
-        symptom: symptom::symptom(reason, host, &[], &[class.to_owned()], None),
+        thread: head.thread.map(Arc::from),
+        symptom: symptom::symptom(reason, host, &[], &[class], None),
         target,
     })
 }

@@ -77,3 +77,29 @@ pub struct LogCounts {
     /// Threads whose state was dropped because there were too many.
     pub threads_forgotten: u64,
 }
+
+impl LogCounts {
+    /// Adds those of what follows.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.bytes += other.bytes;
+        self.lines += other.lines;
+        self.records += other.records;
+        self.continuation_lines += other.continuation_lines;
+        self.orphan_lines += other.orphan_lines;
+        self.requests += other.requests;
+        self.requests_of_uncounted_services += other.requests_of_uncounted_services;
+        self.failure_entries += other.failure_entries;
+        self.paired += other.paired;
+        self.retry_lines += other.retry_lines;
+        self.bad_heads += other.bad_heads;
+        self.without_time += other.without_time;
+        self.without_url += other.without_url;
+        self.quoted += other.quoted;
+        self.oversize_lines += other.oversize_lines;
+        self.lines_beyond_bound += other.lines_beyond_bound;
+        self.duplicates += other.duplicates;
+        self.copies += other.copies;
+        self.unwrapped_lines += other.unwrapped_lines;
+        self.threads_forgotten += other.threads_forgotten;
+    }
+}

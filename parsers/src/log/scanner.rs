@@ -6,6 +6,7 @@
 use memchr::{memchr, memchr_iter};
 
 use super::{
+    block::{Cut, LogBlock},
     chain::{LogPart, chain},
     container::{Container, Translator},
     lines::{LONGEST_LINE, LineCutter, Run},
@@ -31,6 +32,29 @@ impl LogScanner {
     pub fn feed(&mut self, bytes: &[u8]) {
         let Self { cutter, reader } = self;
         cutter.feed(bytes, |run| reader.run(&run));
+    }
+
+    /// The same as [`Self::feed`], but that `read` is given the blocks of at least `size` bytes into which most of them can be cut, and
+    /// gives back what [`LogBlock::read`] made of each, in their order. A log whose lines are wrapped has no blocks.
+    pub fn feed_blocks(&mut self, bytes: &[u8], size: usize, read: impl FnOnce(&[&[u8]]) -> Vec<LogBlock>) {
+        let mut rest = bytes;
+        while self.reader.takes_blocks().is_none() && !rest.is_empty() {
+            let end = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            let (line, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            self.feed(line);
+            rest = after;
+        }
+        let cut = match self.reader.takes_blocks() {
+            Some(true) => Cut::new(rest, size, self.cutter.is_holding()),
+            _ => Cut::none(rest),
+        };
+        self.feed(cut.before);
+        for (bytes, block) in cut.blocks.iter().zip(read(&cut.blocks)) {
+            if !self.reader.records.append(block.0) {
+                self.feed(bytes);
+            }
+        }
+        self.feed(cut.behind);
     }
 
     /// Ends the file, which is a whole log.
@@ -72,6 +96,16 @@ impl Reader {
         }
     }
 
+    /// Whether the file has no wrapping, so that its lines can be read apart from those before them; `None` where the lines so far do
+    /// not tell.
+    const fn takes_blocks(&self) -> Option<bool> {
+        match self.form {
+            Form::Wrapped(_) => Some(false),
+            Form::Plain if self.records.takes_blocks() => Some(true),
+            Form::Plain | Form::Unknown => None,
+        }
+    }
+
     /// Reads lines until one tells the file's form; gives back what is left, from that line on.
     fn before_known<'a>(&mut self, run: &Run<'a>) -> &'a [u8] {
         let mut rest = run.bytes;
@@ -105,12 +139,12 @@ impl Reader {
 }
 
 /// Hands on the lines of a run with their places and phrases.
-fn read_plain(text: &[u8], dropped: u64, records: &mut Records) {
+pub(super) fn read_plain(text: &[u8], dropped: u64, records: &mut Records) {
     let mut phrases = Phrases::new(text);
     for (start, end) in lines(text) {
         let at_start = records.is_at_start();
         let place = records.place((end - start) as u64 + dropped);
-        let found = phrases.of_line(start, end.min(start + LONGEST_LINE), end);
+        let found = || phrases.of_line(start, end.min(start + LONGEST_LINE), end);
         records.line(shown(text.get(start..end).unwrap_or_default(), at_start), place, found);
     }
 }

@@ -7,6 +7,7 @@ use nom::{
     bytes::complete::{tag, take_while_m_n},
     character::complete::{char, one_of},
     combinator::{map_opt, opt, value},
+    error::{Error, ErrorKind},
     sequence::preceded,
 };
 
@@ -35,31 +36,30 @@ pub(super) fn starts_stamp(line: &[u8]) -> bool {
 /// Date, `T` or a blank, time, `.` or `,` with up to nine digits, and a zone that may be missing. `default_zone` (seconds
 /// east) applies where it is.
 pub(super) fn stamp(input: &[u8], default_zone: i32) -> IResult<&[u8], Stamp> {
-    let (input, days) = date(input)?;
-    let (input, _) = one_of("T ").parse(input)?;
-    let (input, seconds) = time_of_day(input)?;
+    let (input, seconds) = second(input)?;
     let (input, (nanos, resolution)) = fraction(input)?;
     let (input, zone) = opt(zone).parse(input)?;
-    let local = days * SECONDS_PER_DAY + seconds;
-    let time = Timestamp::from_parts(local - i64::from(zone.unwrap_or(default_zone)), nanos);
+    let time = Timestamp::from_parts(seconds - i64::from(zone.unwrap_or(default_zone)), nanos);
     Ok((input, Stamp { time, zone, resolution }))
 }
 
-/// `2021-05-17`, as days since the epoch.
-fn date(input: &[u8]) -> IResult<&[u8], i64> {
-    map_opt((number(4), char('-'), number(2), char('-'), number(2)), |(year, _, month, _, day)| {
-        let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
-        Some(i64::from(date.num_days_from_ce()) - DAYS_TO_EPOCH)
-    })
-    .parse(input)
-}
-
-/// `15:19:00`, as seconds since midnight. A leap second is the second after.
-fn time_of_day(input: &[u8]) -> IResult<&[u8], i64> {
-    map_opt((number(2), char(':'), number(2), char(':'), number(2)), |(hour, _, minute, _, second)| {
-        (hour < 24 && minute < 60 && second <= 60).then(|| i64::from(hour * 3600 + minute * 60 + second))
-    })
-    .parse(input)
+/// `2021-05-17T15:19:00`, as seconds since the epoch. A leap second is the second after.
+fn second(input: &[u8]) -> IResult<&[u8], i64> {
+    let refused = || nom::Err::Error(Error::new(input, ErrorKind::Digit));
+    let (start, rest) = input.split_first_chunk::<19>().ok_or_else(refused)?;
+    if !starts_stamp(start) {
+        return Err(refused());
+    }
+    let [y0, y1, y2, y3, _, m0, m1, _, d0, d1, _, h0, h1, _, n0, n1, _, s0, s1] =
+        start.map(|byte| u32::from(byte & 0xf));
+    let (year, month, day) = (y0 * 1000 + y1 * 100 + y2 * 10 + y3, m0 * 10 + m1, d0 * 10 + d1);
+    let (hour, minute, second) = (h0 * 10 + h1, n0 * 10 + n1, s0 * 10 + s1);
+    let date = NaiveDate::from_ymd_opt(year as i32, month, day).ok_or_else(refused)?;
+    if hour >= 24 || minute >= 60 || second > 60 {
+        return Err(refused());
+    }
+    let days = i64::from(date.num_days_from_ce()) - DAYS_TO_EPOCH;
+    Ok((rest, days * SECONDS_PER_DAY + i64::from(hour * 3600 + minute * 60 + second)))
 }
 
 /// `.041` or `,041`, as nanoseconds and the step of its last digit. No fraction: a step of one second.
@@ -76,17 +76,21 @@ fn fraction(input: &[u8]) -> IResult<&[u8], (i64, i64)> {
 /// `Z`, `-0300`, `-03:00` or `-03`, in seconds east of UTC.
 fn zone(input: &[u8]) -> IResult<&[u8], i32> {
     let sign = alt((value(1, char('+')), value(-1, char('-'))));
-    let offset = map_opt((sign, number(2), opt(preceded(opt(char(':')), number(2)))), |(sign, hours, minutes)| {
+    let offset = map_opt((sign, number::<2>, opt(preceded(opt(char(':')), number::<2>))), |(sign, hours, minutes)| {
         let minutes = minutes.unwrap_or(0);
         (hours <= 18 && minutes < 60).then(|| sign * (hours * 3600 + minutes * 60) as i32)
     });
     alt((value(0, tag("Z")), offset)).parse(input)
 }
 
-/// Exactly `digits` decimal digits.
-fn number<'a>(digits: usize) -> impl Parser<&'a [u8], Output = u32, Error = nom::error::Error<&'a [u8]>> {
-    take_while_m_n(digits, digits, |b: u8| b.is_ascii_digit())
-        .map(|text: &[u8]| text.iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')))
+/// Exactly so many decimal digits.
+fn number<const DIGITS: usize>(input: &[u8]) -> IResult<&[u8], u32> {
+    match input.split_first_chunk::<DIGITS>() {
+        Some((text, rest)) if text.iter().all(u8::is_ascii_digit) => {
+            Ok((rest, text.iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'))))
+        }
+        _ => Err(nom::Err::Error(Error::new(input, ErrorKind::Digit))),
+    }
 }
 
 const SECONDS_PER_DAY: i64 = 86_400;

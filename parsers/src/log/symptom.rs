@@ -8,11 +8,14 @@ use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 
-use super::call::{Phase, Symptom};
+use super::{
+    call::{Phase, Symptom},
+    words::starts_with,
+};
 
 /// Classifies a failure. The reason decides where the table knows its words, then the causes' texts from the outermost in,
 /// then the exception classes from the innermost out.
-pub(super) fn symptom(reason: &str, host: &str, causes: &[&str], classes: &[String], phase: Option<Phase>) -> Symptom {
+pub(super) fn symptom(reason: &str, host: &str, causes: &[&str], classes: &[&str], phase: Option<Phase>) -> Symptom {
     let found = std::iter::once(reason)
         .chain(causes.iter().copied())
         .find_map(|text| by_text(text, host))
@@ -23,14 +26,14 @@ pub(super) fn symptom(reason: &str, host: &str, causes: &[&str], classes: &[Stri
 
 /// Whether a text starts with words of a reason, as what stands behind a URL does.
 pub(super) fn starts_reason(text: &str, host: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    TEXTS.iter().any(|(_, words)| words.iter().any(|word| lower.starts_with(word)))
-        || OPENINGS.iter().any(|word| lower.starts_with(word))
-        || (!host.is_empty() && lower.starts_with(host))
+    let Some(first) = text.bytes().next().map(|byte| byte.to_ascii_lowercase()) else { return false };
+    let words = TEXTS.iter().flat_map(|(_, words)| words.iter()).chain(&OPENINGS);
+    words.filter(|word| word.as_bytes().first() == Some(&first)).any(|word| starts_with(text, word))
+        || (!host.is_empty() && starts_with(text, host))
 }
 
 /// Corrects what words alone leave open by what the gateway was doing.
-fn settle(symptom: Symptom, classes: &[String], phase: Option<Phase>) -> Symptom {
+fn settle(symptom: Symptom, classes: &[&str], phase: Option<Phase>) -> Symptom {
     let in_handshake =
         phase == Some(Phase::TlsHandshake) || classes.iter().any(|class| class.ends_with("SSLHandshakeException"));
     match symptom {
@@ -277,10 +280,9 @@ mod tests {
 
     #[test]
     fn causes_and_classes_speak_where_the_reason_does_not() {
-        let classes = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let chain = classes(&["com.l7tech.common.http.GenericHttpException", "javax.net.ssl.SSLException"]);
+        let chain = ["com.l7tech.common.http.GenericHttpException", "javax.net.ssl.SSLException"];
         assert_eq!(symptom("null", "h", &["null", "Connection reset"], &chain, None), Symptom::ConnectionReset);
-        let chain = classes(&["a.GenericHttpException", "org.apache.http.NoHttpResponseException"]);
+        let chain = ["a.GenericHttpException", "org.apache.http.NoHttpResponseException"];
         assert_eq!(symptom("null", "h", &[], &chain, None), Symptom::NoResponse);
     }
 

@@ -12,6 +12,16 @@ fn scan_in_chunks(bytes: &[u8], size: usize) -> LogScan {
     scanner.finish()
 }
 
+/// The scan of pieces of so many bytes, each read in blocks of at least so many.
+fn scan_in_blocks(bytes: &[u8], piece: usize, size: usize) -> LogScan {
+    let options = LogOptions::default();
+    let mut scanner = LogScanner::new(options);
+    for piece in bytes.chunks(piece) {
+        scanner.feed_blocks(piece, size, |blocks| blocks.iter().map(|block| LogBlock::read(options, block)).collect());
+    }
+    scanner.finish()
+}
+
 /// A record at so many milliseconds past a full minute.
 fn at(ms: u32, thread: u32, text: &str) -> String {
     format!("2026-11-20T20:54:{:02}.{:03}-0300 INFO    {thread} {text}\n", ms / 1000, ms % 1000)
@@ -84,7 +94,8 @@ fn a_call_with_all_that_a_log_can_say() {
     assert_eq!(call.elapsed_line.map(|line| line.since(call.time)), Some(2_000_000));
     assert_eq!(call.request_before, None);
     assert_eq!(call.time.to_string(), "2026-11-20T23:54:00.150000Z");
-    assert_eq!(call.exceptions, ["com.l7tech.common.http.GenericHttpException", "java.net.SocketException"]);
+    let exceptions: Vec<&str> = call.exceptions.iter().map(|class| &**class).collect();
+    assert_eq!(exceptions, ["com.l7tech.common.http.GenericHttpException", "java.net.SocketException"]);
     assert_eq!(scan.requests_by_service.get("Orders [/orders]"), Some(&1));
     assert_eq!((scan.first, scan.last.map(|last| last.since(call.time))), (call.processing, Some(2_000_000)));
 }
@@ -212,6 +223,65 @@ fn chunks_of_any_size_give_the_same() {
     for size in 1..text.len() {
         assert_eq!(scan_in_chunks(text.as_bytes(), size), whole, "chunks of {size}");
     }
+}
+
+/// What runs on from block to block: headers, attempts before their failure, durations behind one, traces, threads that are not named,
+/// bad stamps, phrases in lines that continue nothing.
+fn varied() -> String {
+    let unnamed = "2026-11-20T20:54:01.000-0300 a.b: Problem routing to http://h/. Error msg: Connection reset\n";
+    let retry = "2026-11-20T20:54:02.000-0300 a.b: I/O exception (x.Y) caught when connecting to the target host: Broken pipe\n";
+    let bad = "2026-99-20T20:54:02.000-0300 a.b: took 7 ms\n";
+    let lines = [
+        elapsed(5, 7, "took 5 ms") + bad,
+        header(100, 7) + &header(110, 8) + &header(120, 7),
+        attempt(130, 7) + &elapsed(140, 8, "took 14 ms"),
+        audit(150, 7, RESET) + "a.b.GenericHttpException: x\n\tat a.b.c(Unknown Source)\n\n",
+        elapsed(151, 7, "no figure, but it took long")
+            + &elapsed(152, 7, "took 52 ms")
+            + &elapsed(153, 7, "took 53 ms"),
+        header(155, 8) + unnamed + retry + bad,
+        severe(160, 7, RESET) + &elapsed(161, 8, "took 61 ms"),
+        at(170, 9, "a.b: harmless") + "a.b.GenericHttpException: Unable to obtain HTTP response from http://i/: y\n",
+        "Problem routing to http://j/\n".to_owned() + &audit(180, 8, "Read timed out"),
+        (0..12).map(|ms| elapsed(190 + ms, 8, "took 9 ms")).collect(),
+        header(300, 7) + &audit(301, 7, RESET) + &attempt(302, 8) + &audit(303, 10, RESET) + &header(304, 10),
+    ];
+    lines.concat()
+}
+
+#[test]
+fn blocks_of_any_size_give_the_same() {
+    let text = "\tat a.b.c(Unknown Source)\n".to_owned() + &at(1, 1, "a.b: x") + &varied();
+    let whole = scan(&text);
+    assert_eq!((whole.calls.len(), whole.retries.len(), whole.counts.bad_heads), (6, 2, 1));
+    for piece in [97, 500, 1_000, 1_500, text.len()] {
+        for size in (0..1_000).step_by(7) {
+            assert_eq!(scan_in_blocks(text.as_bytes(), piece, size), whole, "pieces of {piece}, blocks of {size}");
+        }
+    }
+}
+
+/// Whether a failure came before is known only where blocks are put together.
+#[test]
+fn lines_that_count_behind_a_failure_alone() {
+    let before = at(900, 1, "a.b: x") + &elapsed(100, 7, "took 5 ms") + &at(901, 1, "a.b: x").repeat(3);
+    let scan_of = |text: &str| (scan(text), scan_in_blocks(text.as_bytes(), usize::MAX, 0));
+    let (whole, blocks) = scan_of(&before);
+    assert_eq!((whole.first == whole.last, &blocks), (false, &whole));
+    let (whole, blocks) = scan_of(&(audit(900, 7, RESET) + &before));
+    assert_eq!((whole.calls.first().and_then(|call| call.elapsed_ms), &blocks), (None, &whole));
+    let (whole, blocks) = scan_of(&(audit(90, 7, RESET) + &before));
+    assert_eq!((whole.calls.first().and_then(|call| call.elapsed_ms), &blocks), (Some(5), &whole));
+}
+
+/// Beyond the bound what is forgotten depends on what came before, so that such blocks are read once more.
+#[test]
+fn blocks_beyond_the_bound_on_threads_give_the_same() {
+    let headers = |from: u32| (from..from + 40_000).map(|thread| header(1, thread)).collect::<String>();
+    let text = headers(1) + &audit(2, 5, RESET) + &headers(50_000) + &audit(3, 5, RESET) + &audit(3, 50_001, RESET);
+    let whole = scan(&text);
+    assert!(whole.counts.threads_forgotten > 0);
+    assert_eq!(scan_in_blocks(text.as_bytes(), 4 << 20, 1 << 20), whole);
 }
 
 #[test]

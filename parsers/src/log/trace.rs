@@ -3,29 +3,31 @@
 //! The product's own frames are obfuscated and differ per build. Only frames of the JDK and of Apache `HttpClient`, which
 //! are public, are read.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+use memchr::{memchr, memmem::Finder};
+
 use super::call::Phase;
 
 /// What a trace says, gathered line by line.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Trace {
+pub(super) struct Trace<'a> {
     /// Exception classes, outermost first.
-    pub classes: Vec<String>,
+    pub classes: Vec<&'a str>,
     /// Their texts, where they have one.
-    pub texts: Vec<String>,
+    pub texts: Vec<&'a str>,
     /// The innermost activity that a frame shows.
     pub phase: Option<Phase>,
     suppressed: bool,
 }
 
-impl Trace {
+impl<'a> Trace<'a> {
     /// Takes one line of a record: of its continuation, or the part of its head line from an exception's name on. A line
     /// that is flattened is taken apart at its frames.
-    pub(super) fn line(&mut self, line: &str) {
-        // The ordinary frame line has nothing else in it.
-        if let Some(frame) =
-            line.trim_start().strip_prefix("at ").filter(|rest| rest.ends_with(')') && !rest.contains(") "))
-        {
-            return self.frame(frame.split('(').next().unwrap_or_default());
+    pub(super) fn line(&mut self, line: &'a str) {
+        if let Some(frame) = frame_alone(line) {
+            return self.frame(frame);
         }
         let mut rest = line;
         while let Some((before, frame, after)) = split_frame(rest) {
@@ -37,7 +39,7 @@ impl Trace {
     }
 
     /// An exception's line: `Caused by: class: text` or `class: text`.
-    fn text(&mut self, text: &str) {
+    fn text(&mut self, text: &'a str) {
         let text = text.trim();
         if text.starts_with("Suppressed: ") {
             self.suppressed = true;
@@ -50,11 +52,11 @@ impl Trace {
             return;
         }
         // The head line and the trace's first line name the same exception.
-        if self.classes.last().is_none_or(|last| last != class) || caused.is_some() {
-            self.classes.push(class.to_owned());
+        if self.classes.last().is_none_or(|last| *last != class) || caused.is_some() {
+            self.classes.push(class);
         }
         if !message.is_empty() {
-            self.texts.push(message.to_owned());
+            self.texts.push(message);
         }
     }
 
@@ -62,26 +64,45 @@ impl Trace {
         if self.suppressed {
             return;
         }
-        // `java.base/sun.nio.ch.NioSocketImpl.implRead` → class `NioSocketImpl`, method `implRead`.
-        let name = frame.rsplit('/').next().unwrap_or(frame);
-        let mut parts = name.rsplit('.');
-        let (Some(method), Some(class)) = (parts.next(), parts.next()) else { return };
-        let shown = FRAMES.iter().find(|(classes, methods, _)| {
-            classes.iter().any(|known| class.starts_with(known))
-                && methods.iter().any(|known| method.starts_with(known))
-        });
-        let shown = shown.map(|(_, _, phase)| *phase);
+        let shown = class_and_method(frame).and_then(|(class, method)| shown(class, method));
         if rank(shown) > rank(self.phase) {
             self.phase = shown;
         }
     }
 }
 
+/// The method with its class of a line that is one frame and nothing else, as the lines of a trace are.
+fn frame_alone(line: &str) -> Option<&str> {
+    let frame = line.strip_prefix("\tat ").or_else(|| line.trim_start().strip_prefix("at "))?;
+    let close = memchr(b')', frame.as_bytes())?;
+    let is_alone = close + 1 == frame.len() || (frame.ends_with(')') && !frame.contains(") "));
+    let end = memchr(b'(', frame.as_bytes()).unwrap_or(frame.len());
+    frame.get(..end).filter(|_| is_alone)
+}
+
+/// `java.base/sun.nio.ch.NioSocketImpl.implRead` → class `NioSocketImpl`, method `implRead`.
+fn class_and_method(frame: &str) -> Option<(&str, &str)> {
+    let is_mark = |byte: u8| matches!(byte, b'.' | b'/');
+    let dot = frame.bytes().rposition(is_mark)?;
+    let owner = frame.get(..dot).filter(|_| frame.as_bytes().get(dot) == Some(&b'.'))?;
+    let class = owner.bytes().rposition(is_mark).map_or(Some(owner), |mark| owner.get(mark + 1..))?;
+    Some((class, frame.get(dot + 1..)?))
+}
+
+/// What the gateway was doing in a method.
+fn shown(class: &str, method: &str) -> Option<Phase> {
+    let initial = class.as_bytes().first().filter(|initial| INITIALS.contains(initial))?;
+    let is_known = |known: &str| known.as_bytes().first() == Some(initial) && class.starts_with(known);
+    let rows = FRAMES.iter().filter(|(classes, ..)| classes.iter().any(|known| is_known(known)));
+    let mut shown = rows.filter(|(_, methods, _)| methods.iter().any(|known| method.starts_with(known)));
+    shown.next().map(|(_, _, phase)| *phase)
+}
+
 /// Class and text of `class: text`, `class` or `class invoking URL: text` (CXF). A name counts by its ending and its
 /// package; behind `Caused by: ` it needs no package.
 pub(super) fn exception(line: &str, caused: bool) -> Option<(&str, &str)> {
-    let end =
-        line.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '$' | '/'))).unwrap_or(line.len());
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'/');
+    let end = line.bytes().position(|byte| !is_name(byte)).unwrap_or(line.len());
     let (class, rest) = line.split_at_checked(end)?;
     let class = class.rsplit('/').next()?;
     let named = ENDINGS.iter().any(|ending| class.ends_with(ending)) && (caused || class.contains('.'));
@@ -96,6 +117,11 @@ pub(super) fn exception(line: &str, caused: bool) -> Option<(&str, &str)> {
     Some((class, text.trim()))
 }
 
+/// Where a text has words that end the names of throwables.
+pub(super) fn endings_in(text: &str) -> impl Iterator<Item = usize> {
+    ENDING.find_iter(text).map(|found| found.start())
+}
+
 /// The text before the first frame of a flattened trace.
 pub(super) fn before_frames(text: &str) -> &str {
     split_frame(text).map_or(text, |(before, _, _)| before).trim_end()
@@ -105,10 +131,12 @@ pub(super) fn before_frames(text: &str) -> &str {
 /// closing parenthesis.
 fn split_frame(text: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
-    while let Some(at) = text.get(from..)?.find("at ").map(|at| at + from) {
+    while let Some(at) = AT.find(text.as_bytes().get(from..)?).map(|at| at + from) {
         let name = text.get(at + 3..)?;
-        let end = name
-            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '$' | '/' | '@' | '<' | '>' | '-')));
+        let is_name = |byte: u8| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'/' | b'@' | b'<' | b'>' | b'-')
+        };
+        let end = name.bytes().position(|byte| !is_name(byte));
         let before = text.get(..at)?;
         let (frame, rest) = name.split_at_checked(end.unwrap_or(name.len()))?;
         if rest.starts_with('(') && frame.contains('.') && (before.is_empty() || before.ends_with([' ', '\t'])) {
@@ -159,8 +187,13 @@ const FRAMES: [(&[&str], &[&str], Phase); 8] = [
         Phase::AwaitResponse,
     ),
 ];
+/// What the names of these classes start with.
+const INITIALS: &[u8] = b"ACDHINPS";
+static AT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("at "));
 /// How the names of throwables end.
 const ENDINGS: [&str; 3] = ["Exception", "Error", "Throwable"];
+static ENDING: LazyLock<AhoCorasick> =
+    LazyLock::new(|| AhoCorasick::builder().build(ENDINGS).expect("a handful of constant words"));
 /// A chain of causes is a handful long; more is no trace.
 const MOST_EXCEPTIONS: usize = 16;
 
@@ -168,7 +201,7 @@ const MOST_EXCEPTIONS: usize = 16;
 mod tests {
     use super::*;
 
-    fn read(lines: &str) -> Trace {
+    fn read(lines: &str) -> Trace<'_> {
         let mut trace = Trace::default();
         lines.lines().for_each(|line| trace.line(line));
         trace
@@ -186,7 +219,7 @@ mod tests {
              \t... 6 more",
         );
         assert_eq!(trace.classes, ["com.l7tech.common.http.GenericHttpException", "java.net.SocketException"]);
-        assert_eq!(trace.texts.last().map(String::as_str), Some("Connection reset"));
+        assert_eq!(trace.texts.last(), Some(&"Connection reset"));
         assert_eq!(trace.phase, Some(Phase::AwaitResponse));
     }
 
@@ -230,6 +263,15 @@ mod tests {
         ] {
             assert_eq!(read(&format!("\tat {frame}(X.java:1)")).phase, phase, "{frame}");
         }
+    }
+
+    #[test]
+    fn every_class_is_looked_for_by_its_initial() {
+        let classes = FRAMES.iter().flat_map(|(classes, ..)| classes.iter());
+        let mut initials: Vec<u8> = classes.filter_map(|class| class.bytes().next()).collect();
+        initials.sort_unstable();
+        initials.dedup();
+        assert_eq!(initials, INITIALS);
     }
 
     #[test]

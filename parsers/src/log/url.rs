@@ -1,20 +1,33 @@
 //! What a URL of the log names: scheme, host and port.
 
-use super::call::Target;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
+use super::{call::Target, words::around};
 
 /// Reads scheme, host and port. A text without a scheme is taken for `http`; `None` where no host is left.
 pub(super) fn target(url: &str) -> Option<Target> {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-    let scheme = scheme.trim().to_ascii_lowercase();
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (scheme, host, port) = parts(url)?;
+    let scheme = scheme.to_ascii_lowercase();
+    let port = port.and_then(|text| text.parse().ok()).unwrap_or(default_port(&scheme));
+    Some(Target { scheme, host: host.to_ascii_lowercase(), port })
+}
+
+/// The host as written; empty where there is none.
+pub(super) fn host(url: &str) -> &str {
+    parts(url).map_or("", |(_, host, _)| host)
+}
+
+/// Scheme, host and port as written.
+fn parts(url: &str) -> Option<(&str, &str, Option<&str>)> {
+    let (scheme, rest) = around(url, &AFTER_SCHEME).unwrap_or(("http", url));
+    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    let authority = rest.get(..end).unwrap_or_default();
     let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host).trim();
     let (host, port) = split_port(authority);
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
-    if host.is_empty() {
-        return None;
-    }
-    let port = port.and_then(|text| text.parse().ok()).unwrap_or(default_port(&scheme));
-    Some(Target { scheme, host, port })
+    let host = host.trim_end_matches('.');
+    (!host.is_empty()).then_some((scheme.trim(), host, port))
 }
 
 /// `host:port`, `[v6]:port` or a bare IPv6 address.
@@ -31,6 +44,8 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
 fn default_port(scheme: &str) -> u16 {
     if scheme == "https" { 443 } else { 80 }
 }
+
+static AFTER_SCHEME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("://"));
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,7 @@
 //! Logs in one file and in several.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::log::{LogOptions, LogScanner};
 
@@ -34,7 +36,7 @@ fn retry(second: u32, thread: u32) -> String {
 }
 
 /// A call's time, its service, and how many attempts came before it.
-type Told = (Timestamp, Option<String>, usize);
+type Told = (Timestamp, Option<Arc<str>>, usize);
 
 /// Calls, second records, silent retries and copies, over all files.
 fn told(scans: &[LogScan]) -> (Vec<Told>, u64, usize, u64) {

@@ -194,7 +194,7 @@ impl Translator {
 /// Hands on the lines of a text that stands in one line of the file.
 fn hand_on(text: &[u8], place: Place, records: &mut Records) {
     for line in text.split(|byte| *byte == b'\n') {
-        records.line(line, place, found(line));
+        records.line(line, place, || found(line));
     }
 }
 

@@ -1,0 +1,69 @@
+//! The text of a record as lines, those included whose ends were escaped on the way.
+
+use std::borrow::Cow;
+
+use memchr::memchr2;
+
+use super::{
+    head::Head,
+    words::{lines, text},
+};
+
+/// The text of a record: the message of its head, and what stands below.
+pub(super) struct Texts<'a> {
+    message: Cow<'a, str>,
+    continuation: Cow<'a, str>,
+    /// Whether the continuation may hold line ends that were escaped on the way.
+    escaped: bool,
+}
+
+impl<'a> Texts<'a> {
+    pub(super) fn new(head: &Head<'a>, continuation: &'a [u8]) -> Self {
+        let escaped = memchr2(b'#', b'\\', continuation).is_some();
+        Self { message: text(head.message), continuation: text(continuation), escaped }
+    }
+
+    /// Its lines, the message first.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
+        unescape(&self.message).chain(lines(&self.continuation).flat_map(|line| pieces(line, self.escaped)))
+    }
+}
+
+/// The lines of a text whose line ends were escaped on the way: `#012` by rsyslog, `\n` by JSON writers.
+fn unescape(text: &str) -> impl Iterator<Item = &str> {
+    pieces(text, memchr2(b'#', b'\\', text.as_bytes()).is_some())
+}
+
+/// The same of a text that is known to hold no escaped line ends, or may hold some.
+fn pieces(text: &str, escaped: bool) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest.take()?;
+        if !escaped {
+            return Some(text);
+        }
+        let cut = ESCAPES.iter().filter_map(|mark| Some((text.find(mark)?, mark.len()))).min();
+        let Some((at, length)) = cut else { return Some(trim_tab(text)) };
+        rest = text.get(at + length..);
+        text.get(..at).map(trim_tab)
+    })
+}
+
+/// A line without an escaped tab at its start.
+fn trim_tab(line: &str) -> &str {
+    line.trim_start_matches("#011").trim_start_matches("\\t")
+}
+
+/// Line ends as escaped on the way.
+const ESCAPES: [&str; 3] = ["#012", "\\r\\n", "\\n"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escaped_line_ends() {
+        let lines: Vec<&str> = unescape("a#012#011at b.c(d)#012Caused by: e\\n\\tat f").collect();
+        assert_eq!(lines, ["a", "at b.c(d)", "Caused by: e", "at f"]);
+    }
+}

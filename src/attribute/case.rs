@@ -29,8 +29,10 @@ pub struct Case<'a> {
     pub queries: &'a [Query],
     /// How far the captures cover it.
     pub coverage: Coverage,
-    /// From the captures' first packet to the line, ns.
+    /// From the first packet of the captures, or the first behind their last interruption, to the line, ns.
     pub since_begin: Option<i64>,
+    /// The end of whose segments nothing was captured, if one direction was captured alone.
+    pub unheard: Option<Direction>,
     /// The connection.
     pub connection: Option<Wire<'a>>,
 }
@@ -44,6 +46,8 @@ pub enum Coverage {
     OtherTime,
     /// So it seems by stamps alone: the log's clock is unknown against the capture's.
     PerhapsOtherTime,
+    /// The capture was interrupted then, from the first to the second instant.
+    Hole(Timestamp, Timestamp),
     /// No packet of the endpoint was captured.
     OtherHost,
     /// The log's clock is unknown against the capture's, so that times cannot be compared.

@@ -6,6 +6,7 @@
 //! and tables are not made here.
 
 pub mod case;
+pub mod coverage;
 pub mod decide;
 pub mod evidence;
 pub mod explain;

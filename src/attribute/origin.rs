@@ -171,7 +171,10 @@ fn window(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Optio
 
 /// The peer goes on talking after "its" reset (Weaver, Sommer and Paxson's `RST_SEQ_DATA`): a kernel that reset a connection
 /// sends nothing more on it but resets.
-fn goes_on(_connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Option<Test> {
+fn goes_on(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Option<Test> {
+    if !in_the_same_stream(connection, reset) {
+        return None;
+    }
     if reset.data_after > 0 {
         let measured = format!("the peer sent {} more data segments after it", reset.data_after);
         Some(Test { name: "data-after", weight: 3.0, measured })
@@ -187,6 +190,17 @@ fn goes_on(_connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Opt
     } else {
         None
     }
+}
+
+/// Whether what came of the peer after a reset has numbers near to it. Others are those of a later connection of the same ends, whose opening
+/// the capture missed.
+fn in_the_same_stream(connection: &Connection, reset: &Reset) -> bool {
+    connection.notes.iter().any(|note| {
+        note.from == Direction::Responder
+            && note.time >= reset.time
+            && note.frame != reset.frame
+            && (note.seq - reset.seq).abs() <= LARGEST_WINDOW
+    })
 }
 
 /// The number lies below what the peer had sent already (`DATA_SEQ_RST`: the injector was late), or beyond it.
@@ -258,6 +272,8 @@ fn ms(nanos: i64) -> String {
 pub const FOREIGN: f64 = 3.0;
 /// Queues of a capture hand packets out in another order by so much at most, ns.
 const OVERTAKEN: i64 = 3_000_000;
+/// What can be under way in a stream at most (RFC 7323, 2.3): 2³⁰ bytes in theory, some megabytes in practice.
+const LARGEST_WINDOW: i64 = 1 << 24;
 /// Weight from which a reset may not be the peer's.
 const SUSPICIOUS: f64 = 1.0;
 /// A second capture point outweighs all other tests.

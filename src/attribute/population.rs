@@ -6,12 +6,14 @@ use wirecause_parsers::{packet::Endpoint, time::Timestamp};
 
 use crate::track::{Connection, Direction, ResetShape};
 
+use super::coverage::Covered;
+
 /// Everything learned from the connections of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Population {
     peers: BTreeMap<Endpoint, Peer>,
-    /// First and last instant that the captures cover.
-    pub span: Option<(Timestamp, Timestamp)>,
+    /// The time that the captures cover.
+    pub covered: Covered,
 }
 
 /// One peer: an address and port that the gateway calls.
@@ -46,6 +48,17 @@ pub struct Peer {
     pub with_loss: usize,
     /// Connections on which the peer repeated its SYN-ACK.
     pub repeated_syn_acks: usize,
+    /// Connections on which each end was heard that the other knew of, and those where it was not: the gateway, and the peer.
+    pub heard: [Heard; 2],
+}
+
+/// How often an end of connections was captured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Connections with a segment of it.
+    pub seen: usize,
+    /// Connections without one, though the other end acknowledged what it had sent.
+    pub unseen: usize,
 }
 
 impl Population {
@@ -58,7 +71,7 @@ impl Population {
         for peer in peers.values_mut() {
             peer.idle_endings.sort_unstable();
         }
-        Self { peers, span }
+        Self { peers, covered: Covered::new(connections, span) }
     }
 
     /// A peer, if any connection to it was seen.
@@ -101,6 +114,10 @@ impl Peer {
         self.recovered +=
             usize::from(recovered || connection.handshake.syns > 1 && connection.handshake.syn_ack.is_some());
         self.repeated_syn_acks += usize::from(connection.handshake.syn_acks > 1);
+        for (heard, own, other) in [(0, &connection.orig, &connection.resp), (1, &connection.resp, &connection.orig)] {
+            self.heard[heard].seen += usize::from(own.packets > 0);
+            self.heard[heard].unseen += usize::from(own.packets == 0 && other.packets > 0 && own.acked > 0);
+        }
         self.add_resets(connection);
     }
 
@@ -128,6 +145,16 @@ impl Peer {
     /// The TTL that most of the peer's segments had.
     pub fn usual_ttl(&self) -> Option<u8> {
         self.ttls.iter().max_by_key(|(ttl, count)| (**count, std::cmp::Reverse(**ttl))).map(|(ttl, _)| *ttl)
+    }
+
+    /// The direction that was not captured, if the capture has one alone.
+    pub fn unheard(&self) -> Option<Direction> {
+        let never = |heard: Heard| heard.seen == 0 && heard.unseen > 0;
+        match self.heard {
+            [gateway, _] if never(gateway) => Some(Direction::Originator),
+            [_, peer] if never(peer) => Some(Direction::Responder),
+            _ => None,
+        }
     }
 
     /// Whether the path to this peer loses segments as a rule: on a good part of its connections something had to be sent again and

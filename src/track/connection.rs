@@ -116,7 +116,7 @@ pub struct Names {
     pub sni: Option<Box<str>>,
     /// Host of the first HTTP request, without port.
     pub host: Option<Box<str>>,
-    /// Host and port that a CONNECT request asked a proxy for.
+    /// Host and port that a request asked a proxy for: by CONNECT, or by a whole URL as its target.
     pub connect: Option<(Box<str>, u16)>,
 }
 

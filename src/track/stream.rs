@@ -136,6 +136,7 @@ impl TlsState {
         let mut position = records.next.unwrap_or(start).max(start);
         if records.next.is_none_or(|next| next < start) {
             // The position was lost: application data if the handshake is over, else unknown and taken as overhead.
+            self.blind |= from == Direction::Originator && self.server_hello && records.next.is_some();
             records.next = None;
             if !tls::starts_record(bytes) {
                 *self.records(from) = records;

@@ -1,7 +1,10 @@
 //! Drawn incidents whose logs and captures are worse than the profiles draw them: what can be judged is judged right, what cannot is
 //! left open, and nothing wrong is told for sure.
 //!
-//! `WIRECAUSE_SEED=N` draws others, from seed `N` on; `WIRECAUSE_INCIDENTS=N` draws that many of each profile.
+//! `WIRECAUSE_SEED=N` draws others, from seed `N` on; `WIRECAUSE_INCIDENTS=N` draws that many of each profile; `WIRECAUSE_LIST=1` lists the
+//! calls whose cause is not right.
+
+use std::env;
 
 use wirecause_maker::{Incident, Profile, Variation, Way, draw_varied, truth};
 
@@ -132,6 +135,9 @@ fn play(name: &str, variation: &Variation, zone: impl Fn(&Incident) -> Option<i3
             for (call, hurt) in calls {
                 let told: Vec<Row> = rows.iter().filter(|row| call.is_told_by(row)).cloned().collect();
                 of_profile[usize::from(hurt)].add(&Tally::of(std::slice::from_ref(&call), &told));
+                if env::var_os("WIRECAUSE_LIST").is_some() {
+                    list(&format!("{name} {profile:?} {seed}"), &call, &told);
+                }
                 played.told.push((call, told));
             }
         }
@@ -140,6 +146,15 @@ fn play(name: &str, variation: &Variation, zone: impl Fn(&Incident) -> Option<i3
         played.hurt.push(hurt);
     }
     played
+}
+
+fn list(incident: &str, call: &True, told: &[Row]) {
+    for row in told.iter().filter(|row| !call.causes.iter().any(|cause| cause == row.get("cause"))) {
+        let cell = |column: &str| row.get(column).to_owned();
+        let cells =
+            ["log_line", "cause", "also_possible", "confidence", "match", "gateway_port", "symptom", "explanation"];
+        println!("{incident}: {} port {} told {}", call.causes.join("|"), call.port, cells.map(cell).join(" / "));
+    }
 }
 
 impl Played {

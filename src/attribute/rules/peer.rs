@@ -28,6 +28,10 @@ pub(super) fn rejected_after_accept(case: &Case<'_>) -> Option<Ruling> {
     let whole = exchange.is_none_or(|exchange| exchange.request_bytes() <= MANY_SEGMENTS && wire.unsent() == 0);
     if wire.nothing_acknowledged() {
         let found = ruling(Cause::RejectedAfterAccept, 0.96, say::rejected(wire));
+        // The requests that it answered may be among what the capture lost.
+        if wire.connection.orig.gaps + wire.connection.resp.gaps > 0 {
+            return Some(Ruling { confidence: 0.6, ..found }.also(&[Cause::StaleConnectionReuse]));
+        }
         return Some(if whole { found } else { found.also(&[Cause::AbortedDuringRequest]) });
     }
     // A kernel acknowledges for a process that has not read yet: ended within a round trip, nobody looked at the request.

@@ -254,7 +254,8 @@ fn thin(frames: &mut Vec<Frame>, plan: &Plan, record: &Record<'_>) -> HashMap<us
     let mut d = Draw::new(record.seed ^ MISSED);
     let mut missing: HashMap<usize, Vec<Ns>> = HashMap::new();
     frames.retain(|frame| {
-        let kept = record.variation.captured(frame, plan.load.duration, &mut d);
+        let whole = record.variation.snaplen.is_none() || plan.form.holds_header(frame);
+        let kept = whole && record.variation.captured(frame, plan.load.duration, &mut d);
         if let (false, Some(c)) = (kept, frame.conn) {
             missing.entry(c).or_default().push(frame.time);
         }

@@ -8,7 +8,7 @@ use crate::backend::{Backend, Naming, Via};
 use crate::draw::Draw;
 use crate::pcap::Frame;
 use crate::wire::{flag, tcp_flags};
-use crate::{MS, Ns};
+use crate::{MS, Ns, SEC};
 
 /// What is other than drawn; nothing by default.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -51,6 +51,34 @@ pub enum Way {
 }
 
 impl Variation {
+    /// Ways in which incidents are tried, by their names.
+    pub fn named(name: &str) -> Option<Self> {
+        let none = Self::default();
+        Some(match name {
+            "none" => none,
+            "zoneless" => Self { zoneless: true, ..none },
+            "drift" => Self { drift_ppm: 100, duration: Some(7200 * SEC), ..none },
+            "drift-back" => Self { drift_ppm: -100, duration: Some(7200 * SEC), ..none },
+            "set" => Self { set: Some((0.5, 2500 * MS as i64)), ..none },
+            "set-back" => Self { set: Some((0.5, -2500 * MS as i64)), ..none },
+            "nudged" => Self { set: Some((0.5, 45 * MS as i64)), ..none },
+            "nudged-back" => Self { set: Some((0.5, -300 * MS as i64)), ..none },
+            "cut-54" => Self { snaplen: Some(54), ..none },
+            "cut-64" => Self { snaplen: Some(64), ..none },
+            "late" => Self { from: Some(0.3), ..none },
+            "early" => Self { until: Some(0.7), ..none },
+            "hole" => Self { hole: Some((0.45, 20 * SEC)), ..none },
+            "dropped" => Self { missed: 0.01, ..none },
+            "synless" => Self { missed_syns: 0.5, ..none },
+            "inward" => Self { only: Some(Way::In), ..none },
+            "outward" => Self { only: Some(Way::Out), ..none },
+            "proxied" => Self { proxied: true, snaplen: Some(262_144), ..none },
+            "proxied-cut" => Self { proxied: true, snaplen: Some(96), ..none },
+            "families" => Self { both_families: true, ..none },
+            _ => return None,
+        })
+    }
+
     /// What the log's clock is off by at an instant, beside its constant error; `duration` is how long traffic flows.
     pub(crate) fn clock_error(&self, time: Ns, duration: Ns) -> i64 {
         let drift = time as i64 / 1000 * self.drift_ppm / 1000;

@@ -83,6 +83,9 @@ impl<'a> Background<'a> {
         if case.connection.as_ref().is_some_and(|wire| wire.connection.orig.gaps + wire.connection.resp.gaps > 0) {
             attribution.confidence *= GAPS;
         }
+        if case.connection.as_ref().is_some_and(Wire::is_blind) && failed_over_tls(case.call) {
+            attribution.confidence *= BLIND;
+        }
         let inexact =
             |wire: &Wire<'_>| wire.reset.is_some_and(|reset| !reset.fit.obeyed() && reset.time == wire.anchor.time);
         if case.connection.as_ref().is_some_and(inexact) {
@@ -93,6 +96,9 @@ impl<'a> Background<'a> {
             attribution.explanation.push_str(
                 " Nothing names the host's address: it was inferred from the pattern of its errors against endings on the wire.",
             );
+        }
+        if let Some(wire) = &case.connection {
+            attribution.explanation.push_str(&wire.origin.hints());
         }
         attribution.also_possible.retain(|cause| *cause != attribution.cause);
         attribution.also_possible.sort_unstable();
@@ -134,6 +140,9 @@ impl<'a> Background<'a> {
             queries: self.names.queries(&failed.target.host),
             coverage,
             since_begin: covered.running_since(line).map(|since| line.since(since)),
+            other_port: endpoint.addresses.iter().any(|address| self.population.knows(*address)),
+            frames_cut: self.population.frames_cut,
+            misses_handshakes: self.population.misses_handshakes(),
             unheard: self.unheard(endpoint, wire.as_ref()),
             connection: wire,
         }
@@ -220,5 +229,12 @@ const FEW_CALLS: usize = 3;
 const INEXACT: f64 = 0.9;
 /// What an inferred address takes of the confidence.
 const INFERRED: f64 = 0.9;
+/// Whether a call's URL says that its connection carries TLS.
+fn failed_over_tls(call: &FailedCall) -> bool {
+    call.url.starts_with("https:")
+}
+
+/// What it takes of the confidence that no byte of a TLS connection's payload was captured: where its handshake ends is not known.
+const BLIND: f64 = 0.9;
 /// What packets that the capture missed take of the confidence.
 const GAPS: f64 = 0.9;

@@ -115,6 +115,17 @@ pub fn not_covered(case: &Case<'_>) -> String {
             "No packet is known to be to or from {}: nothing tells its address, neither a hosts file nor the log nor the capture.",
             host(case)
         ),
+        _ if case.other_port => format!(
+            "No packet to or from {} was captured; its address was, at other ports: a proxy or a translation of addresses may lie between, and \
+             nothing in the capture names what it was asked for.",
+            host(case)
+        ),
+        _ if case.frames_cut > 0 => format!(
+            "No packet is known to be to or from {}, but {} frames were cut before their TCP header ended, and some may have been: capture \
+             128 bytes of each packet or more.",
+            host(case),
+            case.frames_cut
+        ),
         _ => format!("No packet to or from {} was captured.", host(case)),
     }
 }

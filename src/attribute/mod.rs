@@ -11,6 +11,7 @@ pub mod decide;
 pub mod evidence;
 pub mod explain;
 pub mod findings;
+pub mod hints;
 pub mod origin;
 pub mod population;
 pub mod rules;

@@ -6,7 +6,10 @@
 
 use crate::track::{Connection, Direction, NoteKind, Reset, ResetShape};
 
-use super::population::{MEASURABLE_RTT, Peer};
+use super::{
+    hints,
+    population::{MEASURABLE_RTT, Peer},
+};
 
 /// What the tests say of one reset.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,7 +32,19 @@ pub struct Test {
 impl Origin {
     /// Runs all tests on a reset of the responder.
     pub fn of(connection: &Connection, reset: &Reset, peer: Option<&Peer>) -> Self {
-        let tests = [other_point, ttl, sooner_than_rtt, ip_id, timestamps, window, goes_on, sequence, renumbered];
+        let tests = [
+            other_point,
+            ttl,
+            sooner_than_rtt,
+            ip_id,
+            timestamps,
+            window,
+            goes_on,
+            sequence,
+            renumbered,
+            hints::text,
+            hints::window_code,
+        ];
         let mut tests: Vec<Test> = tests.iter().filter_map(|test| test(connection, reset, peer)).collect();
         tests.sort_by(|a, b| b.weight.total_cmp(&a.weight));
         Self { tests }
@@ -54,6 +69,12 @@ impl Origin {
     pub fn phrase(&self) -> String {
         let against = self.tests.iter().filter(|test| test.weight > 0.0);
         against.map(|test| test.measured.as_str()).collect::<Vec<_>>().join("; ")
+    }
+
+    /// What points at a maker of resets and proves nothing, as sentences behind a blank each.
+    pub fn hints(&self) -> String {
+        let hints = self.tests.iter().filter(|test| hints::NAMES.contains(&test.name));
+        hints.map(|test| format!(" {}", test.measured)).collect()
     }
 
     /// Whether a test of this name spoke against the peer.

@@ -1,6 +1,6 @@
 //! What all connections to a peer show together: the background against which one of them is judged.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use wirecause_parsers::{packet::Endpoint, time::Timestamp};
 
@@ -14,6 +14,10 @@ pub struct Population {
     peers: BTreeMap<Endpoint, Peer>,
     /// The time that the captures cover.
     pub covered: Covered,
+    /// Frames that were cut within their headers, so that nobody knows whose they were.
+    pub frames_cut: u64,
+    /// Connections of whose handshake one of SYN and SYN-ACK was captured, though both crossed.
+    pub torn_handshakes: usize,
 }
 
 /// One peer: an address and port that the gateway calls.
@@ -71,12 +75,30 @@ impl Population {
         for peer in peers.values_mut() {
             peer.idle_endings.sort_unstable();
         }
-        Self { peers, covered: Covered::new(connections, span) }
+        let torn_handshakes = connections.iter().filter(|connection| is_torn(connection)).count();
+        Self { peers, covered: Covered::new(connections, span), frames_cut: 0, torn_handshakes }
+    }
+
+    /// The same, where so many frames were cut within their headers.
+    #[must_use]
+    pub fn with_frames_cut(self, frames_cut: u64) -> Self {
+        Self { frames_cut, ..self }
+    }
+
+    /// Whether the capture misses packets of handshakes, so that one that was not seen says nothing of a connection's age.
+    pub const fn misses_handshakes(&self) -> bool {
+        self.torn_handshakes >= TORN
     }
 
     /// A peer, if any connection to it was seen.
     pub fn peer(&self, endpoint: Endpoint) -> Option<&Peer> {
         self.peers.get(&endpoint)
+    }
+
+    /// Whether anything was captured of an address, at whatever port.
+    pub fn knows(&self, address: IpAddr) -> bool {
+        let at = |port: u16| Endpoint { address, port };
+        self.peers.range(at(0)..=at(u16::MAX)).next().is_some()
     }
 
     /// All peers in order of address.
@@ -172,6 +194,12 @@ impl Peer {
     }
 }
 
+/// Whether one of SYN and SYN-ACK is missing where both crossed: what followed came of both ends.
+fn is_torn(connection: &Connection) -> bool {
+    let handshake = &connection.handshake;
+    handshake.syn.is_some() != handshake.syn_ack.is_some() && connection.orig.bytes > 0 && connection.resp.bytes > 0
+}
+
 /// The request that a bare RST answered in less than half a round trip, if that happened.
 fn fast_reset(connection: &Connection) -> Option<FastReset> {
     let reset = connection.reset_by(Direction::Responder)?;
@@ -201,6 +229,8 @@ pub fn idle_ending(connection: &Connection) -> Option<i64> {
     (complete && !exchange.response_closes && idle > AT_ONCE).then_some(idle)
 }
 
+/// So many torn handshakes are no accident of a capture's first moment.
+const TORN: usize = 3;
 /// Below this round-trip time a device and the peer cannot be told apart by delay, ns.
 pub const MEASURABLE_RTT: i64 = 300_000;
 /// A FIN this soon after a response belongs to the response (`Connection: close`), ns.

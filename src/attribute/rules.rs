@@ -125,7 +125,7 @@ fn may_be_fresh(case: &Case<'_>, wire: &Wire<'_>) -> bool {
     let first = wire.exchange.is_some_and(|exchange| {
         exchange.number == 1 && exchange.request_start.since(wire.connection.start) < SHORTEST_IDLE
     });
-    unseen && first && since.is_some_and(|since| since > LATE_LINE)
+    unseen && first && (case.misses_handshakes || since.is_some_and(|since| since > LATE_LINE))
 }
 
 /// Whether a reused connection was reset about when its idle time ran out: the peer's timer may have fired while the request was on

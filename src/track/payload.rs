@@ -88,7 +88,9 @@ impl Content {
             }
         }
         if connection.protocol != Protocol::Tls {
-            return stream::Content::Application;
+            let blind = connection.protocol == Protocol::Unknown && arrival.payload.is_empty();
+            let alert = blind && connection.exchanges.count > 0 && stream::is_alert_alone(arrival.segment.payload);
+            return if alert { stream::Content::Overhead } else { stream::Content::Application };
         }
         if taken.from == Direction::Originator && !connection.tls.server_hello {
             self.client_hello(connection, arrival.payload);

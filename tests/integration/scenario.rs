@@ -311,7 +311,19 @@ impl<'a> Played<'a> {
             Wire::new(connection, anchor, line, self.population.peer(connection.responder))
         });
         let queries = self.names.queries(&failed.target.host);
-        Case { call: failed, line, endpoint, queries, coverage, since_begin: None, unheard: None, connection }
+        Case {
+            call: failed,
+            line,
+            endpoint,
+            queries,
+            coverage,
+            since_begin: None,
+            other_port: false,
+            frames_cut: 0,
+            misses_handshakes: false,
+            unheard: None,
+            connection,
+        }
     }
 }
 

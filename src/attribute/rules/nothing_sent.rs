@@ -22,7 +22,9 @@ pub(super) fn no_traffic_captured(case: &Case<'_>) -> Option<Ruling> {
     // And where the clocks could not be compared the line's packets may be there at another time.
     // A silence of the capture is known by the traffic around it alone.
     let silence = matches!(case.coverage, Coverage::Hole(..));
-    let open = nameless || silence || case.coverage == Coverage::PerhapsOtherTime;
+    // A frame that was cut within its headers may have been anyone's.
+    let cut = case.coverage == Coverage::OtherHost && (case.frames_cut > 0 || case.other_port);
+    let open = nameless || cut || silence || case.coverage == Coverage::PerhapsOtherTime;
     let confidence = if open { 0.6 } else { 0.95 };
     let elsewhere =
         silence || matches!(case.coverage, Coverage::OtherTime | Coverage::PerhapsOtherTime | Coverage::OtherHost);

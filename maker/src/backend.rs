@@ -31,6 +31,15 @@ pub struct Middle {
     pub place: f64,
 }
 
+/// The forward proxy by which a backend is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Via {
+    /// Its name.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
 /// How a name becomes known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Naming {
@@ -93,6 +102,10 @@ pub struct Backend {
     pub covered: bool,
     /// TLS server name sent.
     pub sni: bool,
+    /// Forward proxy, whose addresses [`Backend::addrs`] then are.
+    pub via: Option<Via>,
+    /// Its IPv6 addresses refuse connections.
+    pub no_v6: bool,
 }
 
 const WORDS: [&str; 26] = [
@@ -194,6 +207,8 @@ fn one(d: &mut Draw, site: &Site, i: u8, v6: bool) -> Backend {
         mac: if d.chance(0.7) { 1 } else { 10 + i },
         covered: true,
         sni: d.chance(0.92),
+        via: None,
+        no_v6: false,
         stack,
     }
 }
@@ -215,8 +230,14 @@ impl Backend {
 
     /// Host and addresses in brackets, as `HttpClient` names them.
     pub fn bracket(&self) -> String {
-        let parts: Vec<String> = self.addrs.iter().map(|a| format!("{}/{}", self.host, java_addr(*a))).collect();
-        format!("{}:{} [{}]", self.host, self.port, parts.join(", "))
+        let host = self.via.as_ref().map_or(&self.host, |via| &via.host);
+        let parts: Vec<String> = self.addrs.iter().map(|a| format!("{host}/{}", java_addr(*a))).collect();
+        format!("{host}:{} [{}]", self.wire_port(), parts.join(", "))
+    }
+
+    /// The port that its connections go to.
+    pub fn wire_port(&self) -> u16 {
+        self.via.as_ref().map_or(self.port, |via| via.port)
     }
 }
 

@@ -10,6 +10,8 @@ pub enum Phase {
     Idle,
     /// Opening a connection.
     Connecting,
+    /// Asking a proxy for a tunnel.
+    Tunnel,
     /// TLS handshake.
     Handshake,
     /// Writing the request.

@@ -145,10 +145,12 @@ impl World {
         let call = &self.calls[k];
         let b = &self.backends[call.backend];
         let verb = if call.body > 0 { "POST" } else { "GET" };
-        let path = call.url.splitn(4, '/').nth(3).unwrap_or_default().to_owned();
+        let path = call.url.splitn(4, '/').nth(3).unwrap_or_default();
+        // A proxy gets the whole URL.
+        let target = if b.via.is_some() && b.tls.is_none() { call.url.clone() } else { format!("/{path}") };
         let standard = b.port == if b.tls.is_some() { 443 } else { 80 };
         let host = if standard && !b.port_shown { b.host.clone() } else { format!("{}:{}", b.host, b.port) };
-        let mut head = format!("{verb} /{path} HTTP/1.1\r\n");
+        let mut head = format!("{verb} {target} HTTP/1.1\r\n");
         if call.body > 0 {
             let _ = write!(head, "Content-Length: {}\r\nContent-Type: application/json\r\n", call.body);
         }
@@ -171,6 +173,15 @@ impl World {
     /// Writes the next part of what the call has to write.
     pub fn chunk(&mut self, k: usize) {
         let Some(c) = self.calls[k].conn.filter(|c| self.conns[*c].call == Some(k)) else { return };
+        if self.calls[k].phase == Phase::Tunnel {
+            let b = &self.backends[self.conns[c].backend];
+            let to = format!("{}:{}", b.host, b.port);
+            let head =
+                format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\nUser-Agent: Layer7-SecureSpan-Gateway/v10.1\r\n\r\n");
+            self.with(c, GW, |e, now, out| e.write(now, head.as_bytes(), Some(Msg::Tunnel), out));
+            self.arm_read(k);
+            return;
+        }
         if self.calls[k].phase == Phase::Handshake {
             let b = &self.backends[self.conns[c].backend];
             let version = b.tls.unwrap_or(tls::Version::V12);
@@ -240,7 +251,9 @@ impl World {
     /// The read timer.
     pub fn read_timeout(&mut self, k: usize, generation: u32) {
         let call = &self.calls[k];
-        if call.timer == generation && matches!(call.phase, Phase::Waiting | Phase::Reading | Phase::Handshake) {
+        if call.timer == generation
+            && matches!(call.phase, Phase::Waiting | Phase::Reading | Phase::Handshake | Phase::Tunnel)
+        {
             self.fail(k, Symptom::ReadTimeout);
         }
     }
@@ -254,8 +267,14 @@ impl World {
         match news {
             News::Connected => {
                 let tls = self.backends[self.conns[c].backend].tls.is_some();
+                let tunnel = tls && self.backends[self.conns[c].backend].via.is_some();
                 self.conns[c].secure = !tls;
-                if tls {
+                if tunnel {
+                    self.calls[k].phase = Phase::Tunnel;
+                    self.calls[k].wrote_from = 1;
+                    let pause = self.d.time(100_000, MS);
+                    self.after(pause, Event::Chunk(k));
+                } else if tls {
                     self.calls[k].phase = Phase::Handshake;
                     self.calls[k].wrote_from = 1;
                     let pause = self.d.time(200_000, 4 * MS);
@@ -272,20 +291,20 @@ impl World {
                     }
                     self.arm_read(k);
                 }
-                Phase::Handshake => self.arm_read(k),
+                Phase::Handshake | Phase::Tunnel => self.arm_read(k),
                 _ => {}
             },
             News::Message(msg) => self.gateway_message(c, k, msg),
             News::PeerFin => match phase {
                 Phase::Handshake => self.fail(k, Symptom::HandshakeEnd),
-                Phase::Waiting => self.fail(k, Symptom::NoResponse),
+                Phase::Waiting | Phase::Tunnel => self.fail(k, Symptom::NoResponse),
                 Phase::Reading => {
                     self.cut_short(c, k);
                 }
                 _ => {}
             },
             News::Reset { after_fin } => match phase {
-                Phase::Handshake | Phase::Waiting | Phase::Reading => self.fail(k, Symptom::Reset),
+                Phase::Handshake | Phase::Tunnel | Phase::Waiting | Phase::Reading => self.fail(k, Symptom::Reset),
                 Phase::Writing if self.calls[k].blocked => {
                     self.fail(k, if after_fin { Symptom::BrokenPipe } else { Symptom::ResetByPeer });
                 }
@@ -302,6 +321,12 @@ impl World {
 
     fn gateway_message(&mut self, c: usize, k: usize, msg: Msg) {
         match msg {
+            Msg::Tunnel => {
+                self.calls[k].phase = Phase::Handshake;
+                self.calls[k].wrote_from = self.conns[c].ends[GW].written();
+                let pause = self.d.time(200_000, 4 * MS);
+                self.after(pause, Event::Chunk(k));
+            }
             Msg::Flight(1) => {
                 if self.calls[k].fault == Fault::Tls(TlsFault::Untrusted) {
                     let alert = tls::plain_alert(46);

@@ -9,8 +9,9 @@ use crate::backend::{draw_backends, java_addr};
 use crate::call::Symptom;
 use crate::draw::Draw;
 use crate::log::{Line, Style, stamp, words};
-use crate::pcap::Form;
+use crate::pcap::{Form, Frame};
 use crate::truth::TruthRow;
+use crate::variation::Variation;
 use crate::world::{Settings, World};
 use crate::{MS, Ns, SEC};
 use std::collections::{HashMap, HashSet};
@@ -41,6 +42,8 @@ pub struct Incident {
     pub hosts: String,
     /// Rows of `truth.csv`.
     pub truth: Vec<TruthRow>,
+    /// Minutes east of UTC of the log's clock.
+    pub zone: i32,
     /// What was drawn, for people.
     pub parameters: String,
 }
@@ -105,6 +108,11 @@ fn style(d: &mut Draw, profile: Profile) -> Style {
 
 /// Draws and plays the incident of a seed.
 pub fn draw(seed: u64, profile: Profile) -> Incident {
+    draw_varied(seed, profile, &Variation::default())
+}
+
+/// The same, written down otherwise or over other ways.
+pub fn draw_varied(seed: u64, profile: Profile, variation: &Variation) -> Incident {
     let mut d = Draw::new(seed ^ 0x5eed_1e55_0000_0000 ^ ((profile as u64) << 56));
     let n = d.between(5, 20) as usize;
     // TLS hides URLs.
@@ -114,7 +122,7 @@ pub fn draw(seed: u64, profile: Profile) -> Incident {
     };
     let (port, tls_share) = (*d.pick(ports), d.range(tls.0, tls.1));
     let mut backends = draw_backends(&mut d, n, port, tls_share);
-    let plan = Plan {
+    let mut plan = Plan {
         load: Load::draw(&mut d, profile),
         start: if d.chance(0.35) { d.time(2 * SEC, 8 * SEC) } else { 0 },
         tail: d.chance(0.25),
@@ -122,6 +130,9 @@ pub fn draw(seed: u64, profile: Profile) -> Incident {
         form: Form::draw(&mut d, snap_lengths(profile)),
         base: (1_600_000_000 + d.between(0, 200_000_000)) * SEC + d.time(0, SEC),
     };
+    variation.reroute(&mut backends, seed);
+    plan.load.duration = variation.duration.unwrap_or(plan.load.duration);
+    plan.form.snaplen = variation.snaplen.unwrap_or(plan.form.snaplen);
     if d.chance(0.25) {
         let i = d.index(n);
         let addrs = backends[i].addrs.clone();
@@ -146,7 +157,10 @@ pub fn draw(seed: u64, profile: Profile) -> Incident {
     let mut w = World::new(d, backends, settings, style);
     let quiet = schedule(&mut w, &plan);
     w.run();
-    write(&mut w, &plan, quiet, seed, profile)
+    let (from, until) = variation.span(plan.load.duration);
+    plan.start = from.unwrap_or(plan.start);
+    let record = Record { quiet: until.or(quiet), seed, profile, variation };
+    write(&mut w, &plan, &record)
 }
 
 /// Snap lengths that a capture of the profile may have; URLs tell calls apart where they were captured.
@@ -158,7 +172,17 @@ fn snap_lengths(profile: Profile) -> &'static [usize] {
     }
 }
 
-fn write(w: &mut World, plan: &Plan, cut: Option<Ns>, seed: u64, profile: Profile) -> Incident {
+/// What is written down of a world, and of which one it is.
+struct Record<'a> {
+    /// When the capture ends, if early.
+    quiet: Option<Ns>,
+    seed: u64,
+    profile: Profile,
+    variation: &'a Variation,
+}
+
+fn write(w: &mut World, plan: &Plan, record: &Record<'_>) -> Incident {
+    let cut = record.quiet;
     let failing: HashSet<usize> = w.calls.iter().filter(|c| c.failure.is_some()).filter_map(|c| c.conn).collect();
     let covers = |time: Ns| time >= plan.start && cut.is_none_or(|c| time < c);
     if plan.clients > 0.0 {
@@ -172,10 +196,11 @@ fn write(w: &mut World, plan: &Plan, cut: Option<Ns>, seed: u64, profile: Profil
         let spare = f.conn.is_some_and(|c| !failing.contains(&c));
         !(spare && plan.form.missed > 0.0 && w.d.chance(plan.form.missed))
     });
+    let missing = thin(&mut frames, plan, record);
     frames.sort_by_key(|f| f.time);
     let captured: HashSet<usize> = frames.iter().filter_map(|f| f.conn).collect();
     let capture = plan.form.write(&frames, plan.base, &mut w.d);
-    let (log, spans, stamps) = render_log(w, plan.base);
+    let (log, spans, stamps) = render_log(w, plan, record.variation);
     let mut truth = Vec::new();
     for (k, call) in w.calls.iter().enumerate() {
         let (Some((symptom, causes)), Some(span)) = (&call.failure, spans.get(&(k, false))) else { continue };
@@ -187,11 +212,14 @@ fn write(w: &mut World, plan: &Plan, cut: Option<Ns>, seed: u64, profile: Profil
             !matches!(symptom, Symptom::ConnectTimeout | Symptom::Refused | Symptom::NoRoute | Symptom::NetUnreachable);
         let remote = conn
             .filter(|_| connected)
-            .map(|c| format!("{}:{}", java_addr(w.conns[c].addr), w.backends[w.conns[c].backend].port));
+            .map(|c| format!("{}:{}", java_addr(w.conns[c].addr), w.backends[w.conns[c].backend].wire_port()));
         let uncovered = !w.backends[call.backend].covered;
         let causes = match conn {
             None if hidden || uncovered && matches!(symptom, Symptom::ReadTimeout) => "no-traffic-captured".to_owned(),
             Some(_) if !covers(call.failed) => format!("{causes}|no-traffic-captured"),
+            Some(c) if is_blind(&frames, &missing, c, (call.begun, call.failed)) => {
+                format!("no-traffic-captured|{causes}")
+            }
             _ => causes.clone(),
         };
         truth.push(TruthRow {
@@ -207,6 +235,7 @@ fn write(w: &mut World, plan: &Plan, cut: Option<Ns>, seed: u64, profile: Profil
             remote: remote.unwrap_or_default(),
             causes,
             endpoint: w.backends[call.backend].word.clone(),
+            hurt: call.conn.is_some_and(|c| missing.contains_key(&c)),
         });
     }
     truth.sort_by_key(|t| t.first_line);
@@ -216,13 +245,35 @@ fn write(w: &mut World, plan: &Plan, cut: Option<Ns>, seed: u64, profile: Profil
             let _ = writeln!(hosts, "{a} {}", b.host);
         }
     }
-    let parameters = parameters(w, plan, cut, seed, profile);
-    Incident { log, capture, hosts, truth, parameters }
+    let parameters = parameters(w, plan, record);
+    Incident { log, capture, hosts, truth, zone: w.style.zone, parameters }
+}
+
+/// Leaves out what the variation's capture misses; when the frames were that connections lack by it.
+fn thin(frames: &mut Vec<Frame>, plan: &Plan, record: &Record<'_>) -> HashMap<usize, Vec<Ns>> {
+    let mut d = Draw::new(record.seed ^ MISSED);
+    let mut missing: HashMap<usize, Vec<Ns>> = HashMap::new();
+    frames.retain(|frame| {
+        let whole = record.variation.snaplen.is_none() || plan.form.holds_header(frame);
+        let kept = whole && record.variation.captured(frame, plan.load.duration, &mut d);
+        if let (false, Some(c)) = (kept, frame.conn) {
+            missing.entry(c).or_default().push(frame.time);
+        }
+        kept
+    });
+    missing
+}
+
+/// Whether frames of a connection are missing while a call ran, and none of them is there.
+fn is_blind(frames: &[Frame], missing: &HashMap<usize, Vec<Ns>>, c: usize, (begun, failed): (Ns, Ns)) -> bool {
+    let ran = begun..=failed + MS;
+    let lacks = missing.get(&c).is_some_and(|times| times.iter().any(|time| ran.contains(time)));
+    lacks && !frames.iter().any(|frame| frame.conn == Some(c) && ran.contains(&frame.time))
 }
 
 type Spans = HashMap<(usize, bool), (usize, usize)>;
 
-fn render_log(w: &mut World, base: Ns) -> (String, Spans, HashMap<usize, String>) {
+fn render_log(w: &mut World, plan: &Plan, variation: &Variation) -> (String, Spans, HashMap<usize, String>) {
     let mut lines = std::mem::take(&mut w.lines);
     lines.sort_by_key(|l| l.time);
     let boot = Line {
@@ -237,8 +288,12 @@ fn render_log(w: &mut World, base: Ns) -> (String, Spans, HashMap<usize, String>
     let mut stamps = HashMap::new();
     let mut number = 1;
     for line in std::iter::once(&boot).chain(&lines) {
-        let epoch = i128::from(base + line.time) + i128::from(w.style.error);
-        let at = stamp(epoch, w.style.zone);
+        let error = w.style.error + variation.clock_error(line.time, plan.load.duration);
+        let epoch = i128::from(plan.base + line.time) + i128::from(error);
+        let mut at = stamp(epoch, w.style.zone);
+        if variation.zoneless {
+            at.truncate(at.len() - ZONE);
+        }
         let _ = writeln!(log, "{at} {} {} {}", line.level, line.thread, line.text);
         let count = line.text.lines().count();
         if let Some(call) = line.call {
@@ -252,9 +307,9 @@ fn render_log(w: &mut World, base: Ns) -> (String, Spans, HashMap<usize, String>
     (log, spans, stamps)
 }
 
-fn parameters(w: &World, plan: &Plan, cut: Option<Ns>, seed: u64, profile: Profile) -> String {
-    let mut p = String::new();
-    let _ = writeln!(p, "seed {seed} profile {profile:?}");
+fn parameters(w: &World, plan: &Plan, record: &Record<'_>) -> String {
+    let (mut p, cut) = (String::new(), record.quiet);
+    let _ = writeln!(p, "seed {} profile {:?}, {:?}", record.seed, record.profile, record.variation);
     let _ = writeln!(p, "{:?}", plan.load);
     let _ = writeln!(p, "duration {} s, base {} s", plan.load.duration / SEC, plan.base / SEC);
     let _ = writeln!(p, "capture from {} ms, ends at {:?} ms, {:?}", plan.start / MS, cut.map(|c| c / MS), plan.form);
@@ -266,3 +321,8 @@ fn parameters(w: &World, plan: &Plan, cut: Option<Ns>, seed: u64, profile: Profi
     }
     p
 }
+
+/// Characters of a stamp's zone.
+const ZONE: usize = 5;
+/// Keeps what a variation draws apart from what its world draws.
+const MISSED: u64 = 0x0f0e_0d0c_0000_0000;

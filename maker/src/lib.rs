@@ -21,11 +21,13 @@ pub mod stack;
 pub mod tcp;
 pub mod tls;
 pub mod truth;
+pub mod variation;
 pub mod wire;
 pub mod world;
 
-pub use incident::{Incident, Profile, draw};
+pub use incident::{Incident, Profile, draw, draw_varied};
 pub use truth::TruthRow;
+pub use variation::{Variation, Way};
 
 /// Nanoseconds since the world began.
 pub type Ns = u64;

@@ -49,7 +49,8 @@ pub fn words(w: &World, k: usize, symptom: &Symptom) -> (String, &'static str, S
         Symptom::ResetByPeer => (socket, twice("Connection reset by peer", "Write failed")),
         Symptom::BrokenPipe => (socket, twice("Broken pipe", "Write failed")),
         Symptom::NoResponse if w.settings.retries > 0 => {
-            ("org.apache.http.NoHttpResponseException", format!("{}:{} failed to respond", b.host, b.port))
+            let (host, port) = b.via.as_ref().map_or((&b.host, b.port), |via| (&via.host, via.port));
+            ("org.apache.http.NoHttpResponseException", format!("{host}:{port} failed to respond"))
         }
         Symptom::NoResponse => {
             ("org.apache.http.NoHttpResponseException", "The target server failed to respond".to_owned())

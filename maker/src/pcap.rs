@@ -67,6 +67,17 @@ impl Form {
         }
     }
 
+    /// Whether the frame is kept up to the end of its fixed TCP header: what is cut before belongs to no flow.
+    pub(crate) fn holds_header(&self, frame: &Frame) -> bool {
+        let link = match self.link {
+            Link::Ethernet => 14,
+            Link::Sll2 => 20,
+            Link::Raw => 0,
+        };
+        let network = if frame.bytes.first().is_some_and(|b| b >> 4 == 6) { 40 } else { 20 };
+        link + network + 20 <= self.snaplen
+    }
+
     fn link_header(&self, frame: &Frame, twin: bool) -> Vec<u8> {
         let v6 = frame.bytes.first().is_some_and(|b| b >> 4 == 6);
         let ether: u16 = if v6 { 0x86dd } else { 0x0800 };

@@ -89,6 +89,10 @@ impl World {
                 }
             }
             Msg::Request(k) => self.serve(c, k),
+            Msg::Tunnel => {
+                let answer = b"HTTP/1.1 200 Connection established\r\n\r\n";
+                self.with(c, SRV, |e, now, out| e.write(now, answer, Some(Msg::Tunnel), out));
+            }
             _ => {}
         }
     }

@@ -14,6 +14,8 @@ use crate::wire::{Seg, flag};
 pub enum Msg {
     /// TLS handshake flight, by its number (0 client's first, 1 server's first, 2 client's second, 3 server's second).
     Flight(u8),
+    /// The request for a tunnel, or the answer to it.
+    Tunnel,
     /// Something the reader ignores (session ticket).
     Noise,
     /// TLS `close_notify`.

@@ -32,6 +32,8 @@ pub struct TruthRow {
     pub causes: String,
     /// Backend.
     pub endpoint: String,
+    /// Frames of its connection are missing by the incident's variation. Not written.
+    pub hurt: bool,
 }
 
 fn quoted(field: &str) -> String {

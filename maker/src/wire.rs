@@ -220,6 +220,15 @@ pub fn unreachable_packet(ip: &Ip, code: u8, quoted: &[u8]) -> Vec<u8> {
     with_ip(ip, if v6 { 58 } else { 1 }, &m)
 }
 
+/// The flag bits of an IP packet that holds a TCP segment.
+pub fn tcp_flags(packet: &[u8]) -> Option<u8> {
+    let (protocol, header) = match packet.first()? >> 4 {
+        4 => (*packet.get(9)?, usize::from(packet.first()? & 15) * 4),
+        _ => (*packet.get(6)?, 40),
+    };
+    packet.get(header + 13).copied().filter(|_| protocol == 6)
+}
+
 /// The packet after one more router: TTL lower by one.
 pub fn after_hop(packet: &[u8]) -> Vec<u8> {
     let mut p = packet.to_vec();

@@ -11,7 +11,7 @@ use crate::{
         candidates::Endpoint,
         names::Query,
     },
-    track::{Connection, Direction, Exchange, Reset, ResetShape, connection::EndingKind},
+    track::{Connection, Direction, Exchange, Reset, ResetShape, connection::EndingKind, stream::Protocol},
 };
 
 use super::{origin::Origin, population::Peer};
@@ -29,8 +29,16 @@ pub struct Case<'a> {
     pub queries: &'a [Query],
     /// How far the captures cover it.
     pub coverage: Coverage,
-    /// From the captures' first packet to the line, ns.
+    /// From the first packet of the captures, or the first behind their last interruption, to the line, ns.
     pub since_begin: Option<i64>,
+    /// Whether an address of the endpoint was captured, at another port: a proxy or a translation may lie between.
+    pub other_port: bool,
+    /// Frames of the captures that were cut within their headers.
+    pub frames_cut: u64,
+    /// Whether the capture misses packets of handshakes.
+    pub misses_handshakes: bool,
+    /// The end of whose segments nothing was captured, if one direction was captured alone.
+    pub unheard: Option<Direction>,
     /// The connection.
     pub connection: Option<Wire<'a>>,
 }
@@ -44,6 +52,8 @@ pub enum Coverage {
     OtherTime,
     /// So it seems by stamps alone: the log's clock is unknown against the capture's.
     PerhapsOtherTime,
+    /// The capture was interrupted then, from the first to the second instant.
+    Hole(Timestamp, Timestamp),
     /// No packet of the endpoint was captured.
     OtherHost,
     /// The log's clock is unknown against the capture's, so that times cannot be compared.
@@ -81,6 +91,11 @@ impl<'a> Wire<'a> {
         let reset = reset.filter(|reset| own.is_none_or(|own| reset.time <= own));
         let origin = reset.map(|reset| Origin::of(connection, reset, peer)).unwrap_or_default();
         Self { connection, anchor, exchange, reset, origin, peer }
+    }
+
+    /// Whether no byte of the connection's payload was captured.
+    pub fn is_blind(&self) -> bool {
+        self.connection.protocol == Protocol::Unknown && self.connection.orig.bytes > 0
     }
 
     /// The round-trip time in ns: this connection's, else the peer's smallest.

@@ -6,17 +6,17 @@ use std::{
 };
 
 use rayon::prelude::*;
-use wirecause_parsers::log::FailedCall;
+use wirecause_parsers::log::{FailedCall, Symptom};
 
 use crate::{
-    join::{Candidate, Certainty, Joined, Match, NameTable, clock::ClockSource},
-    track::Connection,
+    join::{Candidate, Certainty, Joined, Match, NameTable, candidates::Endpoint, clock::ClockSource},
+    track::{Connection, Direction},
 };
 
 use super::{
     case::{Case, Coverage, Wire},
     evidence::Evidence,
-    population::Population,
+    population::{Peer, Population},
     rules::{Ruling, judge},
     verdict::{Cause, Responsible},
 };
@@ -83,6 +83,9 @@ impl<'a> Background<'a> {
         if case.connection.as_ref().is_some_and(|wire| wire.connection.orig.gaps + wire.connection.resp.gaps > 0) {
             attribution.confidence *= GAPS;
         }
+        if case.connection.as_ref().is_some_and(Wire::is_blind) && failed_over_tls(case.call) {
+            attribution.confidence *= BLIND;
+        }
         let inexact =
             |wire: &Wire<'_>| wire.reset.is_some_and(|reset| !reset.fit.obeyed() && reset.time == wire.anchor.time);
         if case.connection.as_ref().is_some_and(inexact) {
@@ -93,6 +96,9 @@ impl<'a> Background<'a> {
             attribution.explanation.push_str(
                 " Nothing names the host's address: it was inferred from the pattern of its errors against endings on the wire.",
             );
+        }
+        if let Some(wire) = &case.connection {
+            attribution.explanation.push_str(&wire.origin.hints());
         }
         attribution.also_possible.retain(|cause| *cause != attribution.cause);
         attribution.also_possible.sort_unstable();
@@ -109,7 +115,12 @@ impl<'a> Background<'a> {
             Wire::new(connection, candidate.anchor, line, self.population.peer(connection.responder))
         });
         let assumed = self.joined.clock.source == ClockSource::Assumed;
-        let coverage = match self.population.span {
+        let covered = &self.population.covered;
+        let limit = failed.timeout_ms.map(|ms| ms as i64 * 1_000_000);
+        let limit = limit.or(self.joined.timeouts.get(found.endpoint).and_then(|timeouts| timeouts.read));
+        let asked = limit.filter(|_| failed.symptom == Symptom::ReadTimeout).map(|limit| line.plus(-limit));
+        let hole = [Some(line), asked].into_iter().flatten().find_map(|time| covered.hole_at(time));
+        let coverage = match covered.span {
             _ if assumed && self.calls.len() < FEW_CALLS => Coverage::Unknown,
             None => Coverage::OtherTime,
             Some((first, last)) if line.since(last) > EDGE || first.since(line) > EDGE => {
@@ -120,7 +131,7 @@ impl<'a> Background<'a> {
                 }
             }
             Some(_) if endpoint.connections.is_empty() => Coverage::OtherHost,
-            Some(_) => Coverage::Full,
+            Some(_) => hole.map_or(Coverage::Full, |(from, to)| Coverage::Hole(from, to)),
         };
         Case {
             call: failed,
@@ -128,9 +139,25 @@ impl<'a> Background<'a> {
             endpoint,
             queries: self.names.queries(&failed.target.host),
             coverage,
-            since_begin: self.population.span.map(|(first, _)| line.since(first)),
+            since_begin: covered.running_since(line).map(|since| line.since(since)),
+            other_port: endpoint.addresses.iter().any(|address| self.population.knows(*address)),
+            frames_cut: self.population.frames_cut,
+            misses_handshakes: self.population.misses_handshakes(),
+            unheard: self.unheard(endpoint, wire.as_ref()),
             connection: wire,
         }
+    }
+
+    /// The direction that was not captured of a call's peer: the one it was joined to, else the endpoint's.
+    fn unheard(&self, endpoint: &Endpoint, wire: Option<&Wire<'_>>) -> Option<Direction> {
+        if let Some(wire) = wire {
+            return wire.peer.and_then(Peer::unheard);
+        }
+        let peers = endpoint.connections.iter().filter_map(|connection| {
+            let connection = self.connections.get(*connection)?;
+            self.population.peer(connection.responder)
+        });
+        peers.take(FEW_PEERS).find_map(Peer::unheard)
     }
 
     /// What the connections say that came nearest to a call without one, and that no other call has.
@@ -194,11 +221,20 @@ const NEAREST: usize = 2;
 const WORTH_NAMING: f64 = 0.15;
 /// Lines this far outside the captured time cannot have been captured, ns: batched auditing writes up to ten seconds late.
 const EDGE: i64 = 2_000_000_000;
+/// Connections of an endpoint whose peers are asked what was captured of them: it has a few peers, and routes are theirs.
+const FEW_PEERS: usize = 16;
 /// With fewer calls an offset cannot be estimated, and times say nothing.
 const FEW_CALLS: usize = 3;
 /// What a reset whose number is not the expected one takes of the confidence: only the log says that it was obeyed.
 const INEXACT: f64 = 0.9;
 /// What an inferred address takes of the confidence.
 const INFERRED: f64 = 0.9;
+/// Whether a call's URL says that its connection carries TLS.
+fn failed_over_tls(call: &FailedCall) -> bool {
+    call.url.starts_with("https:")
+}
+
+/// What it takes of the confidence that no byte of a TLS connection's payload was captured: where its handshake ends is not known.
+const BLIND: f64 = 0.9;
 /// What packets that the capture missed take of the confidence.
 const GAPS: f64 = 0.9;

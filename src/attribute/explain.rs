@@ -106,12 +106,42 @@ pub fn not_covered(case: &Case<'_>) -> String {
             "By its stamp the line lies at {}, outside the time that was captured; the log's clock could not be compared with the capture's.",
             case.line
         ),
+        Coverage::Hole(from, to) => format!(
+            "The line lies at {} of the capture's clock; between {from} and {to} no packet at all was captured, where the traffic before and \
+             after leaves no such silence: the capture was interrupted.",
+            case.line
+        ),
         _ if case.endpoint.addresses.is_empty() => format!(
             "No packet is known to be to or from {}: nothing tells its address, neither a hosts file nor the log nor the capture.",
             host(case)
         ),
+        _ if case.other_port => format!(
+            "No packet to or from {} was captured; its address was, at other ports: a proxy or a translation of addresses may lie between, and \
+             nothing in the capture names what it was asked for.",
+            host(case)
+        ),
+        _ if case.frames_cut > 0 => format!(
+            "No packet is known to be to or from {}, but {} frames were cut before their TCP header ended, and some may have been: capture \
+             128 bytes of each packet or more.",
+            host(case),
+            case.frames_cut
+        ),
         _ => format!("No packet to or from {} was captured.", host(case)),
     }
+}
+
+/// One direction was captured alone.
+pub fn half_heard(case: &Case<'_>, unheard: Direction) -> String {
+    let (silent, heard) = match unheard {
+        Direction::Originator => ("the gateway", "the peer"),
+        Direction::Responder => ("the peer", "the gateway"),
+    };
+    let ending = case.connection.as_ref().map(|wire| format!(" (here: {})", ending(wire))).unwrap_or_default();
+    format!(
+        "Of {} only what {heard} sent was captured{ending}, and nothing of {silent}: what it did, and when, cannot be told. A capture of both \
+         directions would.",
+        host(case)
+    )
 }
 
 /// An ICMP error for the SYN.

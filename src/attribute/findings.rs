@@ -1,5 +1,6 @@
 //! What the population shows: patterns over many calls, each with its measured values and one sentence of advice.
 
+pub mod between;
 pub mod bursts;
 pub mod timeouts;
 pub mod whole;
@@ -66,6 +67,7 @@ pub fn findings(material: &Material<'_>) -> Vec<Finding> {
     all.extend(whole::reset_origins(material));
     all.extend(whole::clock_offset(material));
     all.extend(whole::coverage(material));
+    all.extend(between::between_points(material));
     all.extend(whole::silent_retries(material));
     all.sort_by(|a, b| {
         b.calls.cmp(&a.calls).then(a.kind.cmp(b.kind)).then(a.peer.cmp(&b.peer)).then(a.host.cmp(&b.host))

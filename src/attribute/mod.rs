@@ -6,10 +6,12 @@
 //! and tables are not made here.
 
 pub mod case;
+pub mod coverage;
 pub mod decide;
 pub mod evidence;
 pub mod explain;
 pub mod findings;
+pub mod hints;
 pub mod origin;
 pub mod population;
 pub mod rules;

@@ -6,7 +6,10 @@
 
 use crate::track::{Connection, Direction, NoteKind, Reset, ResetShape};
 
-use super::population::{MEASURABLE_RTT, Peer};
+use super::{
+    hints,
+    population::{MEASURABLE_RTT, Peer},
+};
 
 /// What the tests say of one reset.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,7 +32,19 @@ pub struct Test {
 impl Origin {
     /// Runs all tests on a reset of the responder.
     pub fn of(connection: &Connection, reset: &Reset, peer: Option<&Peer>) -> Self {
-        let tests = [other_point, ttl, sooner_than_rtt, ip_id, timestamps, window, goes_on, sequence, renumbered];
+        let tests = [
+            other_point,
+            ttl,
+            sooner_than_rtt,
+            ip_id,
+            timestamps,
+            window,
+            goes_on,
+            sequence,
+            renumbered,
+            hints::text,
+            hints::window_code,
+        ];
         let mut tests: Vec<Test> = tests.iter().filter_map(|test| test(connection, reset, peer)).collect();
         tests.sort_by(|a, b| b.weight.total_cmp(&a.weight));
         Self { tests }
@@ -54,6 +69,12 @@ impl Origin {
     pub fn phrase(&self) -> String {
         let against = self.tests.iter().filter(|test| test.weight > 0.0);
         against.map(|test| test.measured.as_str()).collect::<Vec<_>>().join("; ")
+    }
+
+    /// What points at a maker of resets and proves nothing, as sentences behind a blank each.
+    pub fn hints(&self) -> String {
+        let hints = self.tests.iter().filter(|test| hints::NAMES.contains(&test.name));
+        hints.map(|test| format!(" {}", test.measured)).collect()
     }
 
     /// Whether a test of this name spoke against the peer.
@@ -171,7 +192,10 @@ fn window(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Optio
 
 /// The peer goes on talking after "its" reset (Weaver, Sommer and Paxson's `RST_SEQ_DATA`): a kernel that reset a connection
 /// sends nothing more on it but resets.
-fn goes_on(_connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Option<Test> {
+fn goes_on(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Option<Test> {
+    if !in_the_same_stream(connection, reset) {
+        return None;
+    }
     if reset.data_after > 0 {
         let measured = format!("the peer sent {} more data segments after it", reset.data_after);
         Some(Test { name: "data-after", weight: 3.0, measured })
@@ -187,6 +211,17 @@ fn goes_on(_connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Opt
     } else {
         None
     }
+}
+
+/// Whether what came of the peer after a reset has numbers near to it. Others are those of a later connection of the same ends, whose opening
+/// the capture missed.
+fn in_the_same_stream(connection: &Connection, reset: &Reset) -> bool {
+    connection.notes.iter().any(|note| {
+        note.from == Direction::Responder
+            && note.time >= reset.time
+            && note.frame != reset.frame
+            && (note.seq - reset.seq).abs() <= LARGEST_WINDOW
+    })
 }
 
 /// The number lies below what the peer had sent already (`DATA_SEQ_RST`: the injector was late), or beyond it.
@@ -258,6 +293,8 @@ fn ms(nanos: i64) -> String {
 pub const FOREIGN: f64 = 3.0;
 /// Queues of a capture hand packets out in another order by so much at most, ns.
 const OVERTAKEN: i64 = 3_000_000;
+/// What can be under way in a stream at most (RFC 7323, 2.3): 2³⁰ bytes in theory, some megabytes in practice.
+const LARGEST_WINDOW: i64 = 1 << 24;
 /// Weight from which a reset may not be the peer's.
 const SUSPICIOUS: f64 = 1.0;
 /// A second capture point outweighs all other tests.

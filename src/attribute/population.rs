@@ -1,17 +1,23 @@
 //! What all connections to a peer show together: the background against which one of them is judged.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use wirecause_parsers::{packet::Endpoint, time::Timestamp};
 
 use crate::track::{Connection, Direction, ResetShape};
 
+use super::coverage::Covered;
+
 /// Everything learned from the connections of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Population {
     peers: BTreeMap<Endpoint, Peer>,
-    /// First and last instant that the captures cover.
-    pub span: Option<(Timestamp, Timestamp)>,
+    /// The time that the captures cover.
+    pub covered: Covered,
+    /// Frames that were cut within their headers, so that nobody knows whose they were.
+    pub frames_cut: u64,
+    /// Connections of whose handshake one of SYN and SYN-ACK was captured, though both crossed.
+    pub torn_handshakes: usize,
 }
 
 /// One peer: an address and port that the gateway calls.
@@ -46,6 +52,17 @@ pub struct Peer {
     pub with_loss: usize,
     /// Connections on which the peer repeated its SYN-ACK.
     pub repeated_syn_acks: usize,
+    /// Connections on which each end was heard that the other knew of, and those where it was not: the gateway, and the peer.
+    pub heard: [Heard; 2],
+}
+
+/// How often an end of connections was captured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Connections with a segment of it.
+    pub seen: usize,
+    /// Connections without one, though the other end acknowledged what it had sent.
+    pub unseen: usize,
 }
 
 impl Population {
@@ -58,12 +75,30 @@ impl Population {
         for peer in peers.values_mut() {
             peer.idle_endings.sort_unstable();
         }
-        Self { peers, span }
+        let torn_handshakes = connections.iter().filter(|connection| is_torn(connection)).count();
+        Self { peers, covered: Covered::new(connections, span), frames_cut: 0, torn_handshakes }
+    }
+
+    /// The same, where so many frames were cut within their headers.
+    #[must_use]
+    pub fn with_frames_cut(self, frames_cut: u64) -> Self {
+        Self { frames_cut, ..self }
+    }
+
+    /// Whether the capture misses packets of handshakes, so that one that was not seen says nothing of a connection's age.
+    pub const fn misses_handshakes(&self) -> bool {
+        self.torn_handshakes >= TORN
     }
 
     /// A peer, if any connection to it was seen.
     pub fn peer(&self, endpoint: Endpoint) -> Option<&Peer> {
         self.peers.get(&endpoint)
+    }
+
+    /// Whether anything was captured of an address, at whatever port.
+    pub fn knows(&self, address: IpAddr) -> bool {
+        let at = |port: u16| Endpoint { address, port };
+        self.peers.range(at(0)..=at(u16::MAX)).next().is_some()
     }
 
     /// All peers in order of address.
@@ -101,6 +136,10 @@ impl Peer {
         self.recovered +=
             usize::from(recovered || connection.handshake.syns > 1 && connection.handshake.syn_ack.is_some());
         self.repeated_syn_acks += usize::from(connection.handshake.syn_acks > 1);
+        for (heard, own, other) in [(0, &connection.orig, &connection.resp), (1, &connection.resp, &connection.orig)] {
+            self.heard[heard].seen += usize::from(own.packets > 0);
+            self.heard[heard].unseen += usize::from(own.packets == 0 && other.packets > 0 && own.acked > 0);
+        }
         self.add_resets(connection);
     }
 
@@ -130,6 +169,16 @@ impl Peer {
         self.ttls.iter().max_by_key(|(ttl, count)| (**count, std::cmp::Reverse(**ttl))).map(|(ttl, _)| *ttl)
     }
 
+    /// The direction that was not captured, if the capture has one alone.
+    pub fn unheard(&self) -> Option<Direction> {
+        let never = |heard: Heard| heard.seen == 0 && heard.unseen > 0;
+        match self.heard {
+            [gateway, _] if never(gateway) => Some(Direction::Originator),
+            [_, peer] if never(peer) => Some(Direction::Responder),
+            _ => None,
+        }
+    }
+
     /// Whether the path to this peer loses segments as a rule: on a good part of its connections something had to be sent again and
     /// then got through.
     pub const fn is_lossy(&self) -> bool {
@@ -143,6 +192,12 @@ impl Peer {
         let near = endings.iter().filter(|idle| (**idle - middle).abs() <= middle / 20 + 20_000_000).count();
         (near >= 3 && near * 2 >= endings.len()).then_some(middle)
     }
+}
+
+/// Whether one of SYN and SYN-ACK is missing where both crossed: what followed came of both ends.
+fn is_torn(connection: &Connection) -> bool {
+    let handshake = &connection.handshake;
+    handshake.syn.is_some() != handshake.syn_ack.is_some() && connection.orig.bytes > 0 && connection.resp.bytes > 0
 }
 
 /// The request that a bare RST answered in less than half a round trip, if that happened.
@@ -174,6 +229,8 @@ pub fn idle_ending(connection: &Connection) -> Option<i64> {
     (complete && !exchange.response_closes && idle > AT_ONCE).then_some(idle)
 }
 
+/// So many torn handshakes are no accident of a capture's first moment.
+const TORN: usize = 3;
 /// Below this round-trip time a device and the peer cannot be told apart by delay, ns.
 pub const MEASURABLE_RTT: i64 = 300_000;
 /// A FIN this soon after a response belongs to the response (`Connection: close`), ns.

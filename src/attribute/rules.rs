@@ -4,6 +4,7 @@
 //! file each; a threshold that several share stands here.
 
 mod device;
+mod half_heard;
 mod loss;
 mod nothing_sent;
 mod opening;
@@ -72,8 +73,11 @@ pub const RULES: [Rule; 24] = [
 
 /// The first rule that fits, with the next one behind it where loss came before another ending.
 pub fn judge(case: &Case<'_>) -> Ruling {
-    let mut fitting = RULES.iter().filter_map(|rule| (rule.test)(case));
-    let Some(mut first) = fitting.next() else { return undetermined(case) };
+    let stands = |rule: &&Rule| case.unheard.is_none() || half_heard::stands(rule, case);
+    let mut fitting = RULES.iter().filter(stands).filter_map(|rule| (rule.test)(case));
+    let Some(mut first) = fitting.next() else {
+        return half_heard::half_heard(case).unwrap_or_else(|| undetermined(case));
+    };
     if first.cause == Cause::PathLoss
         && let Some(next) = fitting.next()
         && !first.also.contains(&next.cause)
@@ -110,6 +114,18 @@ impl Ruling {
         self.responsible = Some(responsible);
         self
     }
+}
+
+/// Whether a connection whose opening was not captured may have been opened all the same when it was first seen: by a capture that loses
+/// packets. One that is older than the capture, or than its last interruption, is seen soon after the capture began.
+fn may_be_fresh(case: &Case<'_>, wire: &Wire<'_>) -> bool {
+    let handshake = wire.connection.handshake;
+    let unseen = handshake.syn.is_none() && handshake.syn_ack.is_none();
+    let since = case.since_begin.map(|since| since - case.line.since(wire.connection.start));
+    let first = wire.exchange.is_some_and(|exchange| {
+        exchange.number == 1 && exchange.request_start.since(wire.connection.start) < SHORTEST_IDLE
+    });
+    unseen && first && (case.misses_handshakes || since.is_some_and(|since| since > LATE_LINE))
 }
 
 /// Whether a reused connection was reset about when its idle time ran out: the peer's timer may have fired while the request was on

@@ -82,7 +82,8 @@ fn otherwise_timed(
 fn in_unknown_response(first: &Anchor, connection: &Connection) -> Option<Anchor> {
     let index = connection.exchanges.last.len().checked_sub(1)?;
     let exchange = &connection.exchanges.last[index];
-    let unknown = first.kind == AnchorKind::Idle && exchange.complete().is_none() && exchange.response_start.is_some();
+    let idle = first.kind == AnchorKind::Idle || first.exchange.is_none() && first.begin.is_none();
+    let unknown = idle && exchange.complete().is_none() && exchange.response_start.is_some();
     unknown.then(|| Anchor {
         kind: AnchorKind::Event,
         exchange: Some(index),

@@ -53,6 +53,7 @@ pub fn endpoints(calls: &[&FailedCall], connections: &[Connection], names: &Name
                 addresses.contains(&responder) || !gateways.contains(&responder)
             });
             found.retain(|candidate| !names_another(&connections[*candidate], target, &hosts));
+            found = index.with_nameless(found);
             for candidate in &found {
                 addresses.insert(connections[*candidate].responder.address);
             }
@@ -88,12 +89,27 @@ impl<'a> Index<'a> {
         }
         for position in self.by_name.get(target.host.as_str()).into_iter().flatten() {
             let connection = &self.connections[*position];
-            let tunnelled = connection.names.connect.as_ref().is_some_and(|(_, port)| *port == target.port);
-            if connection.responder.port == target.port || tunnelled {
+            let proxied = connection.names.connect.as_ref().is_some_and(|(_, port)| *port == target.port);
+            if connection.responder.port == target.port || proxied {
                 found.insert(*position);
             }
         }
         found.into_iter().collect()
+    }
+
+    /// Adds the connections that show no name, to the peers of those that are `found`: where a connection shows whose address a peer is,
+    /// attempts to connect to it that came to nothing are known too.
+    fn with_nameless(&self, found: Vec<usize>) -> Vec<usize> {
+        let peers: BTreeSet<(IpAddr, u16)> = found
+            .iter()
+            .map(|position| self.connections[*position].responder)
+            .map(|peer| (peer.address, peer.port))
+            .collect();
+        let of_peers = peers.iter().filter_map(|peer| self.by_address.get(peer)).flatten();
+        let nameless = of_peers.filter(|position| own_names(&self.connections[**position]).next().is_none());
+        let mut all: BTreeSet<usize> = nameless.copied().collect();
+        all.extend(found);
+        all.into_iter().collect()
     }
 }
 

@@ -6,7 +6,7 @@
 
 use wirecause_parsers::time::Timestamp;
 
-use super::drift::{Knot, course, extra_at};
+use super::drift::{Knot, course, explained, extra_at, slope};
 
 /// Log clock less capture clock.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,10 +59,23 @@ impl Clock {
             Self { offset: 0, knots: Vec::new(), uncertainty: UNKNOWN, pairs: 0, source: ClockSource::Assumed };
         let eligible: Vec<(usize, i64)> = votes.iter().copied().filter(|(_, vote)| vote.abs() <= WIDEST).collect();
         let Some(spread) = mode(&eligible, WITHIN) else { return assumed };
+        let (steady, knots) = course(&eligible, times).unwrap_or((spread.low, Vec::new()));
+        let agree = explained(&eligible, times, steady, &knots).max(spread.pairs);
+        if let Some(line) =
+            slope(&eligible, times).filter(|line| line.pairs >= ENOUGH && line.pairs > agree + agree / 8)
+        {
+            return Self {
+                offset: line.offset,
+                knots: line.knots,
+                uncertainty: WITHIN,
+                pairs: line.pairs,
+                source: ClockSource::Estimated,
+            };
+        }
         if spread.pairs < ENOUGH.min(calls) || spread.pairs <= 2 * chance(&eligible, spread.low) {
             return assumed;
         }
-        let (offset, knots) = course(&eligible, times).unwrap_or((spread.low, Vec::new()));
+        let offset = steady;
         Self {
             offset,
             knots,

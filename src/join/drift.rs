@@ -39,6 +39,68 @@ pub fn course(votes: &[(usize, i64)], times: &[Timestamp]) -> Option<(i64, Vec<K
     Some((reference, knots))
 }
 
+/// A clock that gains or loses at a constant rate, where calls are too few to follow it window by window: the straight line on which the most
+/// votes lie.
+pub struct Slope {
+    /// Offset at the log's first stamp.
+    pub offset: i64,
+    /// The line, from the first stamp to the last.
+    pub knots: Vec<Knot>,
+    /// Calls that agree on it.
+    pub pairs: usize,
+}
+
+/// The line that most of `votes` lie on, if it rises or falls and no other place has nearly as many of them.
+pub fn slope(votes: &[(usize, i64)], times: &[Timestamp]) -> Option<Slope> {
+    let (first, last) = (*times.first()?, *times.last()?);
+    let span = last.since(first);
+    let widest = (span / STEEPEST).min(MOST_DRIFT);
+    if widest < 2 * AGREE {
+        return None;
+    }
+    let coarse = mode(votes, 2 * widest + AGREE)?;
+    let near = |low: i64| {
+        let inside: Vec<(usize, i64)> =
+            votes.iter().copied().filter(|(_, vote)| (low..=low + 2 * widest + AGREE).contains(vote)).collect();
+        let every = inside.len().div_ceil(MOST_TRIED).max(1);
+        inside.into_iter().step_by(every).collect::<Vec<_>>()
+    };
+    let inside = near(coarse.low);
+    let along = |total: i64| -> Vec<(usize, i64)> {
+        let gain = |call: usize| times.get(call).map_or(0, |time| part_of(total, time.since(first), span));
+        inside.iter().map(|(call, vote)| (*call, vote - gain(*call))).collect()
+    };
+    let steps = widest / (AGREE / 2);
+    let lines = (-steps..=steps).filter_map(|step| {
+        let total = step * (AGREE / 2);
+        mode(&along(total), AGREE).map(|spread| (total, spread))
+    });
+    let (total, best) = lines.max_by_key(|(total, spread)| (spread.pairs, -spread.width, -total.abs()))?;
+    let far: Vec<(usize, i64)> =
+        along(total).into_iter().filter(|(_, vote)| (vote - best.low).abs() > 2 * AGREE).collect();
+    let chance = mode(&far, AGREE).map_or(0, |spread| spread.pairs);
+    let knots = vec![Knot { time: first, extra: 0 }, Knot { time: last, extra: total }];
+    (best.pairs > 2 * chance).then_some(Slope { offset: best.low, knots, pairs: best.pairs })
+}
+
+fn part_of(total: i64, part: i64, whole: i64) -> i64 {
+    (i128::from(total) * i128::from(part) / i128::from(whole.max(1))) as i64
+}
+
+/// How many calls have a vote that a course explains.
+pub fn explained(votes: &[(usize, i64)], times: &[Timestamp], reference: i64, knots: &[Knot]) -> usize {
+    let mut calls: Vec<usize> = votes
+        .iter()
+        .filter(|(call, vote)| {
+            let extra = times.get(*call).map_or(0, |time| extra_at(knots, *time));
+            (-AGREE / 4..=AGREE).contains(&(vote - reference - extra))
+        })
+        .map(|(call, _)| *call)
+        .collect();
+    calls.dedup();
+    calls.len()
+}
+
 /// The calls of a stretch of the log, which votes as one.
 pub(super) fn calls_of(window: usize, calls: usize) -> Range<usize> {
     let from = (window * WINDOW).min(calls);
@@ -122,7 +184,11 @@ impl Window {
         let chance = mode(&far, AGREE).map_or(0, |spread| spread.pairs);
         let enough = spread.pairs >= LEAST && spread.pairs * 4 >= to - from && spread.pairs > 2 * chance;
         let middle = times[usize::midpoint(from, to)];
-        enough.then_some(Self { from, to, middle, offset: spread.low, pairs: spread.pairs })
+        let near = |vote: i64| (0..=AGREE).contains(&(vote - spread.low));
+        let inside: Vec<(usize, i64)> = own.iter().copied().filter(|(_, vote)| near(*vote)).collect();
+        // Strays before the right ones would make the window begin earlier than these do.
+        let offset = mode(&inside, PROMPT).map_or(spread.low, |dense| dense.low);
+        enough.then_some(Self { from, to, middle, offset, pairs: spread.pairs })
     }
 
     /// Whether the offset changed faster since another window than a clock drifts.
@@ -168,10 +234,18 @@ const WINDOW: usize = 40;
 const LEAST: usize = 5;
 /// Width of a window of agreeing votes, ns: the usual logging delay and what a clock drifts meanwhile.
 const AGREE: i64 = 40_000_000;
+/// A drift of more than one part in so many is a broken clock (quartz: 100 ppm).
+const STEEPEST: i64 = 4_000;
+/// Drift over the whole log that is looked for, ns.
+const MOST_DRIFT: i64 = 3_000_000_000;
+/// Votes that are tried on each line at most.
+const MOST_TRIED: usize = 4_000;
 /// Votes this far off are wrong pairs, ns.
 const FAR: i64 = 10_000_000_000;
 /// Windows whose offsets differ by no more than this have one offset, ns: the mode moves with the logging delay.
-const SAME: i64 = 80_000_000;
+const SAME: i64 = 30_000_000;
+/// Most lines that follow their events at once do so within this time of each other, ns.
+const PROMPT: i64 = 12_000_000;
 /// A clock that changes faster than one part in so many was set (quartz: 100 ppm; disciplined by NTP: 500 ppm).
 const FASTEST_DRIFT: i64 = 1_000;
 

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rayon::prelude::*;
-use wirecause_parsers::log::{FailedCall, Retry};
+use wirecause_parsers::{
+    log::{FailedCall, Retry},
+    time::Timestamp,
+};
 
 use crate::track::Connection;
 
 use super::{
-    anchor::Anchor,
+    anchor::{Anchor, AnchorKind},
     assign::{Assigned, Row, assign},
     attempts,
     began::Durations,
@@ -109,9 +112,12 @@ impl Certainty {
 pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable, config: &JoinConfig<'_>) -> Joined {
     let given = config.clock_offset.map(Clock::given);
     let told = endpoints(calls, connections, names);
-    let endpoints = infer(&Pass { calls, connections, endpoints: &told }, given.as_ref());
+    let end = connections.iter().map(|connection| connection.end).max();
+    let start = connections.iter().map(|connection| connection.start).min();
+    let pause = end.zip(start).map_or(0, |(end, start)| end.since(start)) / connections.len().max(1) as i64;
+    let endpoints = infer(&Pass { calls, connections, endpoints: &told, end, pause }, given.as_ref());
     let endpoint_of = endpoint_of(calls.len(), &endpoints);
-    let pass = Pass { calls, connections, endpoints: &endpoints };
+    let pass = Pass { calls, connections, endpoints: &endpoints, end, pause };
 
     let clock = given.unwrap_or_else(|| pass.estimate_clock());
     let mut model = Model { clock, lags: LagModel::prior(), begin: None, durations: Durations::prior() };
@@ -154,6 +160,10 @@ pub(super) struct Pass<'a> {
     pub(super) calls: &'a [&'a FailedCall],
     pub(super) connections: &'a [Connection],
     pub(super) endpoints: &'a [Endpoint],
+    /// The last packet of all connections.
+    pub(super) end: Option<Timestamp>,
+    /// The mean time between connections, ns.
+    pub(super) pause: i64,
 }
 
 /// Request targets of an endpoint.
@@ -239,12 +249,17 @@ impl Pass<'_> {
     fn possible(&self, index: usize, near: &Near, model: &Model, paths: &Paths<'_>) -> Vec<Candidate> {
         let call = self.calls[index];
         let path = path_of(&call.url);
+        let line = model.clock.to_capture(call.time);
+        let quiet = self.pause.saturating_mul(MANY_PAUSES).saturating_add(BEYOND);
+        let beyond = self.end.is_some_and(|end| line.since(end) > quiet);
         let mut possible: Vec<Candidate> = near
             .within(kind(call), &reach(call, &model.clock))
             .iter()
             .filter_map(|(connection, anchor)| {
                 let score = score((call, path), &self.connections[*connection], anchor, model, &paths.seen)?;
-                Some(Candidate { connection: *connection, anchor: *anchor, score })
+                // What was on the wire when the line was written was not captured: it need not be a connection that ended idle before.
+                let unseen = if beyond && anchor.kind == AnchorKind::Idle { UNSEEN } else { 0.0 };
+                Some(Candidate { connection: *connection, anchor: *anchor, score: score - unseen })
             })
             .collect();
         // Of two anchors on one connection the better counts.
@@ -350,6 +365,12 @@ const STRETCH: usize = 500;
 /// Candidates kept per call: what is fortieth in score is never chosen, since each of the others would have to be taken by a call
 /// that it fits better.
 const MAX_CANDIDATES: usize = 40;
+/// A line this far behind the last packet is of a call of which packets may be missing, ns: batched auditing writes late, though mostly sooner.
+const BEYOND: i64 = 2_000_000_000;
+/// And this many times the mean time between connections: where they are few, silence ends no capture.
+const MANY_PAUSES: i64 = 20;
+/// What a connection that had ended idle explains less of such a line, nats.
+const UNSEEN: f64 = 4.0;
 /// Score of giving a call no connection, in nats: captures rarely miss one connection and hold its neighbours.
 pub const NONE: f64 = -3.5;
 /// Margin from which a join is certain (odds of about 50 to 1), nats.

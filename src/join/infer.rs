@@ -108,7 +108,8 @@ fn fitting(trial: &Pass<'_>, unnamed: &[usize], clock: &Clock) -> Vec<(usize, Pe
         for call in &endpoint.calls {
             let line = clock.to_capture(trial.calls[*call].time);
             let span = line.plus(-LATEST)..=line.plus(-EARLIEST);
-            let at_once = |(_, anchor): &&(usize, Anchor)| anchor.kind == AnchorKind::Event;
+            // That the gateway itself ended an open exchange is as telling as what the peer did.
+            let at_once = |(_, anchor): &&(usize, Anchor)| matches!(anchor.kind, AnchorKind::Event | AnchorKind::Own);
             for (connection, _) in near.within(kind(trial.calls[*call]), &span).iter().filter(at_once) {
                 calls_of.entry(trial.connections[*connection].responder).or_default().insert(*call);
             }

@@ -186,13 +186,9 @@ fn target_score((call, path): (&FailedCall, &str), exchange: Option<&Exchange>, 
     else {
         return Some(0.0);
     };
-    // A target that the snap length cut short still tells apart what differs before the cut.
-    let same = path == target || cut && path.starts_with(target);
-    if !same {
-        // A proxy gets the whole URL as its target.
-        return (target == call.url).then_some(0.0);
-    }
-    Some(targets.rarity(target))
+    // A target that the snap length cut short still tells apart what differs before the cut; a proxy gets the whole URL.
+    let same = [path, &call.url].iter().any(|whole| *whole == target || cut && whole.starts_with(target));
+    same.then(|| targets.rarity(target))
 }
 
 /// The path and query of a URL as a request line has them.

@@ -120,7 +120,8 @@ impl<'a> Judged<'a> {
         let span = spans.first().zip(spans.last()).map(|(first, last)| (first.0, last.1));
         let retries: Vec<&Retry> = node.logs.iter().flat_map(|log| &log.scan.retries).collect();
         let joined = join(&calls, &node.connections, &node.names, &join_config(config, node.clock_offset, &retries));
-        let population = Population::new(&node.connections, span);
+        let cut = read.counters.frames_skipped.get("Cut").copied().unwrap_or(0);
+        let population = Population::new(&node.connections, span).with_frames_cut(cut);
         let background = Background {
             calls: &calls,
             connections: &node.connections,

@@ -7,9 +7,12 @@
 
 use std::{collections::HashMap, mem};
 
-use wirecause_parsers::packet::Endpoint;
+use wirecause_parsers::{packet::Endpoint, time::Timestamp};
 
-use crate::track::{Connection, connection::Elsewhere};
+use crate::track::{
+    Connection, Exchange, Side,
+    connection::{Elsewhere, Passage},
+};
 
 use super::capture::Point;
 
@@ -56,16 +59,19 @@ impl Merged {
         let same_place =
             pairs.iter().filter(|(other, connection)| is_one_place(&self.kept[*other], connection)).count();
         let one_place = same_place * 2 > pairs.len();
+        let until = [last(&self.kept), last(pairs.iter().map(|(_, connection)| connection))];
         for (other, mut far) in pairs {
             let own = &mut self.kept[other];
+            let mut until = until;
             if nearness(&far) > nearness(own) {
                 mem::swap(&mut far, own);
+                until.reverse();
             }
             // What a third point saw stays with the connection, whichever record of it is kept.
             own.elsewhere = if one_place {
                 own.elsewhere.take().or(far.elsewhere)
             } else {
-                Some(Box::new(seen_elsewhere(own, far)))
+                Some(Box::new(seen_elsewhere(own, far, until)))
             };
         }
     }
@@ -82,13 +88,69 @@ fn key(connection: &Connection) -> Key {
     (connection.originator, connection.responder, connection.orig.initial())
 }
 
-fn seen_elsewhere(own: &Connection, far: Connection) -> Elsewhere {
+/// The last packet of some connections.
+fn last<'a>(connections: impl IntoIterator<Item = &'a Connection>) -> Option<Timestamp> {
+    connections.into_iter().map(|connection| connection.end).max()
+}
+
+/// `until` is when the two captures ended, each by its own clock.
+fn seen_elsewhere(own: &Connection, far: Connection, until: [Option<Timestamp>; 2]) -> Elsewhere {
+    let nearer_responder = far.orig.usual_ttl() < own.orig.usual_ttl();
+    let clock = far.start.since(own.start);
+    // The capture that ended first may have missed the rest; the clocks are as far apart as the first segments say.
+    let over = own.end.max(far.end.plus(-clock)).plus(AFTERWARDS);
+    let [own_until, far_until] = until;
+    let ran = own_until >= Some(over) && far_until.map(|far| far.plus(-clock)) >= Some(over);
     Elsewhere {
-        nearer_responder: far.orig.usual_ttl() < own.orig.usual_ttl(),
-        clock: far.start.since(own.start),
+        nearer_responder,
+        clock,
         end: far.end,
         first_frame: far.first_frame,
+        ways: if nearer_responder { ways(own, &far, ran) } else { Default::default() },
         resets: far.resets,
+    }
+}
+
+/// What became of the originator's segments from its point to the other, and of the responder's the other way.
+fn ways(own: &Connection, far: &Connection, ran: bool) -> [Passage; 2] {
+    let [mine, theirs] = [own.handshake, far.handshake];
+    let whole = ran && mine.syn.is_some() && theirs.syn.is_some();
+    let once = mine.syns == 1 && theirs.syns == 1 && mine.syn_acks == 1 && theirs.syn_acks == 1;
+    let delay = |first: Option<Timestamp>, second: Option<Timestamp>| Some(second?.since(first?));
+    let exchanges = own.exchanges.current().zip(far.exchanges.current()).filter(|(own, far)| is_same(own, far));
+    let asked = exchanges.and_then(|(own, far)| {
+        let lossless = own.request_retransmissions + far.request_retransmissions == 0;
+        lossless.then(|| far.request_start.since(own.request_start))
+    });
+    let answered = exchanges.and_then(|(own, far)| {
+        let lossless = own.response_retransmissions + far.response_retransmissions == 0;
+        delay(far.response_start.filter(|_| lossless), own.response_start)
+    });
+    [
+        Passage {
+            delays: [delay(mine.syn, theirs.syn).filter(|_| once), asked],
+            ..passage(&own.orig, &far.orig, whole)
+        },
+        Passage {
+            delays: [delay(theirs.syn_ack, mine.syn_ack).filter(|_| once), answered],
+            ..passage(&far.resp, &own.resp, whole)
+        },
+    ]
+}
+
+fn is_same(own: &Exchange, far: &Exchange) -> bool {
+    own.number == far.number && own.request_from == far.request_from
+}
+
+/// One end's data by the counters of its side at the point that it passed first and at the other.
+fn passage(first: &Side, second: &Side, whole: bool) -> Passage {
+    let sent = |side: &Side| side.bytes + side.repeated;
+    let complete = whole && first.gaps + second.gaps == 0;
+    Passage {
+        lost: complete.then(|| sent(first).saturating_sub(sent(second))),
+        sent: sent(first),
+        again: first.repeated,
+        delays: [None; 2],
     }
 }
 
@@ -111,6 +173,8 @@ fn nearness(connection: &Connection) -> (Option<u8>, u64) {
     (connection.orig.usual_ttl(), connection.orig.packets + connection.resp.packets)
 }
 
+/// Nothing of a connection comes so long after its last segment, ns: the longest pause of a retransmission that is still under way.
+const AFTERWARDS: i64 = 1_000_000_000;
 /// Clocks of two capture points differ by no more than this, ns.
 const CLOCKS: i64 = 300_000_000_000;
 /// Two captures within a host see a packet so shortly after each other, ns; a handshake seen from both ends of the shortest cable differs by
@@ -127,37 +191,120 @@ mod tests {
     use super::*;
     use crate::track::{Arrival, FrameId, Tracker};
 
-    /// One connection, reset by its responder: handshake of `rtt` microseconds seen behind so many hops of the originator.
-    fn point(file: u32, hops: u8, rtt: i64, late: i64) -> Point {
+    /// A segment as a point sees it that lies so many hops from the originator.
+    fn segment(hops: u8, (there, seq, ack): (bool, u32, u32), flags: u8, payload: u32) -> Segment {
         let ends = [(5, 40_000), (9, 8080)].map(|(last, port)| Endpoint { address: [10, 0, 0, last].into(), port });
-        let there = FlowEnds { source: ends[0], destination: ends[1] };
-        let back = FlowEnds { source: ends[1], destination: ends[0] };
-        let segment = |ends, seq, ack, flags, ttl| Segment {
-            ends,
-            ip: IpFacts { ttl, id: Some(1), dont_fragment: true, tos: 0, vlan: None, length: 40 },
+        let [source, destination] = if there { ends } else { [ends[1], ends[0]] };
+        let ttl = if there { 64 - hops } else { 60 + hops };
+        Segment {
+            ends: FlowEnds { source, destination },
+            ip: IpFacts { ttl, id: Some(1), dont_fragment: true, tos: 0, vlan: None, length: 40 + payload },
             seq,
             ack,
             flags: TcpFlags(flags),
             window: 100,
-            payload: 0,
+            payload,
             window_scale: None,
             mss: None,
             timestamps: None,
             sack: false,
             options_cut: false,
-        };
-        let segments = [
-            (0, segment(there, 1_000, 0, 0x02, 64 - hops)),
-            (rtt, segment(back, 5_000, 1_001, 0x12, 60 + hops)),
-            (rtt + 10, segment(there, 1_001, 5_001, 0x10, 64 - hops)),
-            (rtt + 900, segment(back, 5_001, 1_001, 0x14, 60 + hops)),
-        ];
+        }
+    }
+
+    /// A point with one connection; times in microseconds.
+    fn tracked(file: u32, segments: &[(i64, Segment)]) -> Point {
         let mut tracker = Tracker::default();
-        for (number, (micros, segment)) in (1..).zip(&segments) {
-            let (time, frame) = (Timestamp::from_nanos((late + micros) * 1_000), FrameId::new(file, number));
+        for (number, (micros, segment)) in (1..).zip(segments) {
+            let (time, frame) = (Timestamp::from_nanos(micros * 1_000), FrameId::new(file, number));
             tracker.segment(&Arrival { time, frame, interface: 0, segment, payload: &[] });
         }
         Point { files: vec![file as usize], connections: tracker.finish().0 }
+    }
+
+    /// One connection, reset by its responder: handshake of `rtt` microseconds seen behind so many hops of the originator.
+    fn point(file: u32, hops: u8, rtt: i64, late: i64) -> Point {
+        let there = |seq, ack, flags| segment(hops, (true, seq, ack), flags, 0);
+        let back = |seq, ack, flags| segment(hops, (false, seq, ack), flags, 0);
+        tracked(
+            file,
+            &[
+                (late, there(1_000, 0, 0x02)),
+                (late + rtt, back(5_000, 1_001, 0x12)),
+                (late + rtt + 10, there(1_001, 5_001, 0x10)),
+                (late + rtt + 900, back(5_001, 1_001, 0x14)),
+            ],
+        )
+    }
+
+    /// Both points of a connection whose request loses its second segment between them: at the originator that is sent twice, at the
+    /// responder it comes once. One way takes 2 ms, and the responder's clock is 70 ms ahead. Both captures go on for a while.
+    fn with_a_loss() -> Vec<Point> {
+        let own = |time, there, seq, ack, flags, payload| (time, segment(0, (there, seq, ack), flags, payload));
+        let far =
+            |time: i64, there, seq, ack, flags, payload| (time + 70_000, segment(2, (there, seq, ack), flags, payload));
+        let later = 5_000_000;
+        vec![
+            tracked(
+                0,
+                &[
+                    own(0, true, 1_000, 0, 0x02, 0),
+                    own(4_000, false, 5_000, 1_001, 0x12, 0),
+                    own(4_010, true, 1_001, 5_001, 0x10, 0),
+                    own(4_020, true, 1_001, 5_001, 0x18, 1_000),
+                    own(4_030, true, 2_001, 5_001, 0x18, 1_000),
+                    own(4_040, true, 3_001, 5_001, 0x18, 1_000),
+                    own(304_030, true, 2_001, 5_001, 0x18, 1_000),
+                    own(309_000, false, 5_001, 4_001, 0x18, 500),
+                    own(later, true, 4_001, 5_501, 0x11, 0),
+                    own(later + 2_000_000, true, 4_001, 5_501, 0x11, 0),
+                ],
+            ),
+            tracked(
+                1,
+                &[
+                    far(2_000, true, 1_000, 0, 0x02, 0),
+                    far(2_000, false, 5_000, 1_001, 0x12, 0),
+                    far(6_010, true, 1_001, 5_001, 0x10, 0),
+                    far(6_020, true, 1_001, 5_001, 0x18, 1_000),
+                    far(6_040, true, 3_001, 5_001, 0x18, 1_000),
+                    far(306_030, true, 2_001, 5_001, 0x18, 1_000),
+                    far(307_000, false, 5_001, 4_001, 0x18, 500),
+                    far(later + 2_000, true, 4_001, 5_501, 0x11, 0),
+                    far(later + 2_002_000, true, 4_001, 5_501, 0x11, 0),
+                ],
+            ),
+        ]
+    }
+
+    /// Other connections go on for so long that both captures are known to have run until this one's end.
+    fn going_on(mut points: Vec<Point>) -> Vec<Point> {
+        for point in &mut points {
+            let mut later = point.connections[0].clone();
+            later.originator.port += 1;
+            later.end = later.end.plus(10_000_000_000);
+            point.connections.push(later);
+        }
+        points
+    }
+
+    #[test]
+    fn data_lost_between_the_points_is_counted_by_direction() {
+        let (connections, _) = merge(going_on(with_a_loss()));
+        let far = connections[0].elsewhere.as_ref().unwrap();
+        let [there, back] = far.ways;
+        assert_eq!((there.sent, there.again, there.lost), (4_000, 1_000, Some(1_000)));
+        assert_eq!((back.sent, back.again, back.lost), (500, 0, Some(0)));
+        // Offset plus 2 ms there, 2 ms less the offset back; a request with a loss in it says nothing of the way.
+        assert_eq!(there.delays, [Some(72_000_000), None]);
+        assert_eq!(back.delays, [Some(-68_000_000), Some(-68_000_000)]);
+    }
+
+    #[test]
+    fn where_a_capture_ended_first_nothing_is_known_to_be_lost() {
+        let (connections, _) = merge(with_a_loss());
+        let far = connections[0].elsewhere.as_ref().unwrap();
+        assert_eq!(far.ways.map(|way| way.lost), [None, None]);
     }
 
     #[test]

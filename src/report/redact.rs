@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::rows::{ErrorRow, FindingRow};
-use crate::track::Connection;
+use crate::{attribute::hints, track::Connection};
 
 /// Names for the hosts and addresses of one run.
 #[derive(Clone, Debug, Default)]
@@ -93,7 +93,7 @@ impl Redactor {
             url: self.text(&row.url),
             host: self.host(&row.host),
             message: self.text(&row.message),
-            explanation: self.text(&row.explanation),
+            explanation: self.text(&hints::without_payload(&row.explanation)),
             ..row
         }
     }

@@ -175,7 +175,7 @@ pub struct ConnectionRow {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FindingRow {
     /// `idle-timeout`, `response-timeout`, `peer-restart`, `single-backend`, `all-backends`, `periodic`, `reset-origin`,
-    /// `clock-offset`, `coverage`, `silent-retries`.
+    /// `clock-offset`, `coverage`, `silent-retries`, `between-points`.
     pub finding: &'static str,
     /// The gateway node.
     pub node: String,

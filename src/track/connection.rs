@@ -78,6 +78,22 @@ pub struct Elsewhere {
     pub clock: i64,
     /// Whether it lies nearer to the responder: the originator's segments arrive there with a lower TTL.
     pub nearer_responder: bool,
+    /// What became of each end's segments between the points: the originator's, then the responder's.
+    pub ways: [Passage; 2],
+}
+
+/// What became of one end's segments between the capture point where they came first and the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Passage {
+    /// Payload bytes that passed the first point and not the second, sent again or not; `None` where a capture missed packets or did not run
+    /// as long as the connection.
+    pub lost: Option<u64>,
+    /// Payload bytes that passed the first point, each time they did.
+    pub sent: u64,
+    /// Of these, bytes that had passed it before.
+    pub again: u64,
+    /// The second point's clock at a segment less the first's, in ns: of the handshake, and of the last exchange.
+    pub delays: [Option<i64>; 2],
 }
 
 /// How the ends' roles are known.
@@ -117,7 +133,7 @@ pub struct Names {
     pub sni: Option<Box<str>>,
     /// Host of the first HTTP request, without port.
     pub host: Option<Box<str>>,
-    /// Host and port that a CONNECT request asked a proxy for.
+    /// Host and port that a request asked a proxy for: by CONNECT, or by a whole URL as its target.
     pub connect: Option<(Box<str>, u16)>,
 }
 

@@ -106,6 +106,13 @@ impl Exchanges {
         self.last.push(exchange);
     }
 
+    /// Takes back the exchange under way: it was no request of a call's.
+    pub(super) fn forget_current(&mut self) {
+        if self.last.pop().is_some() {
+            self.count -= 1;
+        }
+    }
+
     /// Gives up all but the last.
     pub(super) fn keep_last(&mut self) {
         self.last.drain(..self.last.len().saturating_sub(1));

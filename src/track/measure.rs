@@ -5,7 +5,7 @@ use wirecause_parsers::time::Timestamp;
 use super::{
     connection::Connection,
     note::{Direction, FrameId, Note},
-    reset::{Reset, ResetShape, SequenceFit},
+    reset::{Reset, ResetShape, SequenceFit, readable},
     side::Side,
     tracker::Arrival,
 };
@@ -46,6 +46,7 @@ pub(super) fn reset<'a>(
         window: segment.window,
         timestamps: segment.timestamps.is_some(),
         payload: segment.payload,
+        text: readable(arrival.payload),
         trigger,
         delay,
         since_other: other.last.map(|last| arrival.time.since(last)),

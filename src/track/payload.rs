@@ -18,6 +18,8 @@ use super::{
 pub(super) struct Content {
     /// The `ClientHello` so far, while it is incomplete.
     hello: Vec<u8>,
+    /// The exchange under way asks a proxy for a tunnel.
+    tunnel: bool,
 }
 
 /// What the sequence numbers say of a segment's payload.
@@ -51,14 +53,29 @@ impl Content {
                 if taken.kind == NoteKind::Retransmission {
                     retransmitted(connection, taken);
                 }
+                self.enter_tunnel(connection, taken);
                 let meaning = self.meaning(connection, arrival, taken);
                 match (meaning, taken.from) {
                     (stream::Content::Overhead, _) => {}
                     (stream::Content::SecondTicket, _) => forget_response(connection),
-                    (stream::Content::Application, Direction::Originator) => request(connection, arrival, taken),
+                    (stream::Content::Application, Direction::Originator) => {
+                        self.tunnel |= request(connection, arrival, taken);
+                    }
                     (stream::Content::Application, Direction::Responder) => response(connection, arrival, taken),
                 }
             }
+        }
+    }
+
+    /// Once a proxy has granted a tunnel, what its client sends is the first of another stream, to the backend (RFC 9110, 9.3.6).
+    fn enter_tunnel(&mut self, connection: &mut Connection, taken: &Taken) {
+        let granted = |exchange: &Exchange| exchange.status.is_none_or(|status| (200..300).contains(&status));
+        let answered =
+            connection.exchanges.current().is_some_and(|asked| asked.response_start.is_some() && granted(asked));
+        if self.tunnel && answered && taken.from == Direction::Originator {
+            self.tunnel = false;
+            connection.exchanges.forget_current();
+            connection.protocol = Protocol::Unknown;
         }
     }
 
@@ -71,7 +88,9 @@ impl Content {
             }
         }
         if connection.protocol != Protocol::Tls {
-            return stream::Content::Application;
+            let blind = connection.protocol == Protocol::Unknown && arrival.payload.is_empty();
+            let alert = blind && connection.exchanges.count > 0 && stream::is_alert_alone(arrival.segment.payload);
+            return if alert { stream::Content::Overhead } else { stream::Content::Application };
         }
         if taken.from == Direction::Originator && !connection.tls.server_hello {
             self.client_hello(connection, arrival.payload);
@@ -113,7 +132,8 @@ pub(super) fn acknowledged(connection: &mut Connection, time: Timestamp) {
     }
 }
 
-fn request(connection: &mut Connection, arrival: &Arrival<'_>, taken: &Taken) {
+/// Takes request bytes; whether they ask a proxy for a tunnel.
+fn request(connection: &mut Connection, arrival: &Arrival<'_>, taken: &Taken) -> bool {
     let end = taken.start + i64::from(arrival.segment.payload);
     let head = (connection.protocol == Protocol::Http).then(|| http::request_head(arrival.payload)).flatten();
     let starts = head.is_some();
@@ -160,9 +180,11 @@ fn request(connection: &mut Connection, arrival: &Arrival<'_>, taken: &Taken) {
         exchange.request_to = exchange.request_to.max(end);
         exchange.request_acked = None;
     }
-    if let (true, Some(head)) = (next, head) {
-        describe_request(connection, &head);
+    let head = head.filter(|_| next);
+    if let Some(head) = &head {
+        describe_request(connection, head);
     }
+    head.is_some_and(|head| head.connect)
 }
 
 fn describe_request(connection: &mut Connection, head: &http::RequestHead) {
@@ -177,11 +199,22 @@ fn describe_request(connection: &mut Connection, head: &http::RequestHead) {
     if let Some(host) = &head.host {
         connection.names.host.get_or_insert_with(|| host.as_str().into());
     }
-    if head.connect
-        && let Some((host, port)) = head.target.rsplit_once(':')
-        && let Ok(port) = port.parse()
-    {
-        connection.names.connect = Some((host.to_ascii_lowercase().into(), port));
+    if let Some((host, port)) = asked_of_proxy(head) {
+        connection.names.connect = Some((host.into(), port));
+    }
+}
+
+/// Host and port that a request asks a proxy for: by CONNECT, or by a whole URL as its target.
+fn asked_of_proxy(head: &http::RequestHead) -> Option<(String, u16)> {
+    if head.connect {
+        let (host, port) = head.target.rsplit_once(':')?;
+        return Some((host.to_ascii_lowercase(), port.parse().ok()?));
+    }
+    let rest = head.target.strip_prefix("http://")?;
+    let authority = rest.split(['/', '?']).next().filter(|authority| authority.len() < rest.len())?;
+    match authority.rsplit_once(':') {
+        Some((host, port)) => Some((host.to_ascii_lowercase(), port.parse().ok()?)),
+        None => Some((authority.to_ascii_lowercase(), HTTP_PORT)),
     }
 }
 
@@ -235,5 +268,7 @@ fn retransmitted(connection: &mut Connection, taken: &Taken) {
     }
 }
 
+/// Port of a URL that names none.
+const HTTP_PORT: u16 = 80;
 /// Bytes of a `ClientHello` that are kept until the server name is found; a hello with post-quantum keys has some 1.8 kB.
 const MAX_HELLO: usize = 8192;

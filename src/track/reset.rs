@@ -35,6 +35,8 @@ pub struct Reset {
     pub timestamps: bool,
     /// Payload bytes (a reason in text, with some devices).
     pub payload: u32,
+    /// The printable ones of the first of them.
+    pub text: Option<Box<str>>,
     /// Frame of the other end's segment that the RST answers, if it answers one.
     pub trigger: Option<FrameId>,
     /// From the earliest segment that it may answer to the RST, in nanoseconds.
@@ -57,6 +59,16 @@ pub struct Reset {
     /// counted.
     pub segments_soon_after: u32,
 }
+
+/// What of a RST's payload can be read: its printable characters among the first [`TEXT`] bytes (RFC 9293, 3.5.3, allows a reason in ASCII).
+pub(super) fn readable(payload: &[u8]) -> Option<Box<str>> {
+    let bytes = payload.iter().take(TEXT).copied();
+    let text: String = bytes.filter(|byte| matches!(byte, b' '..=b'~')).map(char::from).collect();
+    (!text.trim().is_empty()).then(|| text.into_boxed_str())
+}
+
+/// Bytes of a RST's payload that are looked at: a reason is a few words.
+const TEXT: usize = 64;
 
 /// How a RST is made. Linux makes two kinds, by two code paths; other stacks resemble one of them
 /// (reference/reset-causes.md, 1.2).

@@ -26,6 +26,8 @@ pub struct Side {
     pub bytes: u64,
     /// Segments that carried only bytes sent before.
     pub retransmissions: u64,
+    /// Payload bytes of all segments that had been seen before.
+    pub repeated: u64,
     /// The first FIN.
     pub fin: Option<Closing>,
     /// When the other end acknowledged the FIN.
@@ -145,7 +147,9 @@ impl Side {
             self.open_hole(self.high, start, time);
         }
         self.high = self.high.max(end);
-        self.bytes += beyond as u64 + filled.bytes;
+        let fresh = beyond as u64 + filled.bytes;
+        self.bytes += fresh;
+        self.repeated += u64::from(length).saturating_sub(fresh);
         if beyond > 0 {
             self.last_data = Some(time);
             NoteKind::New

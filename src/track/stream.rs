@@ -114,7 +114,7 @@ impl TlsState {
         length: u32,
         acknowledges_request: bool,
     ) -> Content {
-        if bytes.len() < HEADER && ALERT_SEGMENTS.contains(&length) && self.client_hello {
+        if bytes.len() < HEADER && is_alert_alone(length) && self.client_hello {
             // The cut leaves no record header, but nothing else is as short as an encrypted alert.
             self.note_alert(from, None);
             return Content::Overhead;
@@ -136,6 +136,7 @@ impl TlsState {
         let mut position = records.next.unwrap_or(start).max(start);
         if records.next.is_none_or(|next| next < start) {
             // The position was lost: application data if the handshake is over, else unknown and taken as overhead.
+            self.blind |= from == Direction::Originator && self.server_hello && records.next.is_some();
             records.next = None;
             if !tls::starts_record(bytes) {
                 *self.records(from) = records;
@@ -323,14 +324,18 @@ pub fn protocol(bytes: &[u8], length: u32) -> Protocol {
     }
 }
 
+/// Whether a segment has the length of one that holds an encrypted alert alone (TLS 1.3 without and with the JDK's padding, TLS 1.2 with
+/// AES-GCM). HTTP has few segments as short.
+pub const fn is_alert_alone(length: u32) -> bool {
+    matches!(length, 24 | 31 | 40)
+}
+
 /// Encrypted alerts of TLS 1.3: two bytes of alert, one of type, sixteen of tag, and padding in JDK 11+ (16 bytes). Application data of
 /// TLS 1.2 is never as short as the former.
 const fn is_sealed_alert(length: u16, tls13: bool) -> bool {
     length == 19 || tls13 && length == 35
 }
 
-/// Payloads that hold an encrypted alert alone: TLS 1.3 without and with the JDK's padding, TLS 1.2 with AES-GCM.
-const ALERT_SEGMENTS: [u32; 3] = [24, 40, 31];
 /// Bytes of a record header.
 const HEADER: usize = 5;
 /// `application_data`.

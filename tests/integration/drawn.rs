@@ -18,11 +18,11 @@ use wirecause::{
     config::{AnalyzeConfig, FileFormat, InputConfig},
     pipeline::{Outcome, analyze},
 };
-use wirecause_maker::{Profile, draw, truth};
+use wirecause_maker::{Incident, Profile, draw, truth};
 
 use crate::{
     figures::{Bounds, FIGURES, Tally, True, URLS_ARE_EQUAL, URLS_DIFFER, low_is_good},
-    harness::{Scratch, parse_csv, read_csv},
+    harness::{Row, Scratch, parse_csv, read_csv},
 };
 
 #[test]
@@ -91,13 +91,19 @@ fn play(first: u64, incidents: u64) -> Vec<Vec<(u64, Tally)>> {
 /// Draws an incident, runs the main job on it, and counts.
 fn score(profile: Profile, seed: u64) -> Tally {
     let incident = draw(seed, profile);
-    let scratch = Scratch::new(&format!("drawn-{profile:?}-{seed}"));
+    let truth: Vec<True> = parse_csv(&truth::csv(&incident.truth)).iter().map(True::of).collect();
+    Tally::of(&truth, &analyzed(&format!("drawn-{profile:?}-{seed}"), &incident, None))
+}
+
+/// The rows that the main job writes for an incident; `log_zone` is what the user says of a log without a zone, s.
+pub(crate) fn analyzed(name: &str, incident: &Incident, log_zone: Option<i32>) -> Vec<Row> {
+    let scratch = Scratch::new(name);
     let paths = vec![scratch.write("ssg_0_0.log", &incident.log), scratch.write("gateway.pcap", &incident.capture)];
     // What is cut this short holds neither SNI nor Host nor the address in a DNS answer: a user gives the names.
     let snap_length = u32::from_le_bytes(incident.capture[16..20].try_into().unwrap());
     let hosts = if snap_length <= WITHOUT_NAMES { hosts(&incident.hosts) } else { Vec::new() };
     let config = AnalyzeConfig {
-        inputs: InputConfig { paths, hosts, threads: NonZeroUsize::new(1), ..InputConfig::default() },
+        inputs: InputConfig { paths, hosts, log_zone, threads: NonZeroUsize::new(1), ..InputConfig::default() },
         output: scratch.path("out"),
         force: false,
         stories: None,
@@ -109,9 +115,8 @@ fn score(profile: Profile, seed: u64) -> Tally {
         verbose: false,
     };
     let outcome = analyze(&config, io::sink(), io::sink());
-    assert!(matches!(outcome, Ok(Outcome::Complete)), "{profile:?} {seed}: {outcome:?}");
-    let truth: Vec<True> = parse_csv(&truth::csv(&incident.truth)).iter().map(True::of).collect();
-    Tally::of(&truth, &read_csv(&scratch.path("out/errors.csv")))
+    assert!(matches!(outcome, Ok(Outcome::Complete)), "{name}: {outcome:?}");
+    read_csv(&scratch.path("out/errors.csv"))
 }
 
 fn hosts(text: &str) -> Vec<(String, std::net::IpAddr)> {
@@ -121,7 +126,7 @@ fn hosts(text: &str) -> Vec<(String, std::net::IpAddr)> {
         .collect()
 }
 
-fn from_environment(name: &str, default: u64) -> u64 {
+pub(crate) fn from_environment(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |value| value.parse().unwrap_or_else(|_| panic!("{name}={value} is no number")))
 }
 

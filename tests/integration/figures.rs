@@ -32,6 +32,12 @@ impl True {
             causes: row.get("causes").split('|').map(str::to_owned).collect(),
         }
     }
+
+    /// Whether a row reports this call.
+    pub(crate) fn is_told_by(&self, row: &Row) -> bool {
+        let line = row.number("log_line").unwrap_or(0.0) as usize;
+        self.entries.iter().any(|(first, last)| (*first..=*last).contains(&line))
+    }
 }
 
 /// Counts of one or many incidents, from which the figures are made.

@@ -144,7 +144,7 @@ pub(crate) fn parse_csv(text: &str) -> Vec<Row> {
 }
 
 /// One row of a CSV file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Row(Vec<(String, String)>);
 
 impl Row {

@@ -34,6 +34,7 @@ mod scenario_tracking;
 mod score;
 mod settings;
 mod tshark;
+mod varied;
 mod window;
 mod wire_file;
 mod zeek;

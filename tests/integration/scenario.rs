@@ -298,7 +298,7 @@ impl<'a> Played<'a> {
         let (failed, found) = (&self.calls[call], &self.joined.matches[call]);
         let endpoint = &self.joined.endpoints[found.endpoint];
         let line = self.joined.clock.to_capture(failed.time);
-        let (first, last) = self.population.span.unwrap();
+        let (first, last) = self.population.covered.span.unwrap();
         let coverage = if line < first || line > last {
             Coverage::OtherTime
         } else if endpoint.connections.is_empty() {
@@ -311,7 +311,19 @@ impl<'a> Played<'a> {
             Wire::new(connection, anchor, line, self.population.peer(connection.responder))
         });
         let queries = self.names.queries(&failed.target.host);
-        Case { call: failed, line, endpoint, queries, coverage, since_begin: None, connection }
+        Case {
+            call: failed,
+            line,
+            endpoint,
+            queries,
+            coverage,
+            since_begin: None,
+            other_port: false,
+            frames_cut: 0,
+            misses_handshakes: false,
+            unheard: None,
+            connection,
+        }
     }
 }
 

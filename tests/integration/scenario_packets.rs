@@ -17,7 +17,7 @@
 //! - `stray`: of another connection of the same ends: the sender's state stays as it was;
 //! - `probe`: a keep-alive probe of no byte, `probe=1` of one;
 //! - `take=100`: only that much of the payload, the `rest` later (`rest=100`: that much of it); `more=100`: bytes of no meaning;
-//! - `preface`: HTTP/2's;
+//! - `preface`: HTTP/2's; `text=no_route`: these words, with blanks;
 //! - `snap=64`: no more of the payload was captured;
 //! - TLS: `hello`, `server-hello` (1.3), `server-hello-1.2`, `ccs`, `app=100`, `handshake=40`, `alert=2/40`.
 
@@ -393,6 +393,7 @@ fn message(words: &Words<'_>, host: &str) -> Vec<u8> {
                 bytes.extend(format!("HTTP/1.1 {status} Status\r\n{length}\r\n{close}\r\n").bytes());
                 bytes.resize(bytes.len() + body, b'x');
             }
+            "text" => bytes.extend(value.replace('_', " ").bytes()),
             "preface" => bytes.extend(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
             "more" => bytes.resize(bytes.len() + parse::<usize>(value, words.1), b'x'),
             "probe" if !value.is_empty() => bytes.resize(bytes.len() + parse::<usize>(value, words.1), 0),

@@ -49,6 +49,12 @@ fn meadow_cut_at_96_bytes() {
     scored("meadow", "cut", URLS_ARE_EQUAL);
 }
 
+/// As above, where lines are late besides.
+#[test]
+fn meadow_cut_at_96_bytes_and_without_names() {
+    scored("meadow", "nameless", URLS_ARE_EQUAL);
+}
+
 #[test]
 fn meadow_with_captures_of_gateway_and_backend() {
     scored("meadow", "gateway+backend", URLS_ARE_EQUAL);

@@ -9,7 +9,8 @@ use crate::world::{Event, GW, SRV, World};
 impl World {
     /// Sets the way and the server up before the SYN leaves.
     pub fn prepare_connect(&mut self, c: usize, k: usize) {
-        let down = self.down[self.conns[c].backend] > self.now;
+        let b = &self.backends[self.conns[c].backend];
+        let down = self.down[self.conns[c].backend] > self.now || b.no_v6 && self.conns[c].addr.is_ipv6();
         let conn = &mut self.conns[c];
         match self.calls[k].fault {
             Fault::Refused => conn.refused = true,
@@ -27,7 +28,7 @@ impl World {
         let backend = &self.backends[conn.backend];
         let own = self.own_addr(conn.addr);
         let ip = Ip { src: own, dst: conn.addr, ttl: syn.ttl.saturating_sub(1), id: syn.id, df: true };
-        let quoted = tcp_packet(&ip, conn.port, backend.port, syn);
+        let quoted = tcp_packet(&ip, conn.port, backend.wire_port(), syn);
         let router = match conn.addr {
             std::net::IpAddr::V4(a) => {
                 let [a, b, c, _] = a.octets();

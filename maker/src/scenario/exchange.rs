@@ -76,6 +76,8 @@ impl Wish {
     pub fn fits(self, b: &Backend) -> bool {
         match self {
             Self::Tls => b.tls.is_some(),
+            // A proxy resolves the names of those behind it.
+            Self::NoName => b.via.is_none(),
             Self::Reject => b.tls.is_none(),
             Self::Overflow => b.tls.is_none() && b.read_timeout > 1500 * MS,
             Self::Device => b.middle.is_some() && b.keep,

@@ -34,7 +34,7 @@ impl World {
         let backend = &self.backends[conn.backend];
         let own = self.own_addr(conn.addr);
         let (src, dst) = if inbound { (conn.addr, own) } else { (own, conn.addr) };
-        let (sport, dport) = if inbound { (backend.port, conn.port) } else { (conn.port, backend.port) };
+        let (sport, dport) = if inbound { (backend.wire_port(), conn.port) } else { (conn.port, backend.wire_port()) };
         let ip = Ip { src, dst, ttl: seg.ttl, id: seg.id, df: seg.df };
         let bytes = tcp_packet(&ip, sport, dport, seg);
         let mac = backend.mac;

@@ -2,10 +2,13 @@
 
 use wirecause_parsers::log::Symptom;
 
-use crate::attribute::{
-    case::{Case, Coverage},
-    explain as say,
-    verdict::Cause,
+use crate::{
+    attribute::{
+        case::{Case, Coverage, Wire},
+        explain as say,
+        verdict::Cause,
+    },
+    join::anchor::AnchorKind,
 };
 
 use super::{Ruling, left_by, ruling};
@@ -17,14 +20,37 @@ pub(super) fn no_traffic_captured(case: &Case<'_>) -> Option<Ruling> {
     // Where nothing tells the host's address, its packets may be there without being known as such.
     let nameless = case.coverage == Coverage::OtherHost && case.endpoint.addresses.is_empty();
     // And where the clocks could not be compared the line's packets may be there at another time.
-    let open = nameless || case.coverage == Coverage::PerhapsOtherTime;
+    // A silence of the capture is known by the traffic around it alone.
+    let silence = matches!(case.coverage, Coverage::Hole(..));
+    // A frame that was cut within its headers may have been anyone's.
+    let cut = case.coverage == Coverage::OtherHost && (case.frames_cut > 0 || case.other_port);
+    let open = nameless || cut || silence || case.coverage == Coverage::PerhapsOtherTime;
     let confidence = if open { 0.6 } else { 0.95 };
-    let elsewhere = matches!(case.coverage, Coverage::OtherTime | Coverage::PerhapsOtherTime | Coverage::OtherHost);
-    if said || case.connection.is_some() || !elsewhere {
+    let elsewhere =
+        silence || matches!(case.coverage, Coverage::OtherTime | Coverage::PerhapsOtherTime | Coverage::OtherHost);
+    if said || !elsewhere {
         return None;
+    }
+    if let Some(wire) = &case.connection {
+        return beyond_the_capture(case, wire);
     }
     let found = ruling(Cause::NoTrafficCaptured, confidence, say::not_covered(case));
     Some(if open { found.also(left_by(case.call.symptom)) } else { found })
+}
+
+/// A connection that had ended idle while the capture ran, and a line from when it did not: the call may have met that, or anything else on
+/// a connection of which nothing was captured.
+fn beyond_the_capture(case: &Case<'_>, wire: &Wire<'_>) -> Option<Ruling> {
+    let before = match case.coverage {
+        Coverage::Hole(from, _) => wire.anchor.time <= from,
+        Coverage::OtherTime => wire.anchor.time < case.line,
+        _ => false,
+    };
+    let idle = wire.anchor.kind == AnchorKind::Idle && before;
+    idle.then(|| {
+        let found = ruling(Cause::NoTrafficCaptured, 0.6, say::not_covered(case));
+        found.also(&[Cause::StaleConnectionReuse])
+    })
 }
 
 /// The resolver says so in the log; the capture shows how.
@@ -40,7 +66,7 @@ pub(super) fn pool_exhausted(case: &Case<'_>) -> Option<Ruling> {
         return Some(ruling(Cause::PoolExhausted, 0.98, say::pool_timeout(case)));
     }
     let silent = case.symptom_is(&[Symptom::ReadTimeout]) && case.connection.is_none();
-    (silent && case.coverage == Coverage::Full)
+    (silent && case.coverage == Coverage::Full && case.unheard.is_none())
         .then(|| ruling(Cause::PoolExhausted, 0.75, say::nothing_sent(case)).also(&[Cause::SlowResponse]))
 }
 

@@ -41,7 +41,14 @@ pub(super) fn connect_timeout(case: &Case<'_>) -> Option<Ruling> {
 pub(super) fn connection_refused(case: &Case<'_>) -> Option<Ruling> {
     let wire = case.connection.as_ref()?;
     let refusal = wire.reset.filter(|_| wire.connection.handshake.syn_ack.is_none())?;
-    if !matches!(refusal.shape, ResetShape::Refusal | ResetShape::Passive) || wire.connection.exchanges.count > 0 {
+    if wire.connection.exchanges.count > 0 {
+        return None;
+    }
+    let said = case.symptom_is(&[Symptom::ConnectionRefused]);
+    // Where the capture missed the SYN, or has not the gateway's side, the log says what the RST answered.
+    let shown = matches!(refusal.shape, ResetShape::Refusal | ResetShape::Passive) && case.unheard.is_none();
+    let silent = wire.connection.orig.bytes == 0 && wire.connection.resp.bytes == 0;
+    if !shown && !(said && silent) {
         return None;
     }
     let found = ruling(Cause::ConnectionRefused, 0.98, say::refused(wire, refusal));
@@ -54,7 +61,9 @@ pub(super) fn tls_handshake_failure(case: &Case<'_>) -> Option<Ruling> {
     let tls = &wire.connection.tls;
     let said = case.symptom_is(&[Symptom::TlsHandshake]);
     let hello = wire.connection.protocol == Protocol::Tls && tls.client_hello;
-    let over = tls.server_data || (tls.client_data && !(said && tls.alert.is_some()));
+    // Where the capture lost segments the first request may have been among them.
+    let lost = wire.connection.orig.gaps + wire.connection.resp.gaps > 0 && !said;
+    let over = lost || tls.server_data || (tls.client_data && !(said && tls.alert.is_some()));
     if !(hello || said) || over || wire.connection.handshake.syn_ack.is_none() {
         return None;
     }

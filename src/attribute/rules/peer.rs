@@ -28,6 +28,10 @@ pub(super) fn rejected_after_accept(case: &Case<'_>) -> Option<Ruling> {
     let whole = exchange.is_none_or(|exchange| exchange.request_bytes() <= MANY_SEGMENTS && wire.unsent() == 0);
     if wire.nothing_acknowledged() {
         let found = ruling(Cause::RejectedAfterAccept, 0.96, say::rejected(wire));
+        // The requests that it answered may be among what the capture lost.
+        if wire.connection.orig.gaps + wire.connection.resp.gaps > 0 {
+            return Some(Ruling { confidence: 0.6, ..found }.also(&[Cause::StaleConnectionReuse]));
+        }
         return Some(if whole { found } else { found.also(&[Cause::AbortedDuringRequest]) });
     }
     // A kernel acknowledges for a process that has not read yet: ended within a round trip, nobody looked at the request.
@@ -148,7 +152,13 @@ pub(super) fn aborted_during_response(case: &Case<'_>) -> Option<Ruling> {
 
 /// Whether the bytes behind a TLS handshake that were taken for a response may have been session tickets, which servers send unasked.
 fn may_be_tickets(wire: &Wire<'_>, exchange: &Exchange) -> bool {
-    wire.connection.protocol == Protocol::Tls && exchange.number == 1 && exchange.response_bytes <= TICKETS
+    let may_be_first = match wire.connection.protocol {
+        Protocol::Tls => exchange.number == 1,
+        // Where no payload was captured the two flights of a handshake count as exchanges.
+        Protocol::Unknown => exchange.number <= 3,
+        _ => false,
+    };
+    may_be_first && exchange.response_bytes <= TICKETS
 }
 
 /// FIN after part of a response.
@@ -159,6 +169,11 @@ pub(super) fn closed_during_response(case: &Case<'_>) -> Option<Ruling> {
         return None;
     }
     let found = ruling(Cause::ClosedDuringResponse, 0.96, say::during_response(wire, exchange, "a FIN"));
+    // The log says that nothing of a response was read.
+    if may_be_tickets(wire, exchange) && case.symptom_is(&[Symptom::NoResponse]) {
+        let found = Ruling { cause: Cause::ClosedAwaitingResponse, confidence: 0.85, ..found };
+        return Some(found.also(&[Cause::ClosedDuringResponse]));
+    }
     Some(if may_be_tickets(wire, exchange) { found.also(&[Cause::ClosedAwaitingResponse]) } else { found })
 }
 

@@ -9,11 +9,17 @@ use crate::{
     track::{ResetShape, connection::EndingKind},
 };
 
-use super::{MANY_SEGMENTS, Ruling, SLACK, Silence, UNKNOWN_RTT, raced, ruling, silence_says};
+use super::{MANY_SEGMENTS, Ruling, SLACK, Silence, UNKNOWN_RTT, may_be_fresh, raced, ruling, silence_says};
 
 /// The peer had ended the connection before the request could reach it, or no longer knew it.
 pub(super) fn stale_connection_reuse(case: &Case<'_>) -> Option<Ruling> {
     let wire = case.connection.as_ref()?;
+    let found = met_dead(wire)?;
+    let fresh = may_be_fresh(case, wire);
+    Some(if fresh { Ruling { confidence: 0.6, ..found }.also(&[Cause::RejectedAfterAccept]) } else { found })
+}
+
+fn met_dead(wire: &Wire<'_>) -> Option<Ruling> {
     let silence = silence_says(wire);
     if wire.never_sent() && may_have_cut(wire) && silence != Some(Silence::Idle) {
         let cut = match wire.peer_ending()?.0 {

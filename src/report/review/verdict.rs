@@ -161,8 +161,10 @@ fn doubts(prose: Prose, shares: &Shares) -> Prose {
 
 /// The advice that concerns most calls. Clock and coverage come last: they change what is known, not what fails.
 fn change_first(material: &Material<'_>) -> Option<(String, String)> {
-    let about_the_run =
-        |kind: &str| matches!(kind, "clock-offset" | "coverage" | "silent-retries" | "single-backend" | "all-backends");
+    let about_the_run = |kind: &str| {
+        let apart = ["clock-offset", "coverage", "silent-retries", "single-backend", "all-backends", "between-points"];
+        apart.contains(&kind)
+    };
     let advised = || material.findings.iter().filter(|finding| finding.advice.is_some() && finding.calls > 0);
     let finding = advised().find(|finding| !about_the_run(finding.finding)).or_else(|| advised().next())?;
     let advice = visible(finding.advice.as_deref()?).into_owned();

@@ -132,6 +132,7 @@ pub fn finding_title(kind: &str) -> &'static str {
         "clock-offset" => "The log's clock against the capture's",
         "coverage" => "What the captures cover",
         "silent-retries" => "Failures that no caller saw",
+        "between-points" => "What lies between two capture points",
         _ => "A pattern over many calls",
     }
 }

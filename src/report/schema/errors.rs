@@ -63,7 +63,8 @@ const COLUMNS: &[Column<ErrorRow>] = &[
     list(
         "origin_tests",
         "tests that spoke about the reset's origin: `ttl`, `rtt`, `ip-id`, `options`, `window`, `data-after`, \
-         `segments-after`, `segments-right-behind`, `sequence`, `reset-numbers`, `other-point-never-saw-it`, `other-point-saw-it`",
+         `segments-after`, `segments-right-behind`, `sequence`, `reset-numbers`, `other-point-never-saw-it`, `other-point-saw-it`; as hints \
+         `reset-text`, `window-code`",
         |r| r.origin_tests.iter().map(|test| Cow::Borrowed(*test)).collect(),
     ),
     text("cause", "what on the network ended the call", |r| some(r.cause.word())),

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
 use wirecause_parsers::time::Timestamp;
 
 use super::clock::mode;
@@ -127,7 +128,7 @@ pub(super) fn between(votes: &[(usize, i64)], times: &[Timestamp]) -> Vec<usize>
 /// The stretches of the log whose votes agree, in order. Votes stand in order of their calls.
 fn agreeing(votes: &[(usize, i64)], times: &[Timestamp]) -> Vec<Window> {
     debug_assert!(votes.is_sorted_by_key(|(call, _)| *call), "votes stand in order of their calls");
-    let windows = (0..windows(times.len())).filter_map(|window| {
+    let windows = (0..windows(times.len())).into_par_iter().filter_map(|window| {
         let calls = calls_of(window, times.len());
         Window::of(of_calls(votes, &calls), times, calls)
     });

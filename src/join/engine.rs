@@ -16,7 +16,7 @@ use super::{
     attempts,
     began::Durations,
     candidates::{Endpoint, endpoints},
-    clock::Clock,
+    clock::{Clock, ClockSource},
     infer::infer,
     names::NameTable,
     near::{Near, kind},
@@ -115,16 +115,21 @@ pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable
     let end = connections.iter().map(|connection| connection.end).max();
     let start = connections.iter().map(|connection| connection.start).min();
     let pause = end.zip(start).map_or(0, |(end, start)| end.since(start)) / connections.len().max(1) as i64;
-    let endpoints = infer(&Pass { calls, connections, endpoints: &told, end, pause }, given.as_ref());
+    let told_pass = Pass { calls, connections, endpoints: &told, end, pause };
+    let known = given.unwrap_or_else(|| told_pass.estimate_clock(&told_pass.near_all()));
+    let known = Some(known).filter(|clock| clock.source != ClockSource::Assumed);
+    let endpoints = infer(&told_pass, known.as_ref());
     let endpoint_of = endpoint_of(calls.len(), &endpoints);
     let pass = Pass { calls, connections, endpoints: &endpoints, end, pause };
 
-    let clock = given.unwrap_or_else(|| pass.estimate_clock());
+    let mut near = pass.near_all();
+    let clock = known.unwrap_or_else(|| pass.estimate_clock(&near));
     let mut model = Model { clock, lags: LagModel::prior(), begin: None, durations: Durations::prior() };
     let mut timeouts = pass.learn_timeouts(&model.clock, &config.timeouts);
     let teachers = pass.teachers();
     let paths: Vec<Paths<'_>> = endpoints.par_iter().map(|endpoint| pass.paths(endpoint)).collect();
-    let mut outcome = pass.run(&model, &timeouts, &paths, &teachers);
+    near = pass.near_under(&near, &timeouts);
+    let mut outcome = pass.run(&model, &near, &paths, &teachers);
     for pass_number in 1..=PASSES {
         model.clock = pass.refine_clock(&outcome, &model.clock);
         timeouts = pass.learn_timeouts(&model.clock, &config.timeouts);
@@ -132,7 +137,8 @@ pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable
         model.begin = pass.learn_begin(&outcome, &model.clock);
         model.durations = pass.learn_durations(&outcome, &model.clock);
         let calls = if pass_number < PASSES { &teachers } else { &pass.everyone() };
-        outcome = pass.run(&model, &timeouts, &paths, calls);
+        near = pass.near_under(&near, &timeouts);
+        outcome = pass.run(&model, &near, &paths, calls);
     }
     let mut matches: Vec<Match> = outcome
         .into_iter()
@@ -185,10 +191,19 @@ pub(super) struct Choice {
 }
 
 impl Pass<'_> {
-    /// The anchors of an endpoint's connections for all its calls.
-    pub(super) fn near(&self, endpoint: &Endpoint, timeouts: &Timeouts) -> Near {
-        let kinds = endpoint.calls.iter().map(|call| kind(self.calls[*call]));
-        Near::new(kinds, &endpoint.connections, self.connections, timeouts)
+    /// The anchors of each endpoint's connections for all its calls, as long as nothing is learned of timeouts.
+    pub(super) fn near_all(&self) -> Vec<Near> {
+        let near = |endpoint: &Endpoint| {
+            let kinds = endpoint.calls.iter().map(|call| kind(self.calls[*call]));
+            Near::new(kinds, &endpoint.connections, self.connections, &Timeouts::default())
+        };
+        self.endpoints.par_iter().map(near).collect()
+    }
+
+    /// The same under what was learned of the gateway's timeouts.
+    fn near_under(&self, near: &[Near], timeouts: &[Timeouts]) -> Vec<Near> {
+        let all = near.par_iter().zip(timeouts).zip(self.endpoints);
+        all.map(|((near, timeouts), endpoint)| near.under(timeouts, &endpoint.connections, self.connections)).collect()
     }
 
     /// All calls.
@@ -204,16 +219,15 @@ impl Pass<'_> {
     }
 
     /// Joins the calls that are `taken`; the others are joined to nothing.
-    fn run(&self, model: &Model, timeouts: &[Timeouts], paths: &[Paths<'_>], taken: &[bool]) -> Vec<Choice> {
+    fn run(&self, model: &Model, near: &[Near], paths: &[Paths<'_>], taken: &[bool]) -> Vec<Choice> {
         let mut choices: Vec<Choice> = vec![Choice::default(); self.calls.len()];
         let scored: Vec<Vec<(usize, Vec<Candidate>)>> = self
             .endpoints
             .par_iter()
-            .zip(timeouts.par_iter().zip(paths))
-            .map(|(endpoint, (timeouts, paths))| {
-                let near = self.near(endpoint, timeouts);
+            .zip(near.par_iter().zip(paths))
+            .map(|(endpoint, (near, paths))| {
                 let taken = endpoint.calls.par_iter().copied().filter(|call| taken[*call]);
-                taken.map(|call| (call, self.possible(call, &near, model, paths))).collect()
+                taken.map(|call| (call, self.possible(call, near, model, paths))).collect()
             })
             .collect();
         for (call, possible) in scored.into_iter().flatten() {

@@ -15,8 +15,7 @@ use super::{
     candidates::{Endpoint, own_names},
     clock::{Clock, ClockSource},
     engine::Pass,
-    near::kind,
-    timeouts::Timeouts,
+    near::{Near, kind},
 };
 
 /// Gives endpoints without an address the connections of the peer that their errors fit, where one fits clearly.
@@ -60,11 +59,12 @@ fn among(
         return Vec::new();
     }
     let trial = Pass { endpoints: &trial, ..*pass };
-    let clock = given.cloned().unwrap_or_else(|| trial.estimate_clock());
+    let near = trial.near_all();
+    let clock = given.cloned().unwrap_or_else(|| trial.estimate_clock(&near));
     if clock.source == ClockSource::Assumed {
         return Vec::new();
     }
-    fitting(&trial, unnamed, &clock)
+    fitting(&trial, &near, unnamed, &clock)
 }
 
 fn is_unnamed(endpoint: &Endpoint) -> bool {
@@ -99,12 +99,12 @@ fn by_peer(pass: &Pass<'_>, taken: impl Fn(&Connection) -> bool) -> BTreeMap<Pee
 }
 
 /// Endpoints with the peer that their calls fit, best first; a peer serves one.
-fn fitting(trial: &Pass<'_>, unnamed: &[usize], clock: &Clock) -> Vec<(usize, Peer)> {
+fn fitting(trial: &Pass<'_>, near: &[Near], unnamed: &[usize], clock: &Clock) -> Vec<(usize, Peer)> {
     let mut ranked: Vec<(usize, usize, usize, Peer)> = Vec::new();
     for index in unnamed {
         let endpoint = &trial.endpoints[*index];
         let mut calls_of: BTreeMap<Peer, BTreeSet<usize>> = BTreeMap::new();
-        let near = trial.near(endpoint, &Timeouts::default());
+        let near = &near[*index];
         for call in &endpoint.calls {
             let line = clock.to_capture(trial.calls[*call].time);
             let span = line.plus(-LATEST)..=line.plus(-EARLIEST);

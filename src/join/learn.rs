@@ -22,10 +22,8 @@ use super::{
 
 impl Pass<'_> {
     /// The offset that most calls agree on whose lines follow an event of the wire at once.
-    pub(super) fn estimate_clock(&self) -> Clock {
+    pub(super) fn estimate_clock(&self, near: &[Near]) -> Clock {
         let times: Vec<Timestamp> = self.calls.iter().map(|call| call.time).collect();
-        let near: Vec<Near> =
-            self.endpoints.par_iter().map(|endpoint| self.near(endpoint, &Timeouts::default())).collect();
         let endpoint_of = endpoint_of(self.calls.len(), self.endpoints);
         let votes_of = |window: usize| -> Vec<(usize, i64)> {
             let calls = drift::calls_of(window, self.calls.len());

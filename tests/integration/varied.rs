@@ -4,7 +4,7 @@
 //! `WIRECAUSE_SEED=N` draws others, from seed `N` on; `WIRECAUSE_INCIDENTS=N` draws that many of each profile; `WIRECAUSE_LIST=1` lists the
 //! calls whose cause is not right.
 
-use std::env;
+use std::{env, fmt::Write as _};
 
 use wirecause_maker::{Incident, Profile, Variation, draw_varied, truth};
 
@@ -138,10 +138,10 @@ fn play(variation: &str, name: &str, zone: impl Fn(&Incident) -> Option<i32>) ->
 
 fn list(incident: &str, call: &True, told: &[Row]) {
     for row in told.iter().filter(|row| !call.causes.iter().any(|cause| cause == row.get("cause"))) {
-        let cell = |column: &str| row.get(column).to_owned();
+        let text = |column: &str| row.get(column).to_owned();
         let cells =
             ["log_line", "cause", "also_possible", "confidence", "match", "gateway_port", "symptom", "explanation"];
-        println!("{incident}: {} port {} told {}", call.causes.join("|"), call.port, cells.map(cell).join(" / "));
+        println!("{incident}: {} port {} told {}", call.causes.join("|"), call.port, cells.map(text).join(" / "));
     }
 }
 
@@ -151,7 +151,9 @@ impl Played {
         let mut faults = String::new();
         for (kind, bounds, tallies) in [("whole", whole, &self.whole), ("hurt", hurt, &self.hurt)] {
             let mut all = Tally::default();
-            tallies.iter().for_each(|tally| all.add(tally));
+            for tally in tallies {
+                all.add(tally);
+            }
             println!("{}, {kind}: {} calls", self.name, all.calls());
             for figure in FIGURES {
                 let each = tallies.iter().map(|tally| format!("{:.4}", tally.figure(figure)));
@@ -161,7 +163,7 @@ impl Played {
             for (figure, bound) in bounds {
                 let measured = all.figure(figure);
                 if if low_is_good(figure) { measured > *bound } else { measured < *bound } {
-                    faults += &format!("{}, {kind}: {figure} {measured:.4}, bound {bound}\n", self.name);
+                    let _ = writeln!(faults, "{}, {kind}: {figure} {measured:.4}, bound {bound}", self.name);
                 }
             }
         }

@@ -48,7 +48,7 @@ pub(super) fn connection_refused(case: &Case<'_>) -> Option<Ruling> {
     // Where the capture missed the SYN, or has not the gateway's side, the log says what the RST answered.
     let shown = matches!(refusal.shape, ResetShape::Refusal | ResetShape::Passive) && case.unheard.is_none();
     let silent = wire.connection.orig.bytes == 0 && wire.connection.resp.bytes == 0;
-    if !shown && !(said && silent) {
+    if !(shown || said && silent) {
         return None;
     }
     let found = ruling(Cause::ConnectionRefused, 0.98, say::refused(wire, refusal));

@@ -31,6 +31,8 @@ pub struct Case<'a> {
     pub coverage: Coverage,
     /// From the first packet of the captures, or the first behind their last interruption, to the line, ns.
     pub since_begin: Option<i64>,
+    /// Whether the endpoint's addresses are known from a hosts file or DNS: those that log lines name may be some of several.
+    pub named: bool,
     /// Whether an address of the endpoint was captured, at another port: a proxy or a translation may lie between.
     pub other_port: bool,
     /// Frames of the captures that were cut within their headers.
@@ -91,6 +93,11 @@ impl<'a> Wire<'a> {
         let reset = reset.filter(|reset| own.is_none_or(|own| reset.time <= own));
         let origin = reset.map(|reset| Origin::of(connection, reset, peer)).unwrap_or_default();
         Self { connection, anchor, exchange, reset, origin, peer }
+    }
+
+    /// Whether the capture missed segments of the connection.
+    pub fn has_gaps(&self) -> bool {
+        self.connection.orig.gaps + self.connection.resp.gaps > 0
     }
 
     /// Whether no byte of the connection's payload was captured.

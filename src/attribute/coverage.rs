@@ -103,7 +103,7 @@ mod tests {
         let mut busy: Vec<bool> = (0..300).map(|second| second % 10 != 0).collect();
         assert_eq!(holes(&busy, at(0)), []);
         busy[121..129].fill(false);
-        assert_eq!(holes(&busy, at(0)), [(at(120), at(131))]);
+        assert_eq!(holes(&busy, at(0)), [(at(120), at(129))]);
     }
 
     #[test]

@@ -6,17 +6,17 @@ use std::{
 };
 
 use rayon::prelude::*;
-use wirecause_parsers::log::{FailedCall, Symptom};
+use wirecause_parsers::log::FailedCall;
 
 use crate::{
-    join::{Candidate, Certainty, Joined, Match, NameTable, candidates::Endpoint, clock::ClockSource},
-    track::{Connection, Direction},
+    join::{Certainty, Joined, Match, NameTable},
+    track::Connection,
 };
 
 use super::{
-    case::{Case, Coverage, Wire},
+    case::Case,
     evidence::Evidence,
-    population::{Peer, Population},
+    population::Population,
     rules::{Ruling, judge},
     verdict::{Cause, Responsible},
 };
@@ -60,7 +60,7 @@ pub fn attribute(background: &Background<'_>) -> Vec<Attribution> {
     (0..background.calls.len()).into_par_iter().map(|call| background.attribute(call, &taken)).collect()
 }
 
-impl<'a> Background<'a> {
+impl Background<'_> {
     /// `taken` are the connections that calls are surely joined to.
     fn attribute(&self, call: usize, taken: &BTreeSet<usize>) -> Attribution {
         let found = &self.joined.matches[call];
@@ -80,17 +80,7 @@ impl<'a> Background<'a> {
             Certainty::None => attribution.also_possible.extend(self.nearest(call, found, taken)),
             Certainty::Likely | Certainty::Ambiguous => self.weigh(call, found, &ruling, &mut attribution),
         }
-        if case.connection.as_ref().is_some_and(|wire| wire.connection.orig.gaps + wire.connection.resp.gaps > 0) {
-            attribution.confidence *= GAPS;
-        }
-        if case.connection.as_ref().is_some_and(Wire::is_blind) && failed_over_tls(case.call) {
-            attribution.confidence *= BLIND;
-        }
-        let inexact =
-            |wire: &Wire<'_>| wire.reset.is_some_and(|reset| !reset.fit.obeyed() && reset.time == wire.anchor.time);
-        if case.connection.as_ref().is_some_and(inexact) {
-            attribution.confidence *= INEXACT;
-        }
+        attribution.confidence *= left(&case);
         if self.joined.endpoints[found.endpoint].inferred {
             attribution.confidence *= INFERRED;
             attribution.explanation.push_str(
@@ -104,60 +94,6 @@ impl<'a> Background<'a> {
         attribution.also_possible.sort_unstable();
         attribution.also_possible.dedup();
         attribution
-    }
-
-    fn case(&self, call: usize, found: &Match, candidate: Option<&Candidate>) -> Case<'a> {
-        let failed = self.calls[call];
-        let endpoint = &self.joined.endpoints[found.endpoint];
-        let line = self.joined.clock.to_capture(failed.time);
-        let wire = candidate.map(|candidate| {
-            let connection = &self.connections[candidate.connection];
-            Wire::new(connection, candidate.anchor, line, self.population.peer(connection.responder))
-        });
-        let assumed = self.joined.clock.source == ClockSource::Assumed;
-        let covered = &self.population.covered;
-        let limit = failed.timeout_ms.map(|ms| ms as i64 * 1_000_000);
-        let limit = limit.or(self.joined.timeouts.get(found.endpoint).and_then(|timeouts| timeouts.read));
-        let asked = limit.filter(|_| failed.symptom == Symptom::ReadTimeout).map(|limit| line.plus(-limit));
-        let hole = [Some(line), asked].into_iter().flatten().find_map(|time| covered.hole_at(time));
-        let coverage = match covered.span {
-            _ if assumed && self.calls.len() < FEW_CALLS => Coverage::Unknown,
-            None => Coverage::OtherTime,
-            Some((first, last)) if line.since(last) > EDGE || first.since(line) > EDGE => {
-                if assumed {
-                    Coverage::PerhapsOtherTime
-                } else {
-                    Coverage::OtherTime
-                }
-            }
-            Some(_) if endpoint.connections.is_empty() => Coverage::OtherHost,
-            Some(_) => hole.map_or(Coverage::Full, |(from, to)| Coverage::Hole(from, to)),
-        };
-        Case {
-            call: failed,
-            line,
-            endpoint,
-            queries: self.names.queries(&failed.target.host),
-            coverage,
-            since_begin: covered.running_since(line).map(|since| line.since(since)),
-            other_port: endpoint.addresses.iter().any(|address| self.population.knows(*address)),
-            frames_cut: self.population.frames_cut,
-            misses_handshakes: self.population.misses_handshakes(),
-            unheard: self.unheard(endpoint, wire.as_ref()),
-            connection: wire,
-        }
-    }
-
-    /// The direction that was not captured of a call's peer: the one it was joined to, else the endpoint's.
-    fn unheard(&self, endpoint: &Endpoint, wire: Option<&Wire<'_>>) -> Option<Direction> {
-        if let Some(wire) = wire {
-            return wire.peer.and_then(Peer::unheard);
-        }
-        let peers = endpoint.connections.iter().filter_map(|connection| {
-            let connection = self.connections.get(*connection)?;
-            self.population.peer(connection.responder)
-        });
-        peers.take(FEW_PEERS).find_map(Peer::unheard)
     }
 
     /// What the connections say that came nearest to a call without one, and that no other call has.
@@ -219,19 +155,17 @@ const MOST_WEIGHED: usize = 8;
 const NEAREST: usize = 2;
 /// A cause with less than this share of the weight is not named.
 const WORTH_NAMING: f64 = 0.15;
-/// Lines this far outside the captured time cannot have been captured, ns: batched auditing writes up to ten seconds late.
-const EDGE: i64 = 2_000_000_000;
-/// Connections of an endpoint whose peers are asked what was captured of them: it has a few peers, and routes are theirs.
-const FEW_PEERS: usize = 16;
-/// With fewer calls an offset cannot be estimated, and times say nothing.
-const FEW_CALLS: usize = 3;
 /// What a reset whose number is not the expected one takes of the confidence: only the log says that it was obeyed.
 const INEXACT: f64 = 0.9;
 /// What an inferred address takes of the confidence.
 const INFERRED: f64 = 0.9;
-/// Whether a call's URL says that its connection carries TLS.
-fn failed_over_tls(call: &FailedCall) -> bool {
-    call.url.starts_with("https:")
+/// What the gaps of a capture leave of the confidence.
+fn left(case: &Case<'_>) -> f64 {
+    let Some(wire) = &case.connection else { return 1.0 };
+    let over_tls = case.call.url.starts_with("https:");
+    let inexact = wire.reset.is_some_and(|reset| !reset.fit.obeyed() && reset.time == wire.anchor.time);
+    let factors = [(wire.has_gaps(), GAPS), (over_tls && wire.is_blind(), BLIND), (inexact, INEXACT)];
+    factors.iter().filter(|(holds, _)| *holds).map(|(_, factor)| factor).product()
 }
 
 /// What it takes of the confidence that no byte of a TLS connection's payload was captured: where its handshake ends is not known.

@@ -9,13 +9,13 @@ use super::{origin::Test, population::Peer};
 /// Names of the hints, in the `origin_tests` column.
 pub const NAMES: [&str; 2] = ["reset-text", "window-code"];
 
-/// Text in the reset's payload: some devices and stacks give a reason (RFC 9293, 3.5.3; F5's BIG-IP with `tm.rstcause.pkt`).
+/// Text in the reset's payload: some devices and stacks give a reason (RFC 9293, 3.5.3; F5's `tm.rstcause.pkt`).
 pub(super) fn text(_connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Option<Test> {
     let text = reset.text.as_deref()?;
     Some(Test { name: "reset-text", weight: 0.0, measured: format!("{BEFORE}{text}{BEHIND}.") })
 }
 
-/// A window that is one of the codes by which Citrix NetScaler says why it resets.
+/// A window that is one of the codes by which Citrix `NetScaler` says why it resets.
 pub(super) fn window_code(_connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Option<Test> {
     let (_, meaning) = CODES.iter().find(|(codes, _)| codes.contains(&reset.window))?;
     let measured = format!(
@@ -40,7 +40,7 @@ pub fn without_payload(explanation: &str) -> String {
 const BEFORE: &str = "Its payload reads “";
 const BEHIND: &str = "”";
 
-/// NetScaler's codes that concern a gateway, by Citrix's "What's that NetScaler reset packet?" (2014) and the tables made since.
+/// `NetScaler`'s codes that concern a gateway, by Citrix's "What's that `NetScaler` reset packet?" (2014) and the tables made since.
 const CODES: [(&[u16], &str); 13] = [
     (&[8201, 8202], "a stray segment"),
     (&[8204, 8205], "numbers of a SYN or ACK that do not fit"),

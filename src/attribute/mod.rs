@@ -11,6 +11,7 @@ pub mod decide;
 pub mod evidence;
 pub mod explain;
 pub mod findings;
+mod gather;
 pub mod hints;
 pub mod origin;
 pub mod population;

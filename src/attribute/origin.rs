@@ -74,7 +74,7 @@ impl Origin {
     /// What points at a maker of resets and proves nothing, as sentences behind a blank each.
     pub fn hints(&self) -> String {
         let hints = self.tests.iter().filter(|test| hints::NAMES.contains(&test.name));
-        hints.map(|test| format!(" {}", test.measured)).collect()
+        hints.flat_map(|test| [" ", test.measured.as_str()]).collect()
     }
 
     /// Whether a test of this name spoke against the peer.

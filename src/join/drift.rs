@@ -81,7 +81,7 @@ pub fn slope(votes: &[(usize, i64)], times: &[Timestamp]) -> Option<Slope> {
         along(total).into_iter().filter(|(_, vote)| (vote - best.low).abs() > 2 * AGREE).collect();
     let chance = mode(&far, AGREE).map_or(0, |spread| spread.pairs);
     let knots = vec![Knot { time: first, extra: 0 }, Knot { time: last, extra: total }];
-    (best.pairs > 2 * chance).then_some(Slope { offset: best.low, knots, pairs: best.pairs })
+    (total != 0 && best.pairs > 2 * chance).then_some(Slope { offset: best.low, knots, pairs: best.pairs })
 }
 
 fn part_of(total: i64, part: i64, whole: i64) -> i64 {
@@ -300,6 +300,32 @@ mod tests {
             // Within what the clock drifts over a window of twenty minutes.
             assert!((found - expected).abs() < 130 * MS, "call {call}: {found} for {expected}");
         }
+    }
+
+    /// Forty calls take twenty minutes, in which the clock gains 120 ms: no window agrees by itself.
+    #[test]
+    fn a_drift_in_a_log_of_few_calls_is_a_straight_line() {
+        let (votes, times) = drawn(240, |event| 5 * SECOND + event / 10_000);
+        let line = slope(&votes, &times).expect("a line");
+        for call in [0_usize, 100, 239] {
+            let event = call as i64 * 30 * SECOND;
+            let found = line.offset + extra_at(&line.knots, Timestamp::from_nanos(event + 5 * SECOND));
+            let expected = 5 * SECOND + event / 10_000;
+            assert!((found - expected).abs() < AGREE, "call {call}: {found} for {expected}");
+        }
+        assert!(line.pairs > 200, "{}", line.pairs);
+        let (votes, times) = drawn(240, |_| 5 * SECOND);
+        assert!(slope(&votes, &times).is_none_or(|line| line.pairs < 240));
+    }
+
+    /// A step as small as this may be a drift; by the middle of the next window either is followed.
+    #[test]
+    fn a_clock_that_was_set_by_little_is_followed() {
+        let set_at = 3_000 * SECOND;
+        let (votes, times) = drawn(200, |event| if event < set_at { 900 * MS } else { 945 * MS });
+        let (reference, knots) = course(&votes, &times).expect("a course");
+        let after = reference + extra_at(&knots, Timestamp::from_nanos(set_at + 1_500 * SECOND));
+        assert!((after - 945 * MS).abs() <= 20 * MS, "{after}");
     }
 
     #[test]

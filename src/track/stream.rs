@@ -297,7 +297,8 @@ impl TlsState {
     fn note_alert(&mut self, from: Direction, alert: Option<tls::Alert>) {
         let Some((time, frame)) = self.now else { return };
         let alert = Alert { time, frame, from, code: alert.map(|alert| (alert.level, alert.description)) };
-        if from == Direction::Responder && self.client_finished && self.server_data {
+        // Once a request was sent too: a peer that closes without an answer has sent no data.
+        if from == Direction::Responder && self.client_finished && (self.server_data || self.client_data) {
             self.close_notify.get_or_insert(alert);
         }
         self.alert.get_or_insert(alert);

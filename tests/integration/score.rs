@@ -88,6 +88,37 @@ fn a_second_capture_point_proves_whose_every_reset_was() {
     assert!(proved[0] > 100 && proved[1] >= 5, "{proved:?}");
 }
 
+/// What was lost between the two points was lost to the backends behind the lossy wire and the device that drops, and what a device answered
+/// itself never passed. Both captures have the kernel's one clock.
+#[test]
+fn two_capture_points_show_loss_where_it_was_and_one_clock() {
+    let Some(folder) = incidents::folder() else { return };
+    let scratch = Scratch::new("score-between");
+    let incident = folder.join("harbor");
+    let mut args = vec!["analyze".into(), "--tables-only".into(), "-o".into(), "out".into()];
+    args.extend(["ssg_0_0.log", "gateway.pcap", "backend.pcap"].map(|name| incident.join(name)));
+    scratch.wirecause(0, &args);
+    let truth = read_csv(&incident.join("truth.csv"));
+    let found = read_csv(&scratch.path("out/findings.csv"));
+    let between: Vec<&Row> = found.iter().filter(|row| row.get("finding") == "between-points").collect();
+    for row in &between {
+        let causes = |names: &[&str]| {
+            let of_peer = truth.iter().filter(|call| call.get("remote") == row.get("peer"));
+            of_peer.filter(|call| names.contains(&call.get("causes").split('|').next().unwrap_or_default())).count()
+        };
+        let lost = row.number("value_low").unwrap();
+        let lossy = causes(&["path-loss", "silent-drop"]);
+        let by_device = causes(&["idle-expiry-in-path", "injected-reset"]);
+        assert!(lossy == 0 || lost > 0.1, "{row:?}");
+        assert!(lossy + by_device > 0 || lost == 0.0, "{row:?}");
+        let clock = row.get("statement").rsplit_once("clock is ").unwrap().1.split_once(" ms").unwrap().0;
+        let clock: f64 = clock.parse().unwrap();
+        // Jitter of the wide-area wire, of which the fastest way has the least.
+        assert!(clock.abs() < 0.5, "{row:?}");
+    }
+    assert!(between.len() >= 10, "{}", between.len());
+}
+
 #[test]
 fn the_sample_is_scored_as_its_incident_is() {
     let Some(folder) = incidents::folder() else { return };

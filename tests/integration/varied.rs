@@ -4,7 +4,7 @@
 //! `WIRECAUSE_SEED=N` draws others, from seed `N` on; `WIRECAUSE_INCIDENTS=N` draws that many of each profile; `WIRECAUSE_LIST=1` lists the
 //! calls whose cause is not right.
 
-use std::env;
+use std::{env, fmt::Write as _};
 
 use wirecause_maker::{Incident, Profile, Variation, draw_varied, truth};
 
@@ -28,7 +28,7 @@ fn a_log_whose_zone_the_user_names() {
 #[test]
 fn backends_behind_a_forward_proxy() {
     held("proxied", WHOLE, &[]);
-    held("proxied-cut", &[("found", 0.995)], &[]);
+    held("proxied-cut", PROXY_CUT, &[]);
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn a_capture_without_half_of_the_handshakes() {
 
 #[test]
 fn a_capture_that_starts_late_or_ends_early() {
-    held("late", WHOLE, &[]);
-    held("early", WHOLE, &[]);
+    held("late", EDGE, &[]);
+    held("early", EDGE, &[]);
 }
 
 #[test]
@@ -138,10 +138,10 @@ fn play(variation: &str, name: &str, zone: impl Fn(&Incident) -> Option<i32>) ->
 
 fn list(incident: &str, call: &True, told: &[Row]) {
     for row in told.iter().filter(|row| !call.causes.iter().any(|cause| cause == row.get("cause"))) {
-        let cell = |column: &str| row.get(column).to_owned();
+        let text = |column: &str| row.get(column).to_owned();
         let cells =
             ["log_line", "cause", "also_possible", "confidence", "match", "gateway_port", "symptom", "explanation"];
-        println!("{incident}: {} port {} told {}", call.causes.join("|"), call.port, cells.map(cell).join(" / "));
+        println!("{incident}: {} port {} told {}", call.causes.join("|"), call.port, cells.map(text).join(" / "));
     }
 }
 
@@ -151,7 +151,9 @@ impl Played {
         let mut faults = String::new();
         for (kind, bounds, tallies) in [("whole", whole, &self.whole), ("hurt", hurt, &self.hurt)] {
             let mut all = Tally::default();
-            tallies.iter().for_each(|tally| all.add(tally));
+            for tally in tallies {
+                all.add(tally);
+            }
             println!("{}, {kind}: {} calls", self.name, all.calls());
             for figure in FIGURES {
                 let each = tallies.iter().map(|tally| format!("{:.4}", tally.figure(figure)));
@@ -161,7 +163,7 @@ impl Played {
             for (figure, bound) in bounds {
                 let measured = all.figure(figure);
                 if if low_is_good(figure) { measured > *bound } else { measured < *bound } {
-                    faults += &format!("{}, {kind}: {figure} {measured:.4}, bound {bound}\n", self.name);
+                    let _ = writeln!(faults, "{}, {kind}: {figure} {measured:.4}, bound {bound}", self.name);
                 }
             }
         }
@@ -176,11 +178,34 @@ impl Played {
     }
 }
 
-/// Calls of which all is there.
-const WHOLE: Bounds =
-    &[("found", 0.995), ("cause", 0.96), ("wrong", 0.02), ("sure", 0.98), ("set", 0.98), ("misjoined", 0.03)];
+/// Calls of which all is there: the goals of every incident. Half of them share URLs and have late lines.
+const WHOLE: Bounds = &[
+    ("found", 0.995),
+    ("cause", 0.96),
+    ("wrong", 0.02),
+    ("macro", 0.94),
+    ("sure", 0.98),
+    ("set", 0.98),
+    ("misjoined", 0.03),
+];
+/// Late lines leave open on which side of a capture's edge their calls failed.
+const EDGE: Bounds = &[
+    ("found", 0.995),
+    ("cause", 0.95),
+    ("wrong", 0.02),
+    ("macro", 0.94),
+    ("sure", 0.98),
+    ("set", 0.97),
+    ("misjoined", 0.035),
+];
+/// Calls whose own packets are missing in part. What a lost segment said nobody knows, and what is left may look like something else; that
+/// is not told for sure.
 const HURT: Bounds = &[("found", 0.995), ("wrong", 0.04), ("sure", 0.98), ("set", 0.95)];
-const ONE_WAY: Bounds = &[("found", 0.995), ("wrong", 0.02), ("sure", 0.98)];
-const CUT: Bounds = &[("found", 0.995), ("cause", 0.9), ("wrong", 0.05), ("sure", 0.97), ("set", 0.94)];
+/// Of one direction nothing but a refusal is told; what is open is named.
+const ONE_WAY: Bounds = &[("found", 0.995), ("wrong", 0.02), ("sure", 0.98), ("set", 0.7)];
+/// No byte of payload is left, and at 54 no option: neither names, nor records of TLS, nor the lengths of messages.
+const CUT: Bounds = &[("found", 0.995), ("cause", 0.9), ("wrong", 0.06), ("sure", 0.98), ("set", 0.94)];
+/// The cut leaves of most CONNECT requests no name: nothing tells that the proxy's connections are the backends'.
+const PROXY_CUT: Bounds = &[("found", 0.995), ("wrong", 0.02), ("sure", 0.98)];
 const FIRST_SEED: u64 = 2001;
 const INCIDENTS: u64 = 6;

@@ -4,7 +4,10 @@
 //! delay less offset; on the assumption that the fastest way there takes as long as the fastest way back, half the difference of the two is the
 //! offset. Where the ways differ in length the delays are off by half of that, one up and one down, and their changes are right all the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use wirecause_parsers::{packet::Endpoint, time::Timestamp};
 
@@ -79,15 +82,16 @@ impl Way {
     }
 
     fn words(&self, offset: i64) -> String {
-        let mut words =
-            format!("{} of {} payload bytes were lost ({} were sent again)", self.lost, self.sent, self.again);
+        let (lost, sent, again) = (self.lost, self.sent, self.again);
+        let mut words = format!("{lost} of {sent} payload bytes were lost ({again} were sent again)");
         if let Some((half, most)) = self.below(50, offset).zip(self.below(95, offset)) {
-            words +=
-                &format!(", half of the segments took up to {}, 19 of 20 up to {}", duration(half), duration(most));
+            let (half, most) = (duration(half), duration(most));
+            let _ = write!(words, ", half of the segments took up to {half}, 19 of 20 up to {most}");
         }
         if let Some(change) = self.change() {
             let more = if change < 0 { "less" } else { "more" };
-            words += &format!(", at the end {} {more} than at the beginning", duration(change.abs()));
+            let change = duration(change.abs());
+            let _ = write!(words, ", at the end {change} {more} than at the beginning");
         }
         words
     }
@@ -113,7 +117,7 @@ impl Between {
         }
         let lost = there.lost + back.lost;
         let (shortest, offset) = match (there.smallest(), back.smallest()) {
-            (Some(there), Some(back)) => ((there + back) / 2, (there - back) / 2),
+            (Some(there), Some(back)) => (i64::midpoint(there, back), i64::midpoint(there, -back)),
             _ => return None,
         };
         let share = lost as f64 / sent as f64;

@@ -6,7 +6,11 @@
 use wirecause_parsers::log::Symptom;
 
 use crate::{
-    attribute::{case::Case, explain as say, verdict::Cause},
+    attribute::{
+        case::{Case, Wire},
+        explain as say,
+        verdict::Cause,
+    },
     track::connection::EndingKind,
 };
 
@@ -31,7 +35,7 @@ pub(super) fn stands(rule: &Rule, case: &Case<'_>) -> bool {
 /// What remains open: the causes that end a call as its connection ended, or as the log's words have it.
 pub(super) fn half_heard(case: &Case<'_>) -> Option<Ruling> {
     let unheard = case.unheard?;
-    let ending = case.connection.as_ref().and_then(|wire| wire.peer_ending());
+    let ending = case.connection.as_ref().and_then(Wire::peer_ending);
     let open: &[Cause] = match ending {
         Some((EndingKind::Rst, _)) => &[
             Cause::StaleConnectionReuse,

@@ -18,7 +18,7 @@ pub(super) fn no_traffic_captured(case: &Case<'_>) -> Option<Ruling> {
     // These need no packet to be known.
     let said = case.symptom_is(&[Symptom::UnknownHost, Symptom::PoolTimeout, Symptom::NoLocalPort]);
     // Where nothing tells the host's address, its packets may be there without being known as such.
-    let nameless = case.coverage == Coverage::OtherHost && case.endpoint.addresses.is_empty();
+    let nameless = case.coverage == Coverage::OtherHost && !case.named;
     // And where the clocks could not be compared the line's packets may be there at another time.
     // A silence of the capture is known by the traffic around it alone.
     let silence = matches!(case.coverage, Coverage::Hole(..));

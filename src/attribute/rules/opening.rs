@@ -48,7 +48,7 @@ pub(super) fn connection_refused(case: &Case<'_>) -> Option<Ruling> {
     // Where the capture missed the SYN, or has not the gateway's side, the log says what the RST answered.
     let shown = matches!(refusal.shape, ResetShape::Refusal | ResetShape::Passive) && case.unheard.is_none();
     let silent = wire.connection.orig.bytes == 0 && wire.connection.resp.bytes == 0;
-    if !shown && !(said && silent) {
+    if !(shown || said && silent) {
         return None;
     }
     let found = ruling(Cause::ConnectionRefused, 0.98, say::refused(wire, refusal));
@@ -62,7 +62,7 @@ pub(super) fn tls_handshake_failure(case: &Case<'_>) -> Option<Ruling> {
     let said = case.symptom_is(&[Symptom::TlsHandshake]);
     let hello = wire.connection.protocol == Protocol::Tls && tls.client_hello;
     // Where the capture lost segments the first request may have been among them.
-    let lost = wire.connection.orig.gaps + wire.connection.resp.gaps > 0 && !said;
+    let lost = wire.has_gaps() && !said;
     let over = lost || tls.server_data || (tls.client_data && !(said && tls.alert.is_some()));
     if !(hello || said) || over || wire.connection.handshake.syn_ack.is_none() {
         return None;

@@ -29,7 +29,7 @@ pub(super) fn rejected_after_accept(case: &Case<'_>) -> Option<Ruling> {
     if wire.nothing_acknowledged() {
         let found = ruling(Cause::RejectedAfterAccept, 0.96, say::rejected(wire));
         // The requests that it answered may be among what the capture lost.
-        if wire.connection.orig.gaps + wire.connection.resp.gaps > 0 {
+        if wire.has_gaps() {
             return Some(Ruling { confidence: 0.6, ..found }.also(&[Cause::StaleConnectionReuse]));
         }
         return Some(if whole { found } else { found.also(&[Cause::AbortedDuringRequest]) });

@@ -33,6 +33,7 @@ impl<'a> Background<'a> {
             queries: self.names.queries(&failed.target.host),
             coverage: self.coverage(failed, found, line),
             since_begin: self.population.covered.running_since(line).map(|since| line.since(since)),
+            since_hole: self.population.covered.since_hole(line),
             named: !self.names.addresses(&failed.target.host).is_empty(),
             other_port: endpoint.addresses.iter().any(|address| self.population.knows(*address)),
             frames_cut: self.population.frames_cut,

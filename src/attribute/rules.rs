@@ -140,6 +140,9 @@ fn raced(wire: &Wire<'_>) -> bool {
 
 fn undetermined(case: &Case<'_>) -> Ruling {
     let mut found = ruling(Cause::Undetermined, 0.3, say::undetermined(case)).also(left_by(case.call.symptom));
+    if !case.asked_seen {
+        found.also.push(Cause::NoTrafficCaptured);
+    }
     // Batched auditing writes late: what the line reports may have happened before the capture began.
     if case.connection.is_none() && case.since_begin.is_some_and(|since| since < LATE_LINE) {
         found.also.push(Cause::NoTrafficCaptured);

@@ -199,6 +199,8 @@ fn write(w: &mut World, plan: &Plan, record: &Record<'_>) -> Incident {
     let missing = thin(&mut frames, plan, record);
     frames.sort_by_key(|f| f.time);
     let captured: HashSet<usize> = frames.iter().filter_map(|f| f.conn).collect();
+    let met: HashSet<usize> = captured.iter().map(|c| w.conns[*c].backend).collect();
+    let varied = *record.variation != Variation::default();
     let capture = plan.form.write(&frames, plan.base, &mut w.d);
     let (log, spans, stamps) = render_log(w, plan, record.variation);
     let mut truth = Vec::new();
@@ -213,7 +215,8 @@ fn write(w: &mut World, plan: &Plan, record: &Record<'_>) -> Incident {
         let remote = conn
             .filter(|_| connected)
             .map(|c| format!("{}:{}", java_addr(w.conns[c].addr), w.backends[w.conns[c].backend].wire_port()));
-        let uncovered = !w.backends[call.backend].covered;
+        // Where a variation leaves nothing of a backend, its calls without a connection are out of sight too.
+        let uncovered = !w.backends[call.backend].covered || varied && !met.contains(&call.backend);
         let causes = match conn {
             None if hidden || uncovered && matches!(symptom, Symptom::ReadTimeout) => "no-traffic-captured".to_owned(),
             Some(_) if !covers(call.failed) => format!("{causes}|no-traffic-captured"),

@@ -28,6 +28,11 @@ impl Covered {
         self.holes.iter().copied().find(|(from, to)| (*from..=*to).contains(&time))
     }
 
+    /// How long before an instant the last interruption was over, ns.
+    pub fn since_hole(&self, time: Timestamp) -> Option<i64> {
+        self.holes.iter().map(|(_, to)| time.since(*to)).filter(|since| *since >= 0).min()
+    }
+
     /// Since when the capture had run without an interruption, at an instant.
     pub fn running_since(&self, time: Timestamp) -> Option<Timestamp> {
         let behind = self.holes.iter().map(|(_, to)| *to).filter(|to| *to <= time).max();

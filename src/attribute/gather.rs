@@ -33,6 +33,8 @@ impl<'a> Background<'a> {
             queries: self.names.queries(&failed.target.host),
             coverage: self.coverage(failed, found, line),
             since_begin: self.population.covered.running_since(line).map(|since| line.since(since)),
+            asked_seen: self.asked_seen(failed, found, line),
+            since_hole: self.population.covered.since_hole(line),
             named: !self.names.addresses(&failed.target.host).is_empty(),
             other_port: endpoint.addresses.iter().any(|address| self.population.knows(*address)),
             frames_cut: self.population.frames_cut,
@@ -59,10 +61,20 @@ impl<'a> Background<'a> {
 
     /// The interruption of the capture within which a call failed, or asked what was never answered.
     fn hole(&self, failed: &FailedCall, found: &Match, line: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let asked = self.asked(failed, found, line);
+        [Some(line), asked].into_iter().flatten().find_map(|time| self.population.covered.hole_at(time))
+    }
+
+    /// When the request of a read that timed out left at the latest, where the limit is known.
+    fn asked(&self, failed: &FailedCall, found: &Match, line: Timestamp) -> Option<Timestamp> {
         let told = failed.timeout_ms.map(|ms| ms as i64 * 1_000_000);
         let limit = told.or_else(|| self.joined.timeouts.get(found.endpoint)?.read);
-        let asked = limit.filter(|_| failed.symptom == Symptom::ReadTimeout).map(|limit| line.plus(-limit));
-        [Some(line), asked].into_iter().flatten().find_map(|time| self.population.covered.hole_at(time))
+        limit.filter(|_| failed.symptom == Symptom::ReadTimeout).map(|limit| line.plus(-limit))
+    }
+
+    fn asked_seen(&self, failed: &FailedCall, found: &Match, line: Timestamp) -> bool {
+        let first = self.population.covered.span.map(|(first, _)| first);
+        self.asked(failed, found, line).zip(first).is_none_or(|(asked, first)| asked.since(first) > EDGE)
     }
 
     /// The direction that was not captured of a call's peer: the one it was joined to, else the endpoint's.

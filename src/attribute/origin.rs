@@ -84,7 +84,7 @@ impl Origin {
 }
 
 /// A second capture point nearer to the peer settles it: each end sees a forged reset arrive and neither sees itself send it.
-fn other_point(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Option<Test> {
+fn other_point(connection: &Connection, reset: &Reset, peer: Option<&Peer>) -> Option<Test> {
     let far = connection.elsewhere.as_ref().filter(|far| far.nearer_responder)?;
     let seen = far.resets.iter().any(|(by, other)| {
         *by == Direction::Responder
@@ -98,10 +98,13 @@ fn other_point(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> 
     }
     // The far point must have been capturing then.
     let capturing = far.end.plus(-far.clock).since(reset.time) >= -FAR_POINT_QUIET;
+    // An absent RST is no proof where packets are missing.
+    let misses = far.gaps || peer.is_some_and(|peer| peer.far_point_misses);
+    let (weight, but) = if misses { (SUSPICIOUS, ", which misses packets") } else { (PROOF, "") };
     capturing.then(|| Test {
         name: "other-point-never-saw-it",
-        weight: PROOF,
-        measured: "it was never seen at the second capture point, nearer to the peer".to_owned(),
+        weight,
+        measured: format!("it was never seen at the second capture point, nearer to the peer{but}"),
     })
 }
 

@@ -52,6 +52,8 @@ pub struct Peer {
     pub with_loss: usize,
     /// Connections on which the peer repeated its SYN-ACK.
     pub repeated_syn_acks: usize,
+    /// Whether the second capture point, where there is one, misses packets: what it did not see may have passed it.
+    pub far_point_misses: bool,
     /// Connections on which each end was heard that the other knew of, and those where it was not: the gateway, and the peer.
     pub heard: [Heard; 2],
 }
@@ -72,7 +74,10 @@ impl Population {
         for connection in connections {
             peers.entry(connection.responder).or_default().add(connection);
         }
+        let missed = |connection: &&Connection| connection.elsewhere.as_ref().is_some_and(|far| far.gaps);
+        let far_point_misses = connections.iter().filter(missed).count() >= TORN;
         for peer in peers.values_mut() {
+            peer.far_point_misses = far_point_misses;
             peer.idle_endings.sort_unstable();
         }
         let torn_handshakes = connections.iter().filter(|connection| is_torn(connection)).count();
@@ -229,7 +234,7 @@ pub fn idle_ending(connection: &Connection) -> Option<i64> {
     (complete && !exchange.response_closes && idle > AT_ONCE).then_some(idle)
 }
 
-/// So many torn handshakes are no accident of a capture's first moment.
+/// So many torn handshakes, or connections with gaps, are no accident of a capture's first moment.
 const TORN: usize = 3;
 /// Below this round-trip time a device and the peer cannot be told apart by delay, ns.
 pub const MEASURABLE_RTT: i64 = 300_000;

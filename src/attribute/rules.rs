@@ -140,6 +140,9 @@ fn raced(wire: &Wire<'_>) -> bool {
 
 fn undetermined(case: &Case<'_>) -> Ruling {
     let mut found = ruling(Cause::Undetermined, 0.3, say::undetermined(case)).also(left_by(case.call.symptom));
+    if !case.asked_seen {
+        found.also.push(Cause::NoTrafficCaptured);
+    }
     // Batched auditing writes late: what the line reports may have happened before the capture began.
     if case.connection.is_none() && case.since_begin.is_some_and(|since| since < LATE_LINE) {
         found.also.push(Cause::NoTrafficCaptured);
@@ -203,6 +206,6 @@ const SHORTEST_SILENCE: i64 = 100_000_000;
 /// Idle times below this are pauses between calls; no device forgets a flow so soon, ns.
 pub const SHORTEST_IDLE: i64 = 500_000_000;
 /// How late batched auditing writes a line, at most, ns.
-const LATE_LINE: i64 = 10_000_000_000;
+pub(super) const LATE_LINE: i64 = 10_000_000_000;
 /// A request of more bytes than this fills many segments: its sender may be in the middle of it.
 const MANY_SEGMENTS: u64 = 4_000;

@@ -106,6 +106,7 @@ fn seen_elsewhere(own: &Connection, far: Connection, until: [Option<Timestamp>; 
         clock,
         end: far.end,
         first_frame: far.first_frame,
+        gaps: far.orig.gaps + far.resp.gaps > 0,
         ways: if nearer_responder { ways(own, &far, ran) } else { Default::default() },
         resets: far.resets,
     }

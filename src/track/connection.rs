@@ -78,6 +78,8 @@ pub struct Elsewhere {
     pub clock: i64,
     /// Whether it lies nearer to the responder: the originator's segments arrive there with a lower TTL.
     pub nearer_responder: bool,
+    /// Whether it missed segments of the connection: bytes that it did not see were acknowledged.
+    pub gaps: bool,
     /// What became of each end's segments between the points: the originator's, then the responder's.
     pub ways: [Passage; 2],
 }

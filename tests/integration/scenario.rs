@@ -318,6 +318,8 @@ impl<'a> Played<'a> {
             queries,
             coverage,
             since_begin: None,
+            asked_seen: true,
+            since_hole: None,
             named: !self.names.addresses(&failed.target.host).is_empty(),
             other_port: false,
             frames_cut: 0,

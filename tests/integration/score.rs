@@ -88,6 +88,25 @@ fn a_second_capture_point_proves_whose_every_reset_was() {
     assert!(proved[0] > 100 && proved[1] >= 5, "{proved:?}");
 }
 
+/// The backend's capture misses one packet in thirty: that it does not show a reset proves nothing any more, and no reset of a peer's own is
+/// called a device's.
+#[test]
+fn a_second_capture_point_that_misses_packets_proves_nothing_by_silence() {
+    let Some(folder) = incidents::folder() else { return };
+    let scratch = Scratch::new("score-thinned");
+    let incident = folder.join("harbor");
+    let thinned = scratch.write("backend.pcap", thinned(&fs::read(incident.join("backend.pcap")).unwrap(), 30));
+    let mut args = vec!["analyze".into(), "--tables-only".into(), "-o".into(), "out".into(), thinned];
+    args.extend(["ssg_0_0.log", "gateway.pcap"].map(|name| incident.join(name)));
+    scratch.wirecause(0, &args);
+    let truth: Vec<True> = read_csv(&incident.join("truth.csv")).iter().map(True::of).collect();
+    let rows = read_csv(&scratch.path("out/errors.csv"));
+    let said = rows.iter().filter(|row| row.get("origin_tests").contains("other-point-never-saw-it"));
+    assert!(said.count() > 5, "some resets are missing at the second point");
+    let tally = Tally::of(&truth, &rows);
+    assert!(tally.figure("cause") >= 0.98 && tally.figure("sure") >= 0.99, "{}", tally.details());
+}
+
 /// What was lost between the two points was lost to the backends behind the lossy wire and the device that drops, and what a device answered
 /// itself never passed. Both captures have the kernel's one clock.
 #[test]
@@ -247,6 +266,23 @@ fn whole(incident: &Path) -> Vec<u8> {
     let mut unpacked = Vec::new();
     flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_end(&mut unpacked).unwrap();
     unpacked
+}
+
+/// A little-endian pcap without every so many-th of its packets.
+fn thinned(capture: &[u8], every: usize) -> Vec<u8> {
+    let kept = |at: usize| u32::from_le_bytes(capture[at + 8..at + 12].try_into().unwrap()) as usize;
+    let (mut out, mut at) = (capture[..24].to_vec(), 24);
+    for number in 1.. {
+        if at >= capture.len() {
+            break;
+        }
+        let end = at + 16 + kept(at);
+        if number % every != 0 {
+            out.extend_from_slice(&capture[at..end]);
+        }
+        at = end;
+    }
+    out
 }
 
 /// A little-endian capture as `tcpdump -s` would have left it: every packet's bytes cut at `length`, its true length kept.

@@ -66,7 +66,7 @@ pub(super) fn pool_exhausted(case: &Case<'_>) -> Option<Ruling> {
         return Some(ruling(Cause::PoolExhausted, 0.98, say::pool_timeout(case)));
     }
     let silent = case.symptom_is(&[Symptom::ReadTimeout]) && case.connection.is_none();
-    (silent && case.coverage == Coverage::Full && case.unheard.is_none())
+    (silent && case.coverage == Coverage::Full && case.unheard.is_none() && case.asked_seen)
         .then(|| ruling(Cause::PoolExhausted, 0.75, say::nothing_sent(case)).also(&[Cause::SlowResponse]))
 }
 

@@ -6,7 +6,7 @@ use crate::{
         explain as say,
         verdict::Cause,
     },
-    track::{ResetShape, connection::EndingKind},
+    track::{Exchange, ResetShape, connection::EndingKind},
 };
 
 use super::{MANY_SEGMENTS, Ruling, SLACK, Silence, UNKNOWN_RTT, may_be_fresh, raced, ruling, silence_says};
@@ -43,6 +43,9 @@ fn met_dead(wire: &Wire<'_>) -> Option<Ruling> {
     }
     let exchange = wire.exchange?;
     let (kind, ended) = wire.peer_ending()?;
+    if goes_on(exchange) {
+        return None;
+    }
     if exchange.after_peer_close {
         return Some(ruling(Cause::StaleConnectionReuse, 0.98, say::stale_closed(wire, exchange)));
     }
@@ -84,6 +87,15 @@ fn met_dead(wire: &Wire<'_>) -> Option<Ruling> {
         _ => found,
     })
 }
+
+/// Whether what was taken for a request is more of the one before: bytes that follow those before at once, where nothing shows a request's
+/// head. Session tickets in the middle of an upload look like an answer to its first part.
+fn goes_on(exchange: &Exchange) -> bool {
+    exchange.target.is_none() && exchange.idle_before.is_some_and(|idle| idle < NO_PAUSE)
+}
+
+/// Between a response and the next request of a pooled connection lie at least two calls of a thread, ns.
+const NO_PAUSE: i64 = 500_000;
 
 /// Whether the last response may not have been complete when the peer ended the connection: its head does not say how long it is, or was
 /// not captured.

@@ -47,7 +47,7 @@ fn with_calls() -> Vec<&'static str> {
 
 struct Read {
     scan: LogScan,
-    connections: Vec<Connection>,
+    connections: Vec<Box<Connection>>,
     names: NameTable,
 }
 

@@ -73,7 +73,7 @@ impl Capture {
 }
 
 /// Tracks all of it, in shards as the program does.
-pub(crate) fn track(found: &[Found<'_>]) -> Vec<Connection> {
+pub(crate) fn track(found: &[Found<'_>]) -> Vec<Box<Connection>> {
     let mut shards: Vec<Tracker> = (0..SHARDS).map(|_| Tracker::default()).collect();
     for Found { time, frame, what } in found {
         match what {

@@ -126,7 +126,7 @@ fn content(number: u8) -> Vec<u8> {
 }
 
 /// Tracks a drawn stream.
-pub(crate) fn track(drawn: &[Drawn]) -> (Vec<Connection>, TrackCounts) {
+pub(crate) fn track(drawn: &[Drawn]) -> (Vec<Box<Connection>>, TrackCounts) {
     let mut tracker = Tracker::default();
     for (number, drawn) in (1..).zip(drawn) {
         let frame = FrameId::new(0, number);
@@ -143,7 +143,7 @@ pub(crate) fn track(drawn: &[Drawn]) -> (Vec<Connection>, TrackCounts) {
     tracker.finish()
 }
 
-fn check(drawn: &[Drawn], connections: &[Connection], counts: TrackCounts) {
+fn check(drawn: &[Drawn], connections: &[Box<Connection>], counts: TrackCounts) {
     let segments: Vec<&Drawn> = drawn.iter().filter(|drawn| !drawn.icmp).collect();
     assert_eq!(
         counts.segments + counts.duplicates + counts.segments_beyond_bound,

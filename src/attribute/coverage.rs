@@ -18,7 +18,7 @@ pub struct Covered {
 
 impl Covered {
     /// Looks at the packets of `connections` within `span`.
-    pub fn new(connections: &[Connection], span: Option<(Timestamp, Timestamp)>) -> Self {
+    pub fn new(connections: &[Box<Connection>], span: Option<(Timestamp, Timestamp)>) -> Self {
         let holes = span.map_or_else(Vec::new, |span| holes(&busy_seconds(connections, span), span.0));
         Self { span, holes }
     }
@@ -41,7 +41,7 @@ impl Covered {
 }
 
 /// Per second of the span whether a packet is known; empty where the span is too long to be looked at.
-fn busy_seconds(connections: &[Connection], (first, last): (Timestamp, Timestamp)) -> Vec<bool> {
+fn busy_seconds(connections: &[Box<Connection>], (first, last): (Timestamp, Timestamp)) -> Vec<bool> {
     let seconds = last.since(first) / SECOND + 1;
     if !(1..=MOST_SECONDS).contains(&seconds) {
         return Vec::new();

@@ -44,7 +44,7 @@ pub struct Background<'a> {
     /// The calls.
     pub calls: &'a [&'a FailedCall],
     /// The connections.
-    pub connections: &'a [Connection],
+    pub connections: &'a [Box<Connection>],
     /// What the join found.
     pub joined: &'a Joined,
     /// Names and resolver's answers.

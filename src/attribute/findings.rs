@@ -78,7 +78,7 @@ pub fn findings(material: &Material<'_>) -> Vec<Finding> {
 impl Material<'_> {
     /// The connection that a call was joined to.
     fn connection(&self, call: usize) -> Option<&Connection> {
-        self.background.joined.matches[call].connection.map(|index| &self.background.connections[index])
+        self.background.joined.matches[call].connection.map(|index| &*self.background.connections[index])
     }
 
     /// The calls of every peer, by its address and port as text, in order, with the host that the first of them names.

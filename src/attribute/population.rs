@@ -69,12 +69,12 @@ pub struct Heard {
 
 impl Population {
     /// Gathers `connections`.
-    pub fn new(connections: &[Connection], span: Option<(Timestamp, Timestamp)>) -> Self {
+    pub fn new(connections: &[Box<Connection>], span: Option<(Timestamp, Timestamp)>) -> Self {
         let mut peers: BTreeMap<Endpoint, Peer> = BTreeMap::new();
         for connection in connections {
             peers.entry(connection.responder).or_default().add(connection);
         }
-        let missed = |connection: &&Connection| connection.elsewhere.as_ref().is_some_and(|far| far.gaps);
+        let missed = |connection: &&Box<Connection>| connection.elsewhere.as_ref().is_some_and(|far| far.gaps);
         let far_point_misses = connections.iter().filter(missed).count() >= TORN;
         for peer in peers.values_mut() {
             peer.far_point_misses = far_point_misses;

@@ -28,7 +28,7 @@ pub struct Endpoint {
 }
 
 /// Groups `calls` by endpoint and finds each one's connections.
-pub fn endpoints(calls: &[&FailedCall], connections: &[Connection], names: &NameTable) -> Vec<Endpoint> {
+pub fn endpoints(calls: &[&FailedCall], connections: &[Box<Connection>], names: &NameTable) -> Vec<Endpoint> {
     let mut by_target: BTreeMap<&Target, Vec<usize>> = BTreeMap::new();
     for (index, call) in calls.iter().enumerate() {
         by_target.entry(&call.target).or_default().push(index);
@@ -66,11 +66,11 @@ pub fn endpoints(calls: &[&FailedCall], connections: &[Connection], names: &Name
 struct Index<'a> {
     by_address: HashMap<(IpAddr, u16), Vec<usize>>,
     by_name: HashMap<&'a str, Vec<usize>>,
-    connections: &'a [Connection],
+    connections: &'a [Box<Connection>],
 }
 
 impl<'a> Index<'a> {
-    fn new(connections: &'a [Connection]) -> Self {
+    fn new(connections: &'a [Box<Connection>]) -> Self {
         let mut index = Self { by_address: HashMap::new(), by_name: HashMap::new(), connections };
         for (position, connection) in connections.iter().enumerate() {
             let end = connection.responder;

@@ -109,7 +109,12 @@ impl Certainty {
 }
 
 /// Joins `calls` to `connections`.
-pub fn join(calls: &[&FailedCall], connections: &[Connection], names: &NameTable, config: &JoinConfig<'_>) -> Joined {
+pub fn join(
+    calls: &[&FailedCall],
+    connections: &[Box<Connection>],
+    names: &NameTable,
+    config: &JoinConfig<'_>,
+) -> Joined {
     let given = config.clock_offset.map(Clock::given);
     let told = endpoints(calls, connections, names);
     let end = connections.iter().map(|connection| connection.end).max();
@@ -164,7 +169,7 @@ pub(super) fn endpoint_of(calls: usize, endpoints: &[Endpoint]) -> Vec<usize> {
 /// What a pass works on.
 pub(super) struct Pass<'a> {
     pub(super) calls: &'a [&'a FailedCall],
-    pub(super) connections: &'a [Connection],
+    pub(super) connections: &'a [Box<Connection>],
     pub(super) endpoints: &'a [Endpoint],
     /// The last packet of all connections.
     pub(super) end: Option<Timestamp>,

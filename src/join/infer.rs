@@ -72,7 +72,7 @@ fn is_unnamed(endpoint: &Endpoint) -> bool {
 }
 
 /// Peers of the endpoints.
-fn named_peers(connections: &[Connection], endpoints: &[Endpoint]) -> BTreeSet<Peer> {
+fn named_peers(connections: &[Box<Connection>], endpoints: &[Endpoint]) -> BTreeSet<Peer> {
     let of_endpoints = endpoints.iter().flat_map(|endpoint| &endpoint.connections);
     of_endpoints.map(|connection| connections[*connection].responder).collect()
 }

@@ -40,7 +40,7 @@ impl Near {
     pub(super) fn new(
         kinds: impl Iterator<Item = Kind>,
         connections: &[usize],
-        all: &[Connection],
+        all: &[Box<Connection>],
         timeouts: &Timeouts,
     ) -> Self {
         let kinds: BTreeSet<Kind> = kinds.collect();
@@ -49,7 +49,7 @@ impl Near {
     }
 
     /// The same under other timeouts: only the anchors of timeouts depend on them.
-    pub(super) fn under(&self, timeouts: &Timeouts, connections: &[usize], all: &[Connection]) -> Self {
+    pub(super) fn under(&self, timeouts: &Timeouts, connections: &[usize], all: &[Box<Connection>]) -> Self {
         let renewed = |(kind, before): (&Kind, &Anchors)| {
             let same = self.timeouts == *timeouts || !is_timed(kind.0);
             (*kind, if same { Arc::clone(before) } else { of_kind(*kind, connections, all, timeouts) })
@@ -71,7 +71,7 @@ impl Near {
     }
 }
 
-fn of_kind((symptom, limit): Kind, connections: &[usize], all: &[Connection], timeouts: &Timeouts) -> Anchors {
+fn of_kind((symptom, limit): Kind, connections: &[usize], all: &[Box<Connection>], timeouts: &Timeouts) -> Anchors {
     let mut found: Vec<(usize, Anchor)> = connections
         .iter()
         .flat_map(|index| anchors(symptom, &all[*index], limit, timeouts).map(|anchor| (*index, anchor)))

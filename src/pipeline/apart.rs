@@ -108,12 +108,12 @@ impl Owners {
 
 /// Gives connections of a point to their owners as a point of each; those of nobody are given back.
 fn deal(
-    connections: Vec<Connection>,
+    connections: Vec<Box<Connection>>,
     files: &[usize],
     points: &mut [Vec<Point>],
     owner: impl Fn(IpAddr) -> Option<usize>,
-) -> Vec<Connection> {
-    let mut parts: BTreeMap<usize, Vec<Connection>> = BTreeMap::new();
+) -> Vec<Box<Connection>> {
+    let mut parts: BTreeMap<usize, Vec<Box<Connection>>> = BTreeMap::new();
     let mut left = Vec::new();
     for connection in connections {
         match owner(connection.originator.address) {
@@ -267,7 +267,7 @@ impl Fits {
     fn add(
         &mut self,
         calls: &[&FailedCall],
-        connections: &[Connection],
+        connections: &[Box<Connection>],
         names: &NameTable,
         node: &Node,
         config: &InputConfig,
@@ -323,7 +323,7 @@ fn overlap(a: &LogFile, b: &LogFile) -> bool {
 }
 
 /// Addresses that opened connections: looked at no further than to the second.
-fn openings(connections: &[Connection]) -> usize {
+fn openings(connections: &[Box<Connection>]) -> usize {
     let Some(first) = connections.first() else { return 0 };
     1 + usize::from(connections.iter().any(|other| other.originator.address != first.originator.address))
 }

@@ -58,7 +58,7 @@ pub(super) struct Judged<'a> {
     attributions: Vec<Attribution>,
     findings: Vec<Finding>,
     /// Its connections as they may be shown.
-    pub(super) connections: Cow<'a, [Connection]>,
+    pub(super) connections: Cow<'a, [Box<Connection>]>,
 }
 
 /// Where a row of the table of errors comes from.
@@ -150,8 +150,12 @@ impl<'a> Judged<'a> {
     }
 
     fn redact(&mut self, redactor: &Redactor) {
-        self.connections =
-            self.connections.iter().map(|connection| redactor.connection(connection)).collect::<Vec<_>>().into();
+        self.connections = self
+            .connections
+            .iter()
+            .map(|connection| Box::new(redactor.connection(connection)))
+            .collect::<Vec<_>>()
+            .into();
         // A gateway that was told apart by its address is called so.
         if self.name.parse::<IpAddr>().is_ok() {
             self.name = redactor.host(&self.name);

@@ -43,7 +43,7 @@ pub(super) struct Listing<'a> {
 struct Owner<'a> {
     /// The gateway as it is called in the output; empty for connections of none.
     name: String,
-    connections: &'a [Connection],
+    connections: &'a [Box<Connection>],
     by_address: BTreeMap<IpAddr, BTreeSet<String>>,
 }
 
@@ -82,7 +82,7 @@ impl<'a> Listing<'a> {
         Self { owners: Vec::new(), order: Vec::new(), captures: read.capture_names(), redactor, beside_time: 0 }
     }
 
-    fn owner(&self, name: String, connections: &'a [Connection], names: &NameTable) -> Owner<'a> {
+    fn owner(&self, name: String, connections: &'a [Box<Connection>], names: &NameTable) -> Owner<'a> {
         let by_address = Redactor::optionally(self.redactor.as_deref(), names.by_address(), Redactor::names_by_address);
         Owner { name, connections, by_address }
     }

@@ -93,7 +93,7 @@ pub struct Point {
     /// Indices of its files.
     pub files: Vec<usize>,
     /// Its connections in order of their start.
-    pub connections: Vec<Connection>,
+    pub connections: Vec<Box<Connection>>,
 }
 
 /// Reads `inputs`, which are captures. Those that cannot be opened are reported beside. `base` is the index that frames know the first
@@ -176,12 +176,10 @@ impl LivePoint {
     }
 }
 
-/// The connections of all shards in order of their start. A shard's room is given back before the next one's are moved, so that no
-/// more than one shard's are in memory twice.
-fn merged(shards: Vec<Vec<Connection>>) -> Vec<Connection> {
-    let mut all = Vec::with_capacity(shards.iter().map(Vec::len).sum());
-    shards.into_iter().for_each(|shard| all.extend(shard));
-    all.sort_by_cached_key(|connection: &Connection| (connection.start, connection.first_frame));
+/// The connections of all shards in order of their start.
+fn merged(shards: Vec<Vec<Box<Connection>>>) -> Vec<Box<Connection>> {
+    let mut all: Vec<Box<Connection>> = shards.into_iter().flatten().collect();
+    all.par_sort_by_cached_key(|connection| (connection.start, connection.first_frame));
     all
 }
 

@@ -66,7 +66,7 @@ pub struct WantedFlow {
 
 impl WantedFlow {
     /// The connection `index` of `connections`, whose first frame lies in one of `files`. It ends where the next one on the same flow begins.
-    pub fn new(connections: &[Connection], index: usize, files: &[CaptureFile]) -> Option<Self> {
+    pub fn new(connections: &[Box<Connection>], index: usize, files: &[CaptureFile]) -> Option<Self> {
         let connection = connections.get(index)?;
         let key = key(connection);
         let point = files.get(connection.first_frame.file() as usize)?.point;

@@ -17,7 +17,7 @@ use crate::track::{
 use super::capture::Point;
 
 /// All connections of all points, each once, in order of their start; and how many were seen at more than one point.
-pub fn merge(points: Vec<Point>) -> (Vec<Connection>, u64) {
+pub fn merge(points: Vec<Point>) -> (Vec<Box<Connection>>, u64) {
     let mut points = points.into_iter().map(|point| point.connections);
     let mut merged = Merged { kept: points.next().unwrap_or_default(), ..Merged::default() };
     if points.len() == 0 {
@@ -32,7 +32,7 @@ pub fn merge(points: Vec<Point>) -> (Vec<Connection>, u64) {
 /// The connections of the points so far.
 #[derive(Default)]
 struct Merged {
-    kept: Vec<Connection>,
+    kept: Vec<Box<Connection>>,
     known: HashMap<Key, Vec<usize>>,
     twins: u64,
 }
@@ -41,9 +41,9 @@ struct Merged {
 type Key = (Endpoint, Endpoint, Option<u32>);
 
 impl Merged {
-    fn add(&mut self, connections: Vec<Connection>) {
+    fn add(&mut self, connections: Vec<Box<Connection>>) {
         let before = self.kept.len();
-        let mut pairs: Vec<(usize, Connection)> = Vec::new();
+        let mut pairs: Vec<(usize, Box<Connection>)> = Vec::new();
         for connection in connections {
             let twin = self
                 .known
@@ -71,7 +71,7 @@ impl Merged {
             own.elsewhere = if one_place {
                 own.elsewhere.take().or(far.elsewhere)
             } else {
-                Some(Box::new(seen_elsewhere(own, far, until)))
+                Some(Box::new(seen_elsewhere(own, *far, until)))
             };
         }
     }
@@ -89,7 +89,7 @@ fn key(connection: &Connection) -> Key {
 }
 
 /// The last packet of some connections.
-fn last<'a>(connections: impl IntoIterator<Item = &'a Connection>) -> Option<Timestamp> {
+fn last<'a>(connections: impl IntoIterator<Item = &'a Box<Connection>>) -> Option<Timestamp> {
     connections.into_iter().map(|connection| connection.end).max()
 }
 

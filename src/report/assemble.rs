@@ -85,7 +85,7 @@ pub fn verdict_row(
     row: ErrorRow,
     places: Places<'_>,
     found: &Match,
-    connections: &[Connection],
+    connections: &[Box<Connection>],
     attribution: Attribution,
 ) -> ErrorRow {
     let connection = found.connection.map(|index| &connections[index]);

@@ -392,7 +392,7 @@ impl Live {
         self.tail.push_back(note);
     }
 
-    pub(super) fn finish(mut self) -> Connection {
+    pub(super) fn finish(mut self) -> Box<Connection> {
         let mut connection = self.connection;
         connection.exchanges.settle();
         connection.history = mem::take(&mut self.history).finish();
@@ -411,7 +411,8 @@ impl Live {
         let kept = notes.filter(|(index, _)| !left_out.contains(index)).map(|(_, note)| note);
         connection.notes = kept.collect();
         connection.exchanges.last.shrink_to_fit();
-        connection
+        connection.resets.shrink_to_fit();
+        Box::new(connection)
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Tracker {
     opened: VecDeque<FlowKey>,
     /// Flows whose connections were closed, and when they may be given up.
     closed: VecDeque<(Timestamp, FlowKey)>,
-    finished: Vec<Connection>,
+    finished: Vec<Box<Connection>>,
     counts: TrackCounts,
     bounds: Bounds,
 }
@@ -145,7 +145,7 @@ impl Tracker {
     }
 
     /// Ends tracking: all connections, in no order.
-    pub fn finish(mut self) -> (Vec<Connection>, TrackCounts) {
+    pub fn finish(mut self) -> (Vec<Box<Connection>>, TrackCounts) {
         let openings = std::mem::take(&mut self.openings);
         self.finished.extend(openings.into_values().map(|opening| opening.connection().finish()));
         self.finished.extend(self.live.into_values().map(|live| live.finish()));

@@ -159,7 +159,7 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
 struct Played<'a> {
     scenario: &'a Scenario,
     calls: Vec<FailedCall>,
-    connections: Vec<Connection>,
+    connections: Vec<Box<Connection>>,
     names: NameTable,
     population: Population,
     joined: Joined,

@@ -478,7 +478,7 @@ fn lines(lines: &[&str]) -> Vec<Packet> {
 }
 
 /// The only connection of packets in the order in which they stand.
-fn only(packets: impl AsRef<[Packet]>) -> Connection {
+fn only(packets: impl AsRef<[Packet]>) -> Box<Connection> {
     let (mut connections, _) = track_in_order(packets.as_ref()).finish();
     assert_eq!(connections.len(), 1, "{connections:#?}");
     connections.remove(0)

@@ -83,7 +83,7 @@ pub struct NodeFacts<'a> {
     /// Its join.
     pub joined: &'a Joined,
     /// Its connections.
-    pub connections: &'a [Connection],
+    pub connections: &'a [Box<Connection>],
     /// Its logs, by their own clock.
     pub lanes: Vec<Lane>,
 }

@@ -1,6 +1,7 @@
 //! CSV as RFC 4180 has it: header always, unknown empty, times RFC 3339 in UTC, numbers with the decimals of the schema.
 //!
-//! polars' `CsvWriter` quotes and writes; the numbers become text first, since it knows one precision for all columns.
+//! polars' `CsvWriter` quotes and writes; numbers become text first, since it knows one precision for all columns, and so do times, since it
+//! reads their format anew for each.
 
 use std::{
     io::{self, Write},
@@ -12,6 +13,7 @@ use polars::prelude::{
     CsvWriter, DataFrame, IntoColumn as _, NewChunkedArray as _, PolarsResult, SerWriter as _, StringChunked,
 };
 use rayon::prelude::*;
+use wirecause_parsers::time::Timestamp;
 
 use super::{
     Error,
@@ -107,7 +109,7 @@ fn not_written<R>(table: &Table<R>, source: io::Error) -> Error {
 /// The text of a frame's rows, or of its header alone.
 fn serialized<R>(table: &Table<R>, cells: Cells, mut frame: DataFrame, header: bool) -> Result<Vec<u8>, Error> {
     let mut text = Vec::new();
-    numbers_to_text(table, &mut frame)
+    to_text(table, &mut frame)
         .and_then(|()| match cells {
             Cells::Plain => Ok(()),
             Cells::SafeForSpreadsheets => disarm(table, &mut frame),
@@ -115,7 +117,6 @@ fn serialized<R>(table: &Table<R>, cells: Cells, mut frame: DataFrame, header: b
         .and_then(|()| {
             CsvWriter::new(&mut text)
                 .include_header(header)
-                .with_datetime_format(Some(DATETIME_FORMAT.into()))
                 .with_batch_size(SERIALIZED_AT_ONCE)
                 .n_threads(1)
                 .finish(&mut frame)
@@ -124,13 +125,21 @@ fn serialized<R>(table: &Table<R>, cells: Cells, mut frame: DataFrame, header: b
     Ok(text)
 }
 
-fn numbers_to_text<R>(table: &Table<R>, frame: &mut DataFrame) -> PolarsResult<()> {
+fn to_text<R>(table: &Table<R>, frame: &mut DataFrame) -> PolarsResult<()> {
     for column in table.columns {
-        if let Cell::Number(decimals, _) = column.cell {
-            let texts = frame.column(column.name)?.f64()?.iter().map(|value| value.map(|value| fixed(value, decimals)));
-            let texts = StringChunked::from_iter_options(column.name.into(), texts.collect::<Vec<_>>().into_iter());
-            frame.with_column(texts.into_column())?;
-        }
+        let cells = frame.column(column.name)?;
+        let texts: Vec<Option<String>> = match column.cell {
+            Cell::Number(decimals, _) => {
+                cells.f64()?.iter().map(|value| value.map(|value| fixed(value, decimals))).collect()
+            }
+            Cell::Time(_) => {
+                let nanos = cells.datetime()?.physical().iter();
+                nanos.map(|nanos| nanos.map(|nanos| Timestamp::from_nanos(nanos).to_string())).collect()
+            }
+            _ => continue,
+        };
+        let texts = StringChunked::from_iter_options(column.name.into(), texts.into_iter());
+        frame.with_column(texts.into_column())?;
     }
     Ok(())
 }
@@ -162,9 +171,6 @@ pub(super) fn fixed(value: f64, decimals: usize) -> String {
     }
 }
 
-/// RFC 3339 with microseconds. The frames' times are UTC, so the zone is a letter.
-const DATETIME_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.6fZ";
-
 /// What makes a cell a formula, or hides that one follows (OWASP, CSV Injection), in both widths.
 const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 /// Rows that one thread makes a frame and a text of.
@@ -176,8 +182,6 @@ const SERIALIZED_AT_ONCE: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
 #[cfg(test)]
 mod tests {
-    use wirecause_parsers::time::Timestamp;
-
     use super::*;
     use crate::report::{
         rows::{CauseRow, FindingRow},

@@ -11,7 +11,7 @@ use super::community_id::Endpoint;
 /// The bounds are there because a 4-tuple is used again, and are `frame.time_epoch`, which every version of Wireshark
 /// reads the same way.
 pub fn wireshark_filter(one: Endpoint, other: Endpoint, first: Timestamp, last: Timestamp) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(USUAL_LENGTH);
     for (address, _) in [one, other] {
         let field = if address.is_ipv4() { "ip.addr" } else { "ipv6.addr" };
         // Writing to a `String` cannot fail.
@@ -31,6 +31,9 @@ fn epoch(time: Timestamp) -> String {
     let per_second = NANOS_PER_SECOND.unsigned_abs();
     format!("{sign}{}.{:09}", nanos.unsigned_abs() / per_second, nanos.unsigned_abs() % per_second)
 }
+
+/// Bytes that a filter of IPv4 ends takes at most.
+const USUAL_LENGTH: usize = 176;
 
 #[cfg(test)]
 mod tests {

@@ -129,7 +129,8 @@ fn compare(capture: &Path) -> (Total, String) {
     total.duplicates = duplicates;
     faults.equal("segments captured twice", captures.track.duplicates, duplicates);
     let expected = conversations(&kept);
-    let connections: Vec<&Connection> = captures.points.iter().flat_map(|point| point.connections.iter().map(AsRef::as_ref)).collect();
+    let connections: Vec<&Connection> =
+        captures.points.iter().flat_map(|point| point.connections.iter().map(AsRef::as_ref)).collect();
     let mut by_frame: BTreeMap<u64, &Connection> =
         connections.iter().map(|connection| (connection.first_frame.number(), *connection)).collect();
     faults.equal("conversations", connections.len(), expected.len());

@@ -33,8 +33,8 @@ pub struct Case<'a> {
     pub since_begin: Option<i64>,
     /// Whether the captures ran when a request must have left whose read timed out at the line, by the limit that is known.
     pub asked_seen: bool,
-    /// From the end of the captures' last interruption before the line to the line, ns.
-    pub since_hole: Option<i64>,
+    /// Whether the captures were interrupted while the call ran, or so shortly before its line that it may have failed then.
+    pub interrupted: bool,
     /// Whether the endpoint's addresses are known from a hosts file or DNS: those that log lines name may be some of several.
     pub named: bool,
     /// Whether an address of the endpoint was captured, at another port: a proxy or a translation may lie between.

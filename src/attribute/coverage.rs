@@ -28,9 +28,9 @@ impl Covered {
         self.holes.iter().copied().find(|(from, to)| (*from..=*to).contains(&time))
     }
 
-    /// How long before an instant the last interruption was over, ns.
-    pub fn since_hole(&self, time: Timestamp) -> Option<i64> {
-        self.holes.iter().map(|(_, to)| time.since(*to)).filter(|since| *since >= 0).min()
+    /// Whether any of an interruption lies between two instants. Its edges are known to a second.
+    pub fn interrupted(&self, from: Timestamp, to: Timestamp) -> bool {
+        self.holes.iter().any(|hole| from <= hole.1.plus(SECOND) && to.plus(SECOND) >= hole.0)
     }
 
     /// Since when the capture had run without an interruption, at an instant.

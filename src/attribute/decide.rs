@@ -17,7 +17,7 @@ use super::{
     case::Case,
     evidence::Evidence,
     population::Population,
-    rules::{LATE_LINE, Ruling, judge},
+    rules::{Ruling, judge},
     verdict::{Cause, Responsible},
 };
 
@@ -164,15 +164,18 @@ fn left(case: &Case<'_>) -> f64 {
     let Some(wire) = &case.connection else { return 1.0 };
     let over_tls = case.call.url.starts_with("https:");
     let inexact = wire.reset.is_some_and(|reset| !reset.fit.obeyed() && reset.time == wire.anchor.time);
-    let after_hole = case.since_hole.is_some_and(|since| since < LATE_LINE);
-    let factors =
-        [(after_hole, AFTER_HOLE), (wire.has_gaps(), GAPS), (over_tls && wire.is_blind(), BLIND), (inexact, INEXACT)];
+    let factors = [
+        (case.interrupted, INTERRUPTED),
+        (wire.has_gaps(), GAPS),
+        (over_tls && wire.is_blind(), BLIND),
+        (inexact, INEXACT),
+    ];
     factors.iter().filter(|(holds, _)| *holds).map(|(_, factor)| factor).product()
 }
 
 /// What it takes of the confidence that no byte of a TLS connection's payload was captured: where its handshake ends is not known.
 const BLIND: f64 = 0.9;
-/// What it takes that the line came so soon after an interruption that its call may have failed within.
-const AFTER_HOLE: f64 = 0.9;
+/// What it takes that the captures were interrupted while the call ran, or may have.
+const INTERRUPTED: f64 = 0.9;
 /// What packets that the capture missed take of the confidence.
 const GAPS: f64 = 0.9;

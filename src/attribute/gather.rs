@@ -14,6 +14,7 @@ use super::{
     case::{Case, Coverage, Wire},
     decide::Background,
     population::Peer,
+    rules::LATE_LINE,
 };
 
 impl<'a> Background<'a> {
@@ -34,7 +35,7 @@ impl<'a> Background<'a> {
             coverage: self.coverage(failed, found, line),
             since_begin: self.population.covered.running_since(line).map(|since| line.since(since)),
             asked_seen: self.asked_seen(failed, found, line),
-            since_hole: self.population.covered.since_hole(line),
+            interrupted: self.interrupted(line, wire.as_ref()),
             named: !self.names.addresses(&failed.target.host).is_empty(),
             other_port: endpoint.addresses.iter().any(|address| self.population.knows(*address)),
             frames_cut: self.population.frames_cut,
@@ -70,6 +71,12 @@ impl<'a> Background<'a> {
         let told = failed.timeout_ms.map(|ms| ms as i64 * 1_000_000);
         let limit = told.or_else(|| self.joined.timeouts.get(found.endpoint)?.read);
         limit.filter(|_| failed.symptom == Symptom::ReadTimeout).map(|limit| line.plus(-limit))
+    }
+
+    fn interrupted(&self, line: Timestamp, wire: Option<&Wire<'_>>) -> bool {
+        let begun = wire.map(|wire| wire.anchor.begin.unwrap_or(wire.anchor.time));
+        let from = line.plus(-LATE_LINE);
+        self.population.covered.interrupted(begun.map_or(from, |begun| begun.min(from)), line)
     }
 
     fn asked_seen(&self, failed: &FailedCall, found: &Match, line: Timestamp) -> bool {

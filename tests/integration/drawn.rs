@@ -169,7 +169,7 @@ const EXPECTED: [Expected; 4] = [
         floors: &[
             ("found", 0.995),
             ("spurious", 0.005),
-            ("joined", 0.965),
+            ("joined", 0.97),
             ("misjoined", 0.006),
             ("ambiguous", 0.03),
             ("cause", 0.98),
@@ -186,7 +186,7 @@ const EXPECTED: [Expected; 4] = [
         floors: &[
             ("found", 0.995),
             ("spurious", 0.005),
-            ("joined", 0.865),
+            ("joined", 0.875),
             ("misjoined", 0.027),
             ("ambiguous", 0.115),
             ("cause", 0.962),

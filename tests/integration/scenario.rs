@@ -319,7 +319,7 @@ impl<'a> Played<'a> {
             coverage,
             since_begin: None,
             asked_seen: true,
-            since_hole: None,
+            interrupted: false,
             named: !self.names.addresses(&failed.target.host).is_empty(),
             other_port: false,
             frames_cut: 0,

@@ -210,11 +210,11 @@ const SET: Bounds = &[
 ];
 /// Calls whose own packets are missing in part. What a lost segment said nobody knows, and what is left may look like something else; that
 /// is not told for sure.
-const HURT: Bounds = &[("found", 0.995), ("wrong", 0.04), ("sure", 0.98), ("set", 0.95)];
+const HURT: Bounds = &[("found", 0.995), ("wrong", 0.055), ("sure", 0.98), ("set", 0.95)];
 /// Of one direction nothing but a refusal is told; what is open is named.
 const ONE_WAY: Bounds = &[("found", 0.995), ("wrong", 0.02), ("sure", 0.98), ("set", 0.65)];
 /// No byte of payload is left, and at 54 no option: neither names, nor records of TLS, nor the lengths of messages.
-const CUT: Bounds = &[("found", 0.995), ("cause", 0.9), ("wrong", 0.06), ("sure", 0.98), ("set", 0.94)];
+const CUT: Bounds = &[("found", 0.995), ("cause", 0.9), ("wrong", 0.06), ("sure", 0.975), ("set", 0.94)];
 /// The cut leaves of most CONNECT requests no name: nothing tells that the proxy's connections are the backends'.
 const PROXY_CUT: Bounds = &[("found", 0.995), ("wrong", 0.02), ("sure", 0.98)];
 const FIRST_SEED: u64 = 2001;

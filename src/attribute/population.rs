@@ -74,8 +74,8 @@ impl Population {
         for connection in connections {
             peers.entry(connection.responder).or_default().add(connection);
         }
-        let missed = |connection: &&Box<Connection>| connection.elsewhere.as_ref().is_some_and(|far| far.gaps);
-        let far_point_misses = connections.iter().filter(missed).count() >= TORN;
+        let seen_twice = connections.iter().filter_map(|connection| connection.elsewhere.as_ref());
+        let far_point_misses = seen_twice.filter(|far| far.gaps).count() >= TORN;
         for peer in peers.values_mut() {
             peer.far_point_misses = far_point_misses;
             peer.idle_endings.sort_unstable();

@@ -192,7 +192,7 @@ mod tests {
             ack: odd.then_some(index * 350),
             payload: index as u32 * 100,
             window: 501,
-            ttl: 60 + odd as u8,
+            ttl: 60 + u8::from(odd),
             ip_id: odd.then_some(index as u16),
             kind: KINDS[index as usize % KINDS.len()],
         }

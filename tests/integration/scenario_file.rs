@@ -37,7 +37,7 @@ pub(crate) struct Scenario {
     #[serde(default)]
     pub(crate) dns: Vec<Dns>,
     #[serde(default)]
-    pub(crate) connection: Vec<Box<Connection>>,
+    pub(crate) connection: Vec<Connection>,
     /// The failed calls, in order of their lines.
     pub(crate) call: Vec<Call>,
 }

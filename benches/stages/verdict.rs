@@ -2,7 +2,7 @@
 
 use divan::{Bencher, counter::ItemsCount};
 use wirecause::{
-    attribute::{Population, attribute, decide::Background},
+    attribute::{Population, attribute, coverage::Covered, decide::Background},
     join::{self, JoinConfig, NameTable},
     track::Connection,
 };
@@ -30,7 +30,7 @@ fn attribution(bencher: Bencher, name: &str) {
     let calls: Vec<_> = read.scan.calls.iter().collect();
     let joined = join::join(&calls, &read.connections, &read.names, &JoinConfig::default());
     bencher.counter(ItemsCount::new(calls.len())).bench(|| {
-        let population = Population::new(&read.connections, None);
+        let population = Population::new(&read.connections, Covered::default());
         attribute(&Background {
             calls: &calls,
             connections: &read.connections,

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use wirecause::{
     attribute::{
         Population, attribute,
+        coverage::Covered,
         decide::Background,
         findings::{Material, findings},
     },
@@ -45,7 +46,7 @@ pub fn join(bytes: &[u8]) {
     }
     assert!(carried.values().all(|calls| *calls == 1), "a connection of HTTP/1 ends one call: {carried:?}");
 
-    let population = Population::new(&connections, span);
+    let population = Population::new(&connections, Covered::whole(span));
     let background = Background {
         calls: &references,
         connections: &connections,

@@ -1,7 +1,7 @@
 //! When the captures ran: from their first packet to their last, less the stretches in which nothing at all was captured.
 //!
 //! A capture that was interrupted (a file of a rotation that is missing, a disk that was full) does not say so. It shows as a silence
-//! that the traffic around it does not explain. Packets are known here by what connections keep of them, to a second.
+//! that the traffic around it does not explain, and by connections that it tore. Every frame counts, whatever it holds; times are known to a second.
 
 use wirecause_parsers::time::Timestamp;
 
@@ -17,10 +17,21 @@ pub struct Covered {
 }
 
 impl Covered {
-    /// Looks at the packets of `connections` within `span`.
-    pub fn new(connections: &[Box<Connection>], span: Option<(Timestamp, Timestamp)>) -> Self {
-        let holes = span.map_or_else(Vec::new, |span| holes(&busy_seconds(connections, span), span.0));
+    /// Looks at the seconds of `span` in which a frame was captured: `busy` are the first and the last, since the epoch, of runs of such.
+    /// Of the silences those are interruptions that tore one of `connections`.
+    pub fn new(
+        busy: impl Iterator<Item = (i64, i64)>,
+        span: Option<(Timestamp, Timestamp)>,
+        connections: &[Box<Connection>],
+    ) -> Self {
+        let mut holes = span.map_or_else(Vec::new, |span| holes(&seconds(busy, span), start_of(span.0)));
+        holes.retain(|hole| connections.iter().any(|connection| is_torn(connection, *hole)));
         Self { span, holes }
+    }
+
+    /// A span without a silence.
+    pub const fn whole(span: Option<(Timestamp, Timestamp)>) -> Self {
+        Self { span, holes: Vec::new() }
     }
 
     /// The silence that holds an instant.
@@ -40,56 +51,79 @@ impl Covered {
     }
 }
 
-/// Per second of the span whether a packet is known; empty where the span is too long to be looked at.
-fn busy_seconds(connections: &[Box<Connection>], (first, last): (Timestamp, Timestamp)) -> Vec<bool> {
-    let seconds = last.since(first) / SECOND + 1;
-    if !(1..=MOST_SECONDS).contains(&seconds) {
-        return Vec::new();
-    }
-    let mut busy = vec![false; seconds as usize];
-    for connection in connections {
-        let notes = connection.notes.iter().map(|note| note.time);
-        let exchanges = connection.exchanges.last.iter();
-        let bytes = exchanges.flat_map(|exchange| [Some(exchange.request_start), exchange.response_end]);
-        for time in notes.chain(bytes.flatten()).chain([connection.start, connection.end]) {
-            if let Some(second) = busy.get_mut((time.since(first) / SECOND).max(0) as usize) {
-                *second = true;
-            }
-        }
-    }
-    busy
+/// Whether a connection shows that packets were missed in a silence: bytes of it were acknowledged that were never seen, or it appears
+/// behind the silence without its beginning. Where no connection does, the gateway may have had nothing to do.
+fn is_torn(connection: &Connection, (from, to): (Timestamp, Timestamp)) -> bool {
+    let spans = connection.start < from && connection.end >= to;
+    let missed = [&connection.orig, &connection.resp].into_iter().any(|side| side.gaps > 0 || side.has_holes());
+    let appears = (to.plus(-SECOND)..=to.plus(SOON)).contains(&connection.start);
+    spans && missed || appears && connection.handshake.syn.is_none()
 }
 
-/// Runs of silent seconds that are no chance, where each second has a packet as often as the others do.
-fn holes(busy: &[bool], first: Timestamp) -> Vec<(Timestamp, Timestamp)> {
-    let alive = busy.iter().filter(|busy| **busy).count();
-    let mut found = Vec::new();
-    if alive < ENOUGH {
-        return found;
+/// Per second of the span whether a frame was captured; empty where the span is too long to be looked at.
+fn seconds(busy: impl Iterator<Item = (i64, i64)>, (first, last): (Timestamp, Timestamp)) -> Vec<bool> {
+    let begin = second_of(first);
+    let count = second_of(last) - begin + 1;
+    if !(1..=MOST_SECONDS).contains(&count) {
+        return Vec::new();
     }
+    let mut seconds = vec![false; count as usize];
+    for (from, to) in busy {
+        let place = |second: i64| second.saturating_sub(begin).clamp(0, count) as usize;
+        let of_run = seconds.get_mut(place(from)..place(to.saturating_add(1))).unwrap_or_default();
+        of_run.fill(true);
+    }
+    seconds
+}
+
+/// The second since the epoch that holds an instant.
+fn second_of(time: Timestamp) -> i64 {
+    time.nanos().div_euclid(SECOND)
+}
+
+fn start_of(time: Timestamp) -> Timestamp {
+    Timestamp::from_nanos(second_of(time).saturating_mul(SECOND))
+}
+
+/// Runs of silent seconds that are no chance, where each second has a packet as often as those before the run, or as those behind it:
+/// by night fewer have one than by day.
+fn holes(busy: &[bool], first: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+    let mut found = Vec::new();
     let mut start = 0;
     for run in busy.chunk_by(|a, b| a == b) {
-        let length = run.len();
+        let (length, end) = (run.len(), start + run.len());
         if run.first() == Some(&false) && length >= SHORTEST_HOLE {
-            let silent = 1.0 - alive as f64 / (busy.len() - length).max(1) as f64;
-            let by_chance = busy.len() as f64 * silent.powi(length as i32);
-            if by_chance < CHANCE {
+            let before = busy.get(start.saturating_sub(AROUND)..start).unwrap_or_default();
+            let behind = busy.get(end..(end + AROUND).min(busy.len())).unwrap_or_default();
+            let silent = [before, behind].into_iter().filter_map(silent_share).reduce(f64::max);
+            let by_chance = silent.map(|silent| busy.len() as f64 * silent.powi(length as i32));
+            if by_chance.is_some_and(|by_chance| by_chance < CHANCE) {
                 let at = |second: usize| first.plus(second as i64 * SECOND);
-                found.push((at(start), at(start + length)));
+                found.push((at(start), at(end)));
             }
         }
-        start += length;
+        start = end;
     }
     found
 }
 
+/// How likely a second is silent, as far as these tell (Laplace's rule of succession); `None` where they are too few.
+fn silent_share(seconds: &[bool]) -> Option<f64> {
+    let silent = seconds.iter().filter(|busy| !**busy).count();
+    (seconds.len() >= ENOUGH).then(|| (silent + 1) as f64 / (seconds.len() + 2) as f64)
+}
+
 /// A second, ns.
 const SECOND: i64 = 1_000_000_000;
+/// So soon behind an interruption most connections that ran on are seen again, ns.
+const SOON: i64 = 5 * SECOND;
 /// Longest span that is looked at, s: some six weeks.
 const MOST_SECONDS: i64 = 4_000_000;
 /// Shorter silences are pauses of any gateway, s.
 const SHORTEST_HOLE: usize = 3;
-/// Seconds with packets that are too few to say how often a second has one.
+/// Seconds beside a silence that say how often one has a packet there.
+const AROUND: usize = 600;
+/// Fewer say nothing of it.
 const ENOUGH: usize = 30;
 /// How many silences as long there may be by chance.
 const CHANCE: f64 = 0.01;
@@ -109,6 +143,21 @@ mod tests {
         assert_eq!(holes(&busy, at(0)), []);
         busy[121..129].fill(false);
         assert_eq!(holes(&busy, at(0)), [(at(120), at(129))]);
+    }
+
+    #[test]
+    fn the_night_is_no_hole_of_the_day() {
+        // By day every second has a packet, by night one in five, with pauses of up to twenty seconds.
+        let night = |second: u64| second.is_multiple_of(5) && (second / 5) % 8 != 3 && (second / 5) % 8 != 4;
+        let busy: Vec<bool> = (0..4_000).map(|second| second < 2_000 || night(second)).collect();
+        assert_eq!(holes(&busy, at(0)), []);
+    }
+
+    #[test]
+    fn seconds_are_those_of_the_runs_that_lie_in_the_span() {
+        let runs = [(5, 6), (9, 9), (11, 40)];
+        let expected = [true, false, false, true, false, true, true];
+        assert_eq!(seconds(runs.into_iter(), (at(6), at(12))), expected);
     }
 
     #[test]

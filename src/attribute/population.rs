@@ -68,8 +68,8 @@ pub struct Heard {
 }
 
 impl Population {
-    /// Gathers `connections`.
-    pub fn new(connections: &[Box<Connection>], span: Option<(Timestamp, Timestamp)>) -> Self {
+    /// Gathers `connections` of captures that ran as `covered` says.
+    pub fn new(connections: &[Box<Connection>], covered: Covered) -> Self {
         let mut peers: BTreeMap<Endpoint, Peer> = BTreeMap::new();
         for connection in connections {
             peers.entry(connection.responder).or_default().add(connection);
@@ -81,7 +81,7 @@ impl Population {
             peer.idle_endings.sort_unstable();
         }
         let torn_handshakes = connections.iter().filter(|connection| is_torn(connection)).count();
-        Self { peers, covered: Covered::new(connections, span), frames_cut: 0, torn_handshakes }
+        Self { peers, covered, frames_cut: 0, torn_handshakes }
     }
 
     /// The same, where so many frames were cut within their headers.

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     attribute::{
         Attribution, Population, attribute,
+        coverage::Covered,
         decide::Background,
         findings::{Finding, Material, findings},
     },
@@ -121,7 +122,9 @@ impl<'a> Judged<'a> {
         let retries: Vec<&Retry> = node.logs.iter().flat_map(|log| &log.scan.retries).collect();
         let joined = join(&calls, &node.connections, &node.names, &join_config(config, node.clock_offset, &retries));
         let cut = read.counters.frames_skipped.get("Cut").copied().unwrap_or(0);
-        let population = Population::new(&node.connections, span).with_frames_cut(cut);
+        let population =
+            Population::new(&node.connections, Covered::new(read.busy_seconds(node), span, &node.connections))
+                .with_frames_cut(cut);
         let background = Background {
             calls: &calls,
             connections: &node.connections,

@@ -211,6 +211,11 @@ impl Read {
         });
         spans
     }
+
+    /// Runs of seconds in which a gateway's captures have a frame: the first and the last of each, since the epoch.
+    pub(super) fn busy_seconds(&self, node: &Node) -> impl Iterator<Item = (i64, i64)> {
+        node.captures.iter().flat_map(|file| self.capture_files[*file].busy.iter().copied())
+    }
 }
 
 impl Node {

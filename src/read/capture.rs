@@ -10,7 +10,7 @@ use wirecause_parsers::{
     capture::{FrameRef, Interface},
     packet::Skip,
     payload::dns,
-    time::Timestamp,
+    time::{NANOS_PER_SECOND, Timestamp},
 };
 
 use super::{
@@ -61,6 +61,8 @@ pub struct CaptureFile {
     pub last: Option<Timestamp>,
     /// Long times without any frame, at most `MAX_SILENCES`.
     pub silences: Vec<(Timestamp, Timestamp)>,
+    /// Runs of seconds, since the epoch, that each have a frame: first and last, at most `MAX_RUNS`.
+    pub busy: Vec<(i64, i64)>,
     /// Its interfaces.
     pub interfaces: Vec<Interface>,
     /// What became of the input.
@@ -83,6 +85,7 @@ impl CaptureFile {
                 self.silences.push((before, frame.time));
             }
             self.last = self.last.max(Some(frame.time));
+            note_second(&mut self.busy, frame.time.nanos().div_euclid(NANOS_PER_SECOND));
         }
     }
 }
@@ -286,6 +289,7 @@ impl<'a> Reader<'a> {
             first: None,
             last: None,
             silences: Vec::new(),
+            busy: Vec::new(),
             interfaces: Vec::new(),
             report: source.report().clone(),
             input: input.clone(),
@@ -312,6 +316,16 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Adds a second to runs of such. One that steps back lies in the last run but for a few; beyond the bound all is one run.
+fn note_second(runs: &mut Vec<(i64, i64)>, second: i64) {
+    let full = runs.len() >= MAX_RUNS;
+    match runs.last_mut() {
+        Some((_, last)) if second <= *last => {}
+        Some((_, last)) if full || second == *last + 1 => *last = second,
+        _ => runs.push((second, second)),
+    }
+}
+
 /// Whether a file that begins at `first` may follow what was read up to `latest`: rotated files overlap by a few packets at most.
 fn may_continue(latest: Option<Timestamp>, first: Option<Timestamp>) -> bool {
     match (latest, first) {
@@ -325,12 +339,14 @@ const MAX_POINTS: usize = 64;
 const TOO_MANY_POINTS: &str = "not read: captures of more than 64 points overlap in time";
 /// DNS messages kept, at some two hundred bytes each. A gateway caches what it resolved, so that days hold less.
 const MAX_DNS: usize = 1 << 20;
-/// Bytes of a capture read at a time and tracked while the next are read. The processor's last-level cache should hold two of them: the
+/// Bytes of a capture read at a time and tracked while the next are read. The second-level cache should hold them: the
 /// frames are looked at once more when they are tracked.
 const SLAB_BYTES: usize = 2 << 20;
 /// Rotated files may overlap by this much, ns: packets of one instant fall on either side of the cut.
 const ROTATION_OVERLAP: i64 = 1_000_000_000;
 /// A gateway at work sends something more often than this, if only keep-alives and health checks, ns.
 const LONG_SILENCE: i64 = 10_000_000_000;
+/// Runs kept of one file: with pauses every minute those of four months.
+const MAX_RUNS: usize = 1 << 17;
 /// Silences kept of one file.
 const MAX_SILENCES: usize = 64;

@@ -144,11 +144,12 @@ impl Tracker {
         live.icmp(IcmpNote { time, frame, kind: error.kind, sender: error.sender });
     }
 
-    /// Ends tracking: all connections, in no order.
+    /// Ends tracking: all connections in order of their start.
     pub fn finish(mut self) -> (Vec<Box<Connection>>, TrackCounts) {
         let openings = std::mem::take(&mut self.openings);
         self.finished.extend(openings.into_values().map(|opening| opening.connection().finish()));
         self.finished.extend(self.live.into_values().map(|live| live.finish()));
+        self.finished.sort_by_cached_key(|connection| (connection.start, connection.first_frame));
         (self.finished, self.counts)
     }
 
@@ -242,7 +243,7 @@ const LINGER: i64 = 240_000_000_000;
 /// Lone SYNs kept: 262,144 in all shards. A gateway opens some thousands of connections a second and repeats a SYN after one second
 /// (RFC 6298), so that more at a time are a flood or a scan. About 200 bytes each while they wait, and some kilobytes in the tables.
 const MAX_HALF_OPEN: usize = 4_096;
-/// Connections kept: 2,097,152 in all shards. They are kept whole until the end of the run, at some three kilobytes each.
+/// Connections kept: 2,097,152 in all shards. They are kept until the end of the run, at one to three kilobytes each.
 const MAX_CONNECTIONS: usize = 32_768;
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use wirecause::{
     attribute::{
         Attribution, Population, attribute,
         case::{Case, Coverage, Wire},
+        coverage::Covered,
         decide::Background,
         rules::RULES,
         verdict::Cause,
@@ -173,7 +174,7 @@ impl<'a> Played<'a> {
         let (connections, _) = track(packets(scenario)).finish();
         let names = names(scenario);
         let span = (at(scenario.span[0]), at(scenario.span[1]));
-        let population = Population::new(&connections, Some(span));
+        let population = Population::new(&connections, Covered::whole(Some(span)));
         let offset = (scenario.clock_offset * NANOS_PER_SECOND as f64) as i64;
         let config = JoinConfig { clock_offset: (!scenario.estimate_clock).then_some(offset), ..JoinConfig::default() };
         let references: Vec<&FailedCall> = calls.iter().collect();

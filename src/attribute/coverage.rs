@@ -25,7 +25,9 @@ impl Covered {
         connections: &[Box<Connection>],
     ) -> Self {
         let mut holes = span.map_or_else(Vec::new, |span| holes(&seconds(busy, span), start_of(span.0)));
-        holes.retain(|hole| connections.iter().any(|connection| is_torn(connection, *hole)));
+        let torn: Vec<&Connection> =
+            connections.iter().map(AsRef::as_ref).filter(|connection| is_torn(connection)).collect();
+        holes.retain(|hole| torn.iter().any(|connection| is_torn_by(connection, *hole)));
         Self { span, holes }
     }
 
@@ -51,13 +53,21 @@ impl Covered {
     }
 }
 
-/// Whether a connection shows that packets were missed in a silence: bytes of it were acknowledged that were never seen, or it appears
-/// behind the silence without its beginning. Where no connection does, the gateway may have had nothing to do.
-fn is_torn(connection: &Connection, (from, to): (Timestamp, Timestamp)) -> bool {
+/// Whether packets of a connection were missed: bytes of it were never seen, or its beginning was not.
+fn is_torn(connection: &Connection) -> bool {
+    misses_bytes(connection) || connection.handshake.syn.is_none()
+}
+
+fn misses_bytes(connection: &Connection) -> bool {
+    [&connection.orig, &connection.resp].into_iter().any(|side| side.gaps > 0 || side.has_holes())
+}
+
+/// Whether a silence may have torn a connection: it misses bytes and spans the silence, or appears behind it without its beginning. Where
+/// no connection does, the gateway may have had nothing to do.
+fn is_torn_by(connection: &Connection, (from, to): (Timestamp, Timestamp)) -> bool {
     let spans = connection.start < from && connection.end >= to;
-    let missed = [&connection.orig, &connection.resp].into_iter().any(|side| side.gaps > 0 || side.has_holes());
     let appears = (to.plus(-SECOND)..=to.plus(SOON)).contains(&connection.start);
-    spans && missed || appears && connection.handshake.syn.is_none()
+    spans && misses_bytes(connection) || appears && connection.handshake.syn.is_none()
 }
 
 /// Per second of the span whether a frame was captured; empty where the span is too long to be looked at.

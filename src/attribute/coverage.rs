@@ -141,6 +141,7 @@ const CHANCE: f64 = 0.01;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::track::{Arrival, FrameId, Tracker, testing};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_nanos(second * SECOND)
@@ -174,6 +175,40 @@ mod tests {
     fn in_sparse_traffic_silences_say_nothing() {
         let busy: Vec<bool> = (0..600).map(|second| second % 17 == 0).collect();
         assert_eq!(holes(&busy, at(0)), []);
+    }
+
+    /// One connection: segments at seconds, each with direction, numbers, flags and payload bytes.
+    fn connection(segments: &[(i64, bool, u32, u32, u8, u32)]) -> Box<Connection> {
+        let mut tracker = Tracker::default();
+        for (number, (second, there, seq, ack, flags, payload)) in (1..).zip(segments) {
+            let segment = testing::segment(9, (*there, *seq, *ack), *flags, *payload);
+            let frame = FrameId::new(0, number);
+            tracker.segment(&Arrival { time: at(*second), frame, interface: 0, segment: &segment, payload: &[] });
+        }
+        tracker.finish().0.remove(0)
+    }
+
+    /// Packets in every second but those from 100 to 109.
+    #[test]
+    fn a_silence_is_an_interruption_where_it_tore_a_connection() {
+        let holes = |connection: Box<Connection>| {
+            let busy = [(0, 99), (110, 300)];
+            Covered::new(busy.into_iter(), Some((at(0), at(300))), &[connection]).holes
+        };
+        let (syn, syn_ack, ack, data) = (0x02, 0x12, 0x10, 0x18);
+        let opened =
+            [(90, true, 1_000, 0, syn, 0), (90, false, 5_000, 1_001, syn_ack, 0), (90, true, 1_001, 5_001, ack, 0)];
+        let idle = [&opened[..], &[(120, true, 1_001, 5_001, data, 100)]].concat();
+        assert_eq!(holes(connection(&idle)), [], "nothing of it is missing");
+        // What the responder sent meanwhile was acknowledged, and nobody saw it.
+        let missed =
+            [&opened[..], &[(120, false, 5_501, 1_001, data, 100), (120, true, 1_001, 5_601, ack, 0)]].concat();
+        assert_eq!(holes(connection(&missed)), [(at(100), at(110))]);
+        let going_on = [(111, true, 1_001, 5_001, data, 100), (111, false, 5_001, 1_101, ack, 0)];
+        assert_eq!(holes(connection(&going_on)), [(at(100), at(110))], "its beginning is missing");
+        let later =
+            going_on.map(|(second, there, seq, ack, flags, payload)| (second + 100, there, seq, ack, flags, payload));
+        assert_eq!(holes(connection(&later)), [], "it may have begun at any time");
     }
 
     #[test]

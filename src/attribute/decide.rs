@@ -147,18 +147,6 @@ impl Background<'_> {
     }
 }
 
-/// Candidates within so many nats of the best are weighed.
-const NEAR: f64 = 4.0;
-/// And at most so many.
-const MOST_WEIGHED: usize = 8;
-/// Connections that a call without one may have had after all: the first two.
-const NEAREST: usize = 2;
-/// A cause with less than this share of the weight is not named.
-const WORTH_NAMING: f64 = 0.15;
-/// What a reset whose number is not the expected one takes of the confidence: only the log says that it was obeyed.
-const INEXACT: f64 = 0.9;
-/// What an inferred address takes of the confidence.
-const INFERRED: f64 = 0.9;
 /// What the gaps of a capture leave of the confidence.
 fn left(case: &Case<'_>) -> f64 {
     let Some(wire) = &case.connection else { return 1.0 };
@@ -173,6 +161,18 @@ fn left(case: &Case<'_>) -> f64 {
     factors.iter().filter(|(holds, _)| *holds).map(|(_, factor)| factor).product()
 }
 
+/// Candidates within so many nats of the best are weighed.
+const NEAR: f64 = 4.0;
+/// And at most so many.
+const MOST_WEIGHED: usize = 8;
+/// Connections that a call without one may have had after all: the first two.
+const NEAREST: usize = 2;
+/// A cause with less than this share of the weight is not named.
+const WORTH_NAMING: f64 = 0.15;
+/// What a reset whose number is not the expected one takes of the confidence: only the log says that it was obeyed.
+const INEXACT: f64 = 0.9;
+/// What an inferred address takes of the confidence.
+const INFERRED: f64 = 0.9;
 /// What it takes of the confidence that no byte of a TLS connection's payload was captured: where its handshake ends is not known.
 const BLIND: f64 = 0.9;
 /// What it takes that the captures were interrupted while the call ran, or may have.

@@ -141,9 +141,12 @@ impl Peer {
         self.recovered +=
             usize::from(recovered || connection.handshake.syns > 1 && connection.handshake.syn_ack.is_some());
         self.repeated_syn_acks += usize::from(connection.handshake.syn_acks > 1);
+        let opening = connection.handshake.syn.is_some() || connection.handshake.syn_ack.is_some();
         for (heard, own, other) in [(0, &connection.orig, &connection.resp), (1, &connection.resp, &connection.orig)] {
+            // An end that has fallen silent is acknowledged up to where it stood, again and again; one that talks, further and further.
+            let talks = own.acked > i64::from(!opening);
             self.heard[heard].seen += usize::from(own.packets > 0);
-            self.heard[heard].unseen += usize::from(own.packets == 0 && other.packets > 0 && own.acked > 0);
+            self.heard[heard].unseen += usize::from(own.packets == 0 && other.packets > 0 && talks);
         }
         self.add_resets(connection);
     }

@@ -216,6 +216,27 @@ mod tests {
         assert!((clock.offset - offset - MS).abs() <= 2 * MS, "{clock:?}");
     }
 
+    /// Leaving out votes before they are sorted changes nothing: against the mode of all of them, window by window.
+    #[test]
+    fn the_mode_is_that_of_all_votes() {
+        for seed in 0..200 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let votes: Vec<(usize, i64)> =
+                (0..random.usize(1..60)).map(|_| (random.usize(..12), random.i64(-400..400))).collect();
+            let within = random.i64(1..60);
+            let window = |low: i64| {
+                let inside = votes.iter().filter(|(_, vote)| (low..=low + within).contains(vote));
+                let high = inside.clone().map(|(_, vote)| *vote).max();
+                let calls: std::collections::BTreeSet<usize> = inside.map(|(call, _)| *call).collect();
+                (calls.len(), high.map_or(0, |high| high - low))
+            };
+            let most = votes.iter().map(|(_, vote)| window(*vote).0).max();
+            let found = mode(&votes, within).unwrap();
+            assert_eq!(Some(found.pairs), most, "seed {seed}");
+            assert!(found.width <= within && window(found.low).0 == found.pairs, "seed {seed}: {found:?}");
+        }
+    }
+
     #[test]
     fn votes_that_do_not_agree_are_no_evidence() {
         let votes = [(0, 5_000 * MS), (1, 900 * MS), (2, -40_000 * MS), (3, 77_000 * MS)];

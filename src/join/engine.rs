@@ -121,13 +121,16 @@ pub fn join(
     let start = connections.iter().map(|connection| connection.start).min();
     let pause = end.zip(start).map_or(0, |(end, start)| end.since(start)) / connections.len().max(1) as i64;
     let told_pass = Pass { calls, connections, endpoints: &told, end, pause };
-    let known = given.unwrap_or_else(|| told_pass.estimate_clock(&told_pass.near_all()));
+    let mut near = told_pass.near_all();
+    let known = given.unwrap_or_else(|| told_pass.estimate_clock(&near));
     let known = Some(known).filter(|clock| clock.source != ClockSource::Assumed);
     let endpoints = infer(&told_pass, known.as_ref());
     let endpoint_of = endpoint_of(calls.len(), &endpoints);
     let pass = Pass { calls, connections, endpoints: &endpoints, end, pause };
 
-    let mut near = pass.near_all();
+    if endpoints.iter().any(|endpoint| endpoint.inferred) {
+        near = pass.near_all();
+    }
     let clock = known.unwrap_or_else(|| pass.estimate_clock(&near));
     let mut model = Model { clock, lags: LagModel::prior(), begin: None, durations: Durations::prior() };
     let mut timeouts = pass.learn_timeouts(&model.clock, &config.timeouts);

@@ -185,32 +185,18 @@ const WITHIN_A_HOST: i64 = 20_000;
 #[cfg(test)]
 mod tests {
     use wirecause_parsers::{
-        packet::{FlowEnds, IpFacts, Segment, TcpFlags},
+        packet::{IpFacts, Segment},
         time::Timestamp,
     };
 
     use super::*;
-    use crate::track::{Arrival, FrameId, Tracker};
+    use crate::track::{Arrival, FrameId, Tracker, testing};
 
     /// A segment as a point sees it that lies so many hops from the originator.
     fn segment(hops: u8, (there, seq, ack): (bool, u32, u32), flags: u8, payload: u32) -> Segment {
-        let ends = [(5, 40_000), (9, 8080)].map(|(last, port)| Endpoint { address: [10, 0, 0, last].into(), port });
-        let [source, destination] = if there { ends } else { [ends[1], ends[0]] };
         let ttl = if there { 64 - hops } else { 60 + hops };
-        Segment {
-            ends: FlowEnds { source, destination },
-            ip: IpFacts { ttl, id: Some(1), dont_fragment: true, tos: 0, vlan: None, length: 40 + payload },
-            seq,
-            ack,
-            flags: TcpFlags(flags),
-            window: 100,
-            payload,
-            window_scale: None,
-            mss: None,
-            timestamps: None,
-            sack: false,
-            options_cut: false,
-        }
+        let plain = testing::segment(40_000, (there, seq, ack), flags, payload);
+        Segment { ip: IpFacts { ttl, ..plain.ip }, ..plain }
     }
 
     /// A point with one connection; times in microseconds.

@@ -180,9 +180,10 @@ pub(super) enum Worth {
     /// Nothing but numbers: opened, answered and closed in good order, by the originator itself while it lay idle. No failed call can have
     /// met that.
     Numbers,
-    /// How it began and ended: the same, but closed by the responder, so that the next call to use it may have failed; or in TLS, where
-    /// nothing shows whether the last response was whole.
+    /// How it began and ended: the same, but closed by the responder. The next call to use it may have failed.
     Ends,
+    /// All segments that were kept, and the last exchange: the same in TLS, where nothing shows whether the last response was whole.
+    LastExchange,
     /// All that was kept.
     Everything,
 }
@@ -244,8 +245,10 @@ impl Connection {
         let own_first = closed_idle(own) && peer.is_none_or(|peer| own < Some(peer));
         if quiet && complete && own_first {
             Worth::Numbers
-        } else if quiet && (complete || self.is_sealed_to_the_end()) && (own_first || closed_idle(peer)) {
+        } else if quiet && complete && closed_idle(peer) {
             Worth::Ends
+        } else if quiet && self.is_sealed_to_the_end() && (own_first || closed_idle(peer)) {
+            Worth::LastExchange
         } else {
             Worth::Everything
         }

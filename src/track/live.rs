@@ -403,7 +403,7 @@ impl Live {
         let (head, tail) = match worth {
             Worth::Numbers => (0, 0),
             Worth::Ends => (SHORT_HEAD, SHORT_TAIL),
-            Worth::Everything => (MAX_HEAD, MAX_TAIL),
+            Worth::LastExchange | Worth::Everything => (MAX_HEAD, MAX_TAIL),
         };
         let all = self.head.len() + self.tail.len();
         let left_out = head.min(all)..all.saturating_sub(tail).max(head.min(all));

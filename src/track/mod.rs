@@ -18,6 +18,8 @@ pub mod sequence;
 pub mod side;
 pub mod state;
 pub mod stream;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod tracker;
 
 pub use connection::{Connection, Handshake, Names, Roles};

@@ -248,27 +248,14 @@ const MAX_CONNECTIONS: usize = 32_768;
 
 #[cfg(test)]
 mod tests {
-    use wirecause_parsers::packet::{Endpoint, FlowEnds, IpFacts, TcpFlags};
+    use wirecause_parsers::packet::TcpFlags;
 
     use super::*;
+    use crate::track::testing;
 
     fn segment(port: u16, flags: TcpFlags, back: bool) -> Segment {
-        let ends = [(5, port), (9, 8080)].map(|(last, port)| Endpoint { address: [10, 0, 0, last].into(), port });
-        let (source, destination) = if back { (ends[1], ends[0]) } else { (ends[0], ends[1]) };
-        Segment {
-            ends: FlowEnds { source, destination },
-            ip: IpFacts { ttl: 64, id: Some(1), dont_fragment: true, tos: 0, vlan: None, length: 40 },
-            seq: if back { 5_000 } else { 1_000 },
-            ack: if back { 1_001 } else { 0 },
-            flags,
-            window: 100,
-            payload: 0,
-            window_scale: None,
-            mss: None,
-            timestamps: None,
-            sack: false,
-            options_cut: false,
-        }
+        let (seq, ack) = if back { (5_000, 1_001) } else { (1_000, 0) };
+        testing::segment(port, (!back, seq, ack), flags.0, 0)
     }
 
     fn feed(tracker: &mut Tracker, number: u64, segment: &Segment) {
@@ -390,5 +377,37 @@ mod tests {
         // Never answered, or not in full: a call has failed on it.
         assert_eq!(kept(b"", false), (9, 9));
         assert_eq!(kept(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", false), (11, 11));
+    }
+
+    /// A socket that both ends closed answers what comes late by a RST (RFC 9293, section 3.10.7.1): nothing failed by it. One that comes
+    /// before the other end has closed may have ended a call.
+    #[test]
+    fn a_reset_behind_both_fins_ends_nothing() {
+        for (both, expected) in [(true, 9), (false, 12)] {
+            let mut tracker = Tracker::default();
+            let (request, answer) = (REQUEST.len() as u32, RESPONSE.len() as u32);
+            let (sent, got) = (1_001 + request, 5_001 + answer);
+            let fin = if both { 0x11 } else { 0x10 };
+            let segments: [(bool, u32, u32, u8, &[u8]); 12] = [
+                (true, 1_000, 0, 0x02, b""),
+                (false, 5_000, 1_001, 0x12, b""),
+                (true, 1_001, 5_001, 0x10, b""),
+                (true, 1_001, 5_001, 0x18, REQUEST),
+                (false, 5_001, sent, 0x10, b""),
+                (false, 5_001, sent, 0x18, RESPONSE),
+                (true, sent, got, 0x10, b""),
+                (false, got, sent, 0x11, b""),
+                (true, sent, got + 1, 0x10, b""),
+                (true, sent, got + 1, fin, b""),
+                (true, sent, got + 1, 0x10, b""),
+                (false, got + 1, 0, 0x04, b""),
+            ];
+            for (number, (there, seq, ack, flags, payload)) in (1..).zip(segments) {
+                let segment = testing::segment(9, (there, seq, ack), flags, payload.len() as u32);
+                let (time, frame) = (Timestamp::from_nanos(number * 10_000_000), FrameId::new(0, number as u64));
+                tracker.segment(&Arrival { time, frame, interface: 0, segment: &segment, payload });
+            }
+            assert_eq!(tracker.finish().0[0].notes.len(), expected);
+        }
     }
 }

@@ -4,10 +4,7 @@
 //! delay less offset; on the assumption that the fastest way there takes as long as the fastest way back, half the difference of the two is the
 //! offset. Where the ways differ in length the delays are off by half of that, one up and one down, and their changes are right all the same.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
-};
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use wirecause_parsers::{packet::Endpoint, time::Timestamp};
 
@@ -37,7 +34,8 @@ pub(super) fn between_points(material: &Material<'_>) -> Vec<Finding> {
 struct Between {
     connections: u64,
     ways: [Way; 2],
-    times: BTreeSet<Timestamp>,
+    /// First and last packet.
+    span: Option<(Timestamp, Timestamp)>,
 }
 
 /// One direction.
@@ -101,7 +99,8 @@ impl Between {
     fn add(&mut self, connection: &Connection) {
         let Some(far) = connection.elsewhere.as_ref().filter(|far| far.nearer_responder) else { return };
         self.connections += 1;
-        self.times.extend([connection.start, connection.end]);
+        let (first, last) = self.span.unwrap_or((connection.start, connection.end));
+        self.span = Some((first.min(connection.start), last.max(connection.end)));
         let exchange = connection.exchanges.current().map(|exchange| exchange.request_start);
         let times = [connection.start, exchange.unwrap_or(connection.end)];
         for (way, passage) in self.ways.iter_mut().zip(&far.ways) {
@@ -124,22 +123,20 @@ impl Between {
         Some(Finding {
             kind: "between-points",
             host: None,
-            peer: Some(format!("{}:{}", peer.address, peer.port)),
+            peer: Some(peer.to_string()),
             count: self.connections,
             calls: members.len() as u64,
             members,
-            first: self.times.first().copied(),
-            last: self.times.last().copied(),
+            first: self.span.map(|(first, _)| first),
+            last: self.span.map(|(_, last)| last),
             low: Some(share),
             high: Some(share),
             unit: Some("share"),
             statement: format!(
-                "{} connections to {}:{} were seen at two capture points. Between them, towards the peer: {}; from the peer: {}. One way \
+                "{} connections to {peer} were seen at two capture points. Between them, towards the peer: {}; from the peer: {}. One way \
                  takes {} at the least, where the fastest is taken to be as long there as back; by that the second point's clock is {:+.3} ms \
                  against the first's.",
                 self.connections,
-                peer.address,
-                peer.port,
                 there.words(offset),
                 back.words(-offset),
                 duration(shortest),
@@ -174,11 +171,7 @@ mod tests {
     #[test]
     fn offset_and_delays_are_told_apart() {
         let there: Vec<i64> = (0..30).map(|n| 40 * MS + if n < 16 { 5 * MS } else { 25 * MS }).collect();
-        let between = Between {
-            connections: 15,
-            ways: [way(&there), way(&[-35 * MS; 30])],
-            times: BTreeSet::from([Timestamp::from_nanos(0)]),
-        };
+        let between = Between { connections: 15, ways: [way(&there), way(&[-35 * MS; 30])], span: None };
         let peer = Endpoint { address: [10, 0, 0, 9].into(), port: 8080 };
         let found = between.finding(peer, vec![0]).unwrap();
         let said = |words: &str| assert!(found.statement.contains(words), "{words}: {}", found.statement);

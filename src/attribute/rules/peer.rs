@@ -151,7 +151,7 @@ pub(super) fn aborted_during_response(case: &Case<'_>) -> Option<Ruling> {
 }
 
 /// Whether the bytes behind a TLS handshake that were taken for a response may have been session tickets, which servers send unasked.
-fn may_be_tickets(wire: &Wire<'_>, exchange: &Exchange) -> bool {
+pub(super) fn may_be_tickets(wire: &Wire<'_>, exchange: &Exchange) -> bool {
     let may_be_first = match wire.connection.protocol {
         Protocol::Tls => exchange.number == 1,
         // Where no payload was captured the two flights of a handshake count as exchanges.

@@ -9,7 +9,9 @@ use crate::{
     track::{Exchange, ResetShape, connection::EndingKind},
 };
 
-use super::{MANY_SEGMENTS, Ruling, SLACK, Silence, UNKNOWN_RTT, may_be_fresh, raced, ruling, silence_says};
+use super::{
+    MANY_SEGMENTS, Ruling, SLACK, Silence, UNKNOWN_RTT, may_be_fresh, peer::may_be_tickets, raced, ruling, silence_says,
+};
 
 /// The peer had ended the connection before the request could reach it, or no longer knew it.
 pub(super) fn stale_connection_reuse(case: &Case<'_>) -> Option<Ruling> {
@@ -43,7 +45,7 @@ fn met_dead(wire: &Wire<'_>) -> Option<Ruling> {
     }
     let exchange = wire.exchange?;
     let (kind, ended) = wire.peer_ending()?;
-    if goes_on(exchange) {
+    if goes_on(wire, exchange) {
         return None;
     }
     if exchange.after_peer_close {
@@ -88,10 +90,12 @@ fn met_dead(wire: &Wire<'_>) -> Option<Ruling> {
     })
 }
 
-/// Whether what was taken for a request is more of the one before: bytes that follow those before at once, where nothing shows a request's
-/// head. Session tickets in the middle of an upload look like an answer to its first part.
-fn goes_on(exchange: &Exchange) -> bool {
-    exchange.target.is_none() && exchange.idle_before.is_some_and(|idle| idle < NO_PAUSE)
+/// Whether what was taken for a request is more of the one before: bytes that follow at once what may have been session tickets, which in
+/// the middle of an upload look like an answer to its first part.
+fn goes_on(wire: &Wire<'_>, exchange: &Exchange) -> bool {
+    let before = wire.connection.exchanges.last.iter().find(|before| before.number + 1 == exchange.number);
+    before.is_some_and(|before| may_be_tickets(wire, before))
+        && exchange.idle_before.is_some_and(|idle| idle < NO_PAUSE)
 }
 
 /// Between a response and the next request of a pooled connection lie at least two calls of a thread, ns.

@@ -16,6 +16,9 @@ use wirecause::{
     report::paint::Paint,
 };
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(Outcome::Complete) => ExitCode::SUCCESS,

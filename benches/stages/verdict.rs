@@ -4,7 +4,7 @@ use divan::{Bencher, counter::ItemsCount};
 use wirecause::{
     attribute::{Population, attribute, coverage::Covered, decide::Background},
     join::{self, JoinConfig, NameTable},
-    track::Connection,
+    track::Finished,
 };
 use wirecause_parsers::{log::LogScan, packet::Decoded, payload::dns};
 
@@ -47,7 +47,7 @@ fn with_calls() -> Vec<&'static str> {
 
 struct Read {
     scan: LogScan,
-    connections: Vec<Box<Connection>>,
+    connections: Vec<Finished>,
     names: NameTable,
 }
 

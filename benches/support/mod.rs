@@ -3,7 +3,7 @@
 use std::{fs, io::Read as _, path::Path};
 
 use flate2::read::MultiGzDecoder;
-use wirecause::track::{Arrival, Connection, FlowKey, FrameId, Tracker};
+use wirecause::track::{Arrival, Finished, FlowKey, FrameId, Tracker};
 use wirecause_parsers::{
     capture::{FrameRef, LinkType, Walker},
     packet::{Decoded, IcmpError, Segment, decode},
@@ -73,7 +73,7 @@ impl Capture {
 }
 
 /// Tracks all of it, in shards as the program does.
-pub(crate) fn track(found: &[Found<'_>]) -> Vec<Box<Connection>> {
+pub(crate) fn track(found: &[Found<'_>]) -> Vec<Finished> {
     let mut shards: Vec<Tracker> = (0..SHARDS).map(|_| Tracker::default()).collect();
     for Found { time, frame, what } in found {
         match what {

@@ -39,7 +39,7 @@ pub fn join(bytes: &[u8]) {
         assert!(found.earlier.iter().all(|earlier| *earlier < connections.len()));
         if let Some(connection) = found.connection {
             assert!(found.candidates.iter().any(|candidate| candidate.connection == connection));
-            if !connections[connection].is_http2() {
+            if !connections[connection].open().is_http2() {
                 *carried.entry(connection).or_default() += 1;
             }
         }

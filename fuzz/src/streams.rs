@@ -1,8 +1,8 @@
 //! Streams of segments, drawn from bytes, and what tracking makes of them.
 
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
-use wirecause::track::{Arrival, Connection, Direction, FrameId, TrackCounts, Tracker};
+use wirecause::track::{Arrival, Connection, Direction, Finished, FrameId, TrackCounts, Tracker, finished::Shelf};
 use wirecause_parsers::{
     packet::{Endpoint, FlowEnds, IcmpError, IcmpKind, IpFacts, Segment, TcpFlags},
     time::Timestamp,
@@ -126,7 +126,7 @@ fn content(number: u8) -> Vec<u8> {
 }
 
 /// Tracks a drawn stream.
-pub(crate) fn track(drawn: &[Drawn]) -> (Vec<Box<Connection>>, TrackCounts) {
+pub(crate) fn track(drawn: &[Drawn]) -> (Vec<Finished>, TrackCounts) {
     let mut tracker = Tracker::default();
     for (number, drawn) in (1..).zip(drawn) {
         let frame = FrameId::new(0, number);
@@ -143,21 +143,30 @@ pub(crate) fn track(drawn: &[Drawn]) -> (Vec<Box<Connection>>, TrackCounts) {
     tracker.finish()
 }
 
-fn check(drawn: &[Drawn], connections: &[Box<Connection>], counts: TrackCounts) {
+fn check(drawn: &[Drawn], connections: &[Finished], counts: TrackCounts) {
     let segments: Vec<&Drawn> = drawn.iter().filter(|drawn| !drawn.icmp).collect();
     assert_eq!(
         counts.segments + counts.duplicates + counts.segments_beyond_bound,
         segments.len() as u64,
         "each segment is one or the other"
     );
-    let packets: u64 = connections.iter().map(|connection| connection.orig.packets + connection.resp.packets).sum();
+    let opened: Vec<Cow<'_, Connection>> = connections.iter().map(Finished::open).collect();
+    let packets: u64 = opened.iter().map(|connection| connection.orig.packets + connection.resp.packets).sum();
     assert_eq!(packets, counts.segments, "each segment belongs to one connection");
     let sent: u64 = segments.iter().map(|drawn| u64::from(drawn.segment.payload)).sum();
-    let bytes: u64 = connections.iter().map(|connection| connection.orig.bytes + connection.resp.bytes).sum();
+    let bytes: u64 = opened.iter().map(|connection| connection.orig.bytes + connection.resp.bytes).sum();
     assert!(bytes <= sent, "{bytes} distinct bytes of {sent}");
-    assert!(connections.is_sorted_by_key(|connection| (connection.start, connection.first_frame)));
-    for connection in connections {
+    assert!(connections.is_sorted_by_key(|connection| connection.head().place()));
+    for connection in &opened {
         check_one(connection);
+    }
+    let mut shelf = Shelf::default();
+    for connection in connections {
+        let packed = shelf.put(Box::new(connection.open().into_owned()));
+        assert_eq!(
+            (packed.open(), packed.head(), packed.names()),
+            (connection.open(), connection.head(), connection.names())
+        );
     }
 }
 

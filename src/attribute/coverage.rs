@@ -5,7 +5,7 @@
 
 use wirecause_parsers::time::Timestamp;
 
-use crate::track::Connection;
+use crate::track::{Connection, Finished};
 
 /// The time that the captures cover.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,11 +22,14 @@ impl Covered {
     pub fn new(
         busy: impl Iterator<Item = (i64, i64)>,
         span: Option<(Timestamp, Timestamp)>,
-        connections: &[Box<Connection>],
+        connections: &[Finished],
     ) -> Self {
         let mut holes = span.map_or_else(Vec::new, |span| holes(&seconds(busy, span), start_of(span.0)));
+        if holes.is_empty() {
+            return Self { span, holes };
+        }
         let torn: Vec<&Connection> =
-            connections.iter().map(AsRef::as_ref).filter(|connection| is_torn(connection)).collect();
+            connections.iter().filter_map(Finished::whole).filter(|connection| is_torn(connection)).collect();
         holes.retain(|hole| torn.iter().any(|connection| is_torn_by(connection, *hole)));
         Self { span, holes }
     }
@@ -178,7 +181,7 @@ mod tests {
     }
 
     /// One connection: segments at seconds, each with direction, numbers, flags and payload bytes.
-    fn connection(segments: &[(i64, bool, u32, u32, u8, u32)]) -> Box<Connection> {
+    fn connection(segments: &[(i64, bool, u32, u32, u8, u32)]) -> Finished {
         let mut tracker = Tracker::default();
         for (number, (second, there, seq, ack, flags, payload)) in (1..).zip(segments) {
             let segment = testing::segment(9, (*there, *seq, *ack), *flags, *payload);
@@ -191,7 +194,7 @@ mod tests {
     /// Packets in every second but those from 100 to 109.
     #[test]
     fn a_silence_is_an_interruption_where_it_tore_a_connection() {
-        let holes = |connection: Box<Connection>| {
+        let holes = |connection: Finished| {
             let busy = [(0, 99), (110, 300)];
             Covered::new(busy.into_iter(), Some((at(0), at(300))), &[connection]).holes
         };

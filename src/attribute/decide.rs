@@ -9,8 +9,8 @@ use rayon::prelude::*;
 use wirecause_parsers::log::FailedCall;
 
 use crate::{
-    join::{Certainty, Joined, Match, NameTable},
-    track::Connection,
+    join::{Candidate, Certainty, Joined, Match, NameTable},
+    track::Finished,
 };
 
 use super::{
@@ -44,7 +44,7 @@ pub struct Background<'a> {
     /// The calls.
     pub calls: &'a [&'a FailedCall],
     /// The connections.
-    pub connections: &'a [Box<Connection>],
+    pub connections: &'a [Finished],
     /// What the join found.
     pub joined: &'a Joined,
     /// Names and resolver's answers.
@@ -65,7 +65,8 @@ impl Background<'_> {
     fn attribute(&self, call: usize, taken: &BTreeSet<usize>) -> Attribution {
         let found = &self.joined.matches[call];
         let chosen = found.candidates.iter().find(|candidate| Some(candidate.connection) == found.connection);
-        let case = self.case(call, found, chosen);
+        let opened = chosen.map(|candidate| self.connections[candidate.connection].open());
+        let case = self.case(call, found, chosen.zip(opened.as_deref()));
         let ruling = judge(&case);
         let mut attribution = Attribution {
             evidence: Evidence::new(&case, ruling.cause),
@@ -96,11 +97,17 @@ impl Background<'_> {
         attribution
     }
 
+    /// The ruling if the call were on a candidate's connection.
+    fn ruling(&self, call: usize, found: &Match, candidate: &Candidate) -> Ruling {
+        let opened = self.connections[candidate.connection].open();
+        judge(&self.case(call, found, Some((candidate, &opened))))
+    }
+
     /// What the connections say that came nearest to a call without one, and that no other call has.
     fn nearest(&self, call: usize, found: &Match, taken: &BTreeSet<usize>) -> Vec<Cause> {
         let free = found.candidates.iter().filter(|candidate| !taken.contains(&candidate.connection));
         free.take(NEAREST)
-            .map(|candidate| judge(&self.case(call, found, Some(candidate))).cause)
+            .map(|candidate| self.ruling(call, found, candidate).cause)
             .filter(|cause| *cause != Cause::Undetermined)
             .collect()
     }
@@ -119,7 +126,7 @@ impl Background<'_> {
             // What the joint assignment chose counts for as much as the best.
             let weight =
                 if chosen { found.margin.unwrap_or(0.0).exp().max(1.0) } else { (candidate.score - best).exp() };
-            let other = if chosen { ruling.clone() } else { judge(&self.case(call, found, Some(candidate))) };
+            let other = if chosen { ruling.clone() } else { self.ruling(call, found, candidate) };
             *shares.entry(other.cause).or_default() += weight;
             total += weight;
         }

@@ -7,7 +7,7 @@ pub mod whole;
 
 use wirecause_parsers::time::Timestamp;
 
-use crate::track::Connection;
+use crate::track::Finished;
 
 use super::decide::{Attribution, Background};
 
@@ -77,8 +77,8 @@ pub fn findings(material: &Material<'_>) -> Vec<Finding> {
 
 impl Material<'_> {
     /// The connection that a call was joined to.
-    fn connection(&self, call: usize) -> Option<&Connection> {
-        self.background.joined.matches[call].connection.map(|index| &*self.background.connections[index])
+    fn connection(&self, call: usize) -> Option<&Finished> {
+        self.background.joined.matches[call].connection.map(|index| &self.background.connections[index])
     }
 
     /// The calls of every peer, by its address and port as text, in order, with the host that the first of them names.
@@ -86,8 +86,8 @@ impl Material<'_> {
         let mut peers = std::collections::BTreeMap::new();
         for (call, failed) in self.background.calls.iter().enumerate() {
             if let Some(connection) = self.connection(call) {
-                let entry =
-                    peers.entry(connection.responder).or_insert_with(|| (failed.target.host.clone(), Vec::new()));
+                let peer = connection.head().responder;
+                let entry = peers.entry(peer).or_insert_with(|| (failed.target.host.clone(), Vec::new()));
                 entry.1.push(call);
             }
         }

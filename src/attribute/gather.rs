@@ -7,7 +7,7 @@ use wirecause_parsers::{
 
 use crate::{
     join::{Candidate, Match, candidates::Endpoint, clock::ClockSource},
-    track::Direction,
+    track::{Connection, Direction},
 };
 
 use super::{
@@ -17,15 +17,20 @@ use super::{
     rules::LATE_LINE,
 };
 
-impl<'a> Background<'a> {
-    /// The case of a call, on the connection of a candidate or on none.
-    pub(super) fn case(&self, call: usize, found: &Match, candidate: Option<&Candidate>) -> Case<'a> {
+impl Background<'_> {
+    /// The case of a call, on a candidate with its connection or on none.
+    pub(super) fn case<'a>(
+        &'a self,
+        call: usize,
+        found: &Match,
+        candidate: Option<(&Candidate, &'a Connection)>,
+    ) -> Case<'a> {
         let failed = self.calls[call];
         let endpoint = &self.joined.endpoints[found.endpoint];
         let line = self.joined.clock.to_capture(failed.time);
-        let wire = candidate.map(|candidate| {
-            let connection = &self.connections[candidate.connection];
-            Wire::new(connection, candidate.anchor, line, self.population.peer(connection.responder))
+        let wire = candidate.map(|(candidate, connection)| {
+            let peer = self.population.peer(connection.responder);
+            Wire::new(connection, candidate.anchor, line, peer)
         });
         Case {
             call: failed,
@@ -91,7 +96,7 @@ impl<'a> Background<'a> {
         }
         let peers = endpoint.connections.iter().filter_map(|connection| {
             let connection = self.connections.get(*connection)?;
-            self.population.peer(connection.responder)
+            self.population.peer(connection.head().responder)
         });
         peers.take(FEW_PEERS).find_map(Peer::unheard)
     }

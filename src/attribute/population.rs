@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use wirecause_parsers::{packet::Endpoint, time::Timestamp};
 
-use crate::track::{Connection, Direction, ResetShape};
+use crate::track::{Connection, Direction, Finished, ResetShape};
 
 use super::coverage::Covered;
 
@@ -69,18 +69,19 @@ pub struct Heard {
 
 impl Population {
     /// Gathers `connections` of captures that ran as `covered` says.
-    pub fn new(connections: &[Box<Connection>], covered: Covered) -> Self {
+    pub fn new(connections: &[Finished], covered: Covered) -> Self {
         let mut peers: BTreeMap<Endpoint, Peer> = BTreeMap::new();
-        for connection in connections {
-            peers.entry(connection.responder).or_default().add(connection);
+        let (mut far_gaps, mut torn_handshakes) = (0, 0);
+        for connection in connections.iter().map(Finished::open) {
+            peers.entry(connection.responder).or_default().add(&connection);
+            far_gaps += usize::from(connection.elsewhere.as_ref().is_some_and(|far| far.gaps));
+            torn_handshakes += usize::from(is_torn(&connection));
         }
-        let seen_twice = connections.iter().filter_map(|connection| connection.elsewhere.as_ref());
-        let far_point_misses = seen_twice.filter(|far| far.gaps).count() >= TORN;
+        let far_point_misses = far_gaps >= TORN;
         for peer in peers.values_mut() {
             peer.far_point_misses = far_point_misses;
             peer.idle_endings.sort_unstable();
         }
-        let torn_handshakes = connections.iter().filter(|connection| is_torn(connection)).count();
         Self { peers, covered, frames_cut: 0, torn_handshakes }
     }
 

@@ -25,7 +25,8 @@ pub(super) fn set_back(pass: &Pass<'_>, call: usize, paths: &Paths<'_>, clock: &
 fn by_request_line(pass: &Pass<'_>, call: usize, paths: &Paths<'_>, possible: &mut [Candidate]) {
     let path = path_of(&pass.calls[call].url);
     let begun = |candidate: &Candidate| {
-        let exchange = pass.connections[candidate.connection].exchanges.last.get(candidate.anchor.exchange?)?;
+        let connection = pass.connections[candidate.connection].open();
+        let exchange = connection.exchanges.last.get(candidate.anchor.exchange?)?;
         (!exchange.target_cut && exchange.target.as_deref() == Some(path)).then_some(exchange.request_start)
     };
     let Some(last) = possible.iter().filter_map(begun).max() else { return };

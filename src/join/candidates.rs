@@ -8,7 +8,7 @@ use std::{
 
 use wirecause_parsers::log::{FailedCall, Target};
 
-use crate::track::Connection;
+use crate::track::{Finished, Names};
 
 use super::names::NameTable;
 
@@ -28,7 +28,7 @@ pub struct Endpoint {
 }
 
 /// Groups `calls` by endpoint and finds each one's connections.
-pub fn endpoints(calls: &[&FailedCall], connections: &[Box<Connection>], names: &NameTable) -> Vec<Endpoint> {
+pub fn endpoints(calls: &[&FailedCall], connections: &[Finished], names: &NameTable) -> Vec<Endpoint> {
     let mut by_target: BTreeMap<&Target, Vec<usize>> = BTreeMap::new();
     for (index, call) in calls.iter().enumerate() {
         by_target.entry(&call.target).or_default().push(index);
@@ -42,20 +42,19 @@ pub fn endpoints(calls: &[&FailedCall], connections: &[Box<Connection>], names: 
             addresses.extend(of_target.iter().filter_map(|call| calls[*call].remote));
             let mut found = index.of(target, &addresses);
             // The client's leg of the same call may name the same host: its responder is the gateway itself.
-            let gateways: BTreeSet<IpAddr> = found
-                .iter()
-                .map(|candidate| &connections[*candidate])
-                .filter(|connection| addresses.contains(&connection.responder.address))
-                .map(|connection| connection.originator.address)
+            let heads = found.iter().map(|candidate| connections[*candidate].head());
+            let gateways: BTreeSet<IpAddr> = heads
+                .filter(|head| addresses.contains(&head.responder.address))
+                .map(|head| head.originator.address)
                 .collect();
             found.retain(|candidate| {
-                let responder = connections[*candidate].responder.address;
+                let responder = connections[*candidate].head().responder.address;
                 addresses.contains(&responder) || !gateways.contains(&responder)
             });
-            found.retain(|candidate| !names_another(&connections[*candidate], target, &hosts));
+            found.retain(|candidate| !names_another(connections[*candidate].names(), target, &hosts));
             found = index.with_nameless(found);
             for candidate in &found {
-                addresses.insert(connections[*candidate].responder.address);
+                addresses.insert(connections[*candidate].head().responder.address);
             }
             Endpoint { target: target.clone(), addresses, calls: of_target, connections: found, inferred: false }
         })
@@ -66,16 +65,16 @@ pub fn endpoints(calls: &[&FailedCall], connections: &[Box<Connection>], names: 
 struct Index<'a> {
     by_address: HashMap<(IpAddr, u16), Vec<usize>>,
     by_name: HashMap<&'a str, Vec<usize>>,
-    connections: &'a [Box<Connection>],
+    connections: &'a [Finished],
 }
 
 impl<'a> Index<'a> {
-    fn new(connections: &'a [Box<Connection>]) -> Self {
+    fn new(connections: &'a [Finished]) -> Self {
         let mut index = Self { by_address: HashMap::new(), by_name: HashMap::new(), connections };
         for (position, connection) in connections.iter().enumerate() {
-            let end = connection.responder;
+            let end = connection.head().responder;
             index.by_address.entry((end.address, end.port)).or_default().push(position);
-            for name in own_names(connection) {
+            for name in own_names(connection.names()) {
                 index.by_name.entry(name).or_default().push(position);
             }
         }
@@ -89,8 +88,8 @@ impl<'a> Index<'a> {
         }
         for position in self.by_name.get(target.host.as_str()).into_iter().flatten() {
             let connection = &self.connections[*position];
-            let proxied = connection.names.connect.as_ref().is_some_and(|(_, port)| *port == target.port);
-            if connection.responder.port == target.port || proxied {
+            let proxied = connection.names().connect.as_ref().is_some_and(|(_, port)| *port == target.port);
+            if connection.head().responder.port == target.port || proxied {
                 found.insert(*position);
             }
         }
@@ -102,11 +101,11 @@ impl<'a> Index<'a> {
     fn with_nameless(&self, found: Vec<usize>) -> Vec<usize> {
         let peers: BTreeSet<(IpAddr, u16)> = found
             .iter()
-            .map(|position| self.connections[*position].responder)
+            .map(|position| self.connections[*position].head().responder)
             .map(|peer| (peer.address, peer.port))
             .collect();
         let of_peers = peers.iter().filter_map(|peer| self.by_address.get(peer)).flatten();
-        let nameless = of_peers.filter(|position| own_names(&self.connections[**position]).next().is_none());
+        let nameless = of_peers.filter(|position| own_names(self.connections[**position].names()).next().is_none());
         let mut all: BTreeSet<usize> = nameless.copied().collect();
         all.extend(found);
         all.into_iter().collect()
@@ -114,17 +113,16 @@ impl<'a> Index<'a> {
 }
 
 /// Names that a connection shows itself: TLS server name, HTTP Host, the target of a tunnel.
-pub(super) fn own_names(connection: &Connection) -> impl Iterator<Item = &str> {
-    let names = &connection.names;
+pub(super) fn own_names(names: &Names) -> impl Iterator<Item = &str> {
     let tunnel = names.connect.as_ref().map(|(host, _)| host);
     [names.sni.as_ref(), names.host.as_ref(), tunnel].into_iter().flatten().map(|name| &**name)
 }
 
 /// Whether a connection shows only names that belong to other endpoints of the log: several names on one address. A name that no
 /// call uses is no objection, since a gateway may pass its own client's Host header on.
-fn names_another(connection: &Connection, target: &Target, hosts: &BTreeSet<&str>) -> bool {
+fn names_another(names: &Names, target: &Target, hosts: &BTreeSet<&str>) -> bool {
     let mut any = false;
-    for name in own_names(connection) {
+    for name in own_names(names) {
         if name == target.host || !hosts.contains(name) {
             return false;
         }

@@ -1,6 +1,9 @@
 //! The join as a whole: passes over all calls, each with what the one before taught.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
 
 use rayon::prelude::*;
 use wirecause_parsers::{
@@ -8,7 +11,7 @@ use wirecause_parsers::{
     time::Timestamp,
 };
 
-use crate::track::Connection;
+use crate::track::{Connection, Finished};
 
 use super::{
     anchor::{Anchor, AnchorKind},
@@ -109,16 +112,11 @@ impl Certainty {
 }
 
 /// Joins `calls` to `connections`.
-pub fn join(
-    calls: &[&FailedCall],
-    connections: &[Box<Connection>],
-    names: &NameTable,
-    config: &JoinConfig<'_>,
-) -> Joined {
+pub fn join(calls: &[&FailedCall], connections: &[Finished], names: &NameTable, config: &JoinConfig<'_>) -> Joined {
     let given = config.clock_offset.map(Clock::given);
     let told = endpoints(calls, connections, names);
-    let end = connections.iter().map(|connection| connection.end).max();
-    let start = connections.iter().map(|connection| connection.start).min();
+    let end = connections.iter().map(|connection| connection.head().end).max();
+    let start = connections.iter().map(|connection| connection.head().start).min();
     let pause = end.zip(start).map_or(0, |(end, start)| end.since(start)) / connections.len().max(1) as i64;
     let told_pass = Pass { calls, connections, endpoints: &told, end, pause };
     let mut near = told_pass.near_all();
@@ -172,7 +170,7 @@ pub(super) fn endpoint_of(calls: usize, endpoints: &[Endpoint]) -> Vec<usize> {
 /// What a pass works on.
 pub(super) struct Pass<'a> {
     pub(super) calls: &'a [&'a FailedCall],
-    pub(super) connections: &'a [Box<Connection>],
+    pub(super) connections: &'a [Finished],
     pub(super) endpoints: &'a [Endpoint],
     /// The last packet of all connections.
     pub(super) end: Option<Timestamp>,
@@ -198,7 +196,7 @@ pub(super) struct Choice {
     pub(super) margin: f64,
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
     /// The anchors of each endpoint's connections for all its calls, as long as nothing is learned of timeouts.
     pub(super) fn near_all(&self) -> Vec<Near> {
         let near = |endpoint: &Endpoint| {
@@ -253,16 +251,15 @@ impl Pass<'_> {
     }
 
     /// How often each request target was seen among the endpoint's last exchanges, and how often its failed calls name it.
-    fn paths(&self, endpoint: &Endpoint) -> Paths<'_> {
+    fn paths(&self, endpoint: &Endpoint) -> Paths<'a> {
         let mut paths = Paths::default();
         for call in &endpoint.calls {
             paths.failed.add(path_of(&self.calls[*call].url));
         }
         for connection in &endpoint.connections {
-            for exchange in &self.connections[*connection].exchanges.last {
-                if let Some(target) = exchange.target.as_deref() {
-                    paths.seen.add(target);
-                }
+            match self.connections[*connection].open() {
+                Cow::Borrowed(whole) => targets(whole).for_each(|target| paths.seen.add(target)),
+                Cow::Owned(opened) => targets(&opened).for_each(|target| paths.seen.add(target.to_owned())),
             }
         }
         paths
@@ -278,7 +275,7 @@ impl Pass<'_> {
             .within(kind(call), &reach(call, &model.clock))
             .iter()
             .filter_map(|(connection, anchor)| {
-                let score = score((call, path), &self.connections[*connection], anchor, model, &paths.seen)?;
+                let score = score((call, path), &self.connections[*connection].open(), anchor, model, &paths.seen)?;
                 // What was on the wire when the line was written was not captured: it need not be a connection that ended idle before.
                 let unseen = if beyond && anchor.kind == AnchorKind::Idle { UNSEEN } else { 0.0 };
                 Some(Candidate { connection: *connection, anchor: *anchor, score: score - unseen })
@@ -306,7 +303,7 @@ impl Pass<'_> {
         let mut shared = vec![false; index.len()];
         for (connection, column) in &index {
             columns[*column] = *connection;
-            shared[*column] = self.connections[*connection].is_http2();
+            shared[*column] = self.connections[*connection].open().is_http2();
         }
         let rows: Vec<Row> = calls
             .iter()
@@ -348,6 +345,11 @@ impl Choice {
             earlier: Vec::new(),
         }
     }
+}
+
+/// The request targets among a connection's last exchanges.
+fn targets(connection: &Connection) -> impl Iterator<Item = &str> {
+    connection.exchanges.last.iter().filter_map(|exchange| exchange.target.as_deref())
 }
 
 /// Groups calls that share candidates; calls without any form no component.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wirecause_parsers::packet::Endpoint as Peer;
 
-use crate::track::Connection;
+use crate::track::{Finished, Names};
 
 use super::{
     anchor::{Anchor, AnchorKind},
@@ -72,28 +72,29 @@ fn is_unnamed(endpoint: &Endpoint) -> bool {
 }
 
 /// Peers of the endpoints.
-fn named_peers(connections: &[Box<Connection>], endpoints: &[Endpoint]) -> BTreeSet<Peer> {
+fn named_peers(connections: &[Finished], endpoints: &[Endpoint]) -> BTreeSet<Peer> {
     let of_endpoints = endpoints.iter().flat_map(|endpoint| &endpoint.connections);
-    of_endpoints.map(|connection| connections[*connection].responder).collect()
+    of_endpoints.map(|connection| connections[*connection].head().responder).collect()
 }
 
 /// Connections by peer, of peers that belong to no named endpoint.
 fn free_peers(pass: &Pass<'_>, named: &BTreeSet<Peer>) -> BTreeMap<Peer, Vec<usize>> {
-    by_peer(pass, |connection| !named.contains(&connection.responder))
+    by_peer(pass, |peer, _| !named.contains(peer))
 }
 
 /// Connections that show no endpoint's name themselves, by peer, of peers that belong to a named endpoint.
 fn shared_peers(pass: &Pass<'_>, named: &BTreeSet<Peer>) -> BTreeMap<Peer, Vec<usize>> {
     let hosts: BTreeSet<&str> = pass.endpoints.iter().map(|endpoint| endpoint.target.host.as_str()).collect();
-    by_peer(pass, |connection| {
-        named.contains(&connection.responder) && !own_names(connection).any(|name| hosts.contains(name))
-    })
+    by_peer(pass, |peer, names| named.contains(peer) && !own_names(names).any(|name| hosts.contains(name)))
 }
 
-fn by_peer(pass: &Pass<'_>, taken: impl Fn(&Connection) -> bool) -> BTreeMap<Peer, Vec<usize>> {
+fn by_peer(pass: &Pass<'_>, taken: impl Fn(&Peer, &Names) -> bool) -> BTreeMap<Peer, Vec<usize>> {
     let mut peers: BTreeMap<Peer, Vec<usize>> = BTreeMap::new();
-    for (index, connection) in pass.connections.iter().enumerate().filter(|(_, connection)| taken(connection)) {
-        peers.entry(connection.responder).or_default().push(index);
+    for (index, connection) in pass.connections.iter().enumerate() {
+        let peer = connection.head().responder;
+        if taken(&peer, connection.names()) {
+            peers.entry(peer).or_default().push(index);
+        }
     }
     peers
 }
@@ -111,7 +112,7 @@ fn fitting(trial: &Pass<'_>, near: &[Near], unnamed: &[usize], clock: &Clock) ->
             // That the gateway itself ended an open exchange is as telling as what the peer did.
             let at_once = |(_, anchor): &&(usize, Anchor)| matches!(anchor.kind, AnchorKind::Event | AnchorKind::Own);
             for (connection, _) in near.within(kind(trial.calls[*call]), &span).iter().filter(at_once) {
-                calls_of.entry(trial.connections[*connection].responder).or_default().insert(*call);
+                calls_of.entry(trial.connections[*connection].head().responder).or_default().insert(*call);
             }
         }
         let mut counts: Vec<(usize, Peer)> = calls_of.into_iter().map(|(peer, calls)| (calls.len(), peer)).collect();

@@ -160,8 +160,9 @@ impl Pass<'_> {
         if lines.is_empty() {
             return distances;
         }
-        let starts = endpoint.connections.iter().filter_map(|connection| from(&self.connections[*connection]));
-        let mut starts: Vec<Timestamp> = starts.collect();
+        // What ended in good order was opened and answered.
+        let open = endpoint.connections.iter().filter_map(|index| self.connections[*index].whole());
+        let mut starts: Vec<Timestamp> = open.filter_map(from).collect();
         starts.sort_unstable();
         for call in lines.iter().step_by(lines.len().div_ceil(MOST_TIMED)) {
             distances.calls += 1;

@@ -15,7 +15,7 @@ use wirecause_parsers::{
     time::Timestamp,
 };
 
-use crate::track::Connection;
+use crate::track::Finished;
 
 use super::{
     anchor::{Anchor, anchors},
@@ -40,21 +40,22 @@ impl Near {
     pub(super) fn new(
         kinds: impl Iterator<Item = Kind>,
         connections: &[usize],
-        all: &[Box<Connection>],
+        all: &[Finished],
         timeouts: &Timeouts,
     ) -> Self {
         let kinds: BTreeSet<Kind> = kinds.collect();
-        let by_kind = kinds.into_par_iter().map(|kind| (kind, of_kind(kind, connections, all, timeouts))).collect();
+        let by_kind = of_kinds(&Vec::from_iter(kinds), connections, all, timeouts);
         Self { by_kind, timeouts: *timeouts }
     }
 
     /// The same under other timeouts: only the anchors of timeouts depend on them.
-    pub(super) fn under(&self, timeouts: &Timeouts, connections: &[usize], all: &[Box<Connection>]) -> Self {
-        let renewed = |(kind, before): (&Kind, &Anchors)| {
-            let same = self.timeouts == *timeouts || !is_timed(kind.0);
-            (*kind, if same { Arc::clone(before) } else { of_kind(*kind, connections, all, timeouts) })
-        };
-        Self { by_kind: self.by_kind.par_iter().map(renewed).collect(), timeouts: *timeouts }
+    pub(super) fn under(&self, timeouts: &Timeouts, connections: &[usize], all: &[Finished]) -> Self {
+        let mut by_kind = self.by_kind.clone();
+        if self.timeouts != *timeouts {
+            let timed: Vec<Kind> = by_kind.keys().copied().filter(|kind| is_timed(kind.0)).collect();
+            by_kind.extend(of_kinds(&timed, connections, all, timeouts));
+        }
+        Self { by_kind, timeouts: *timeouts }
     }
 
     /// All anchors of a kind in order of time, each with its connection.
@@ -71,14 +72,30 @@ impl Near {
     }
 }
 
-fn of_kind((symptom, limit): Kind, connections: &[usize], all: &[Box<Connection>], timeouts: &Timeouts) -> Anchors {
-    let mut found: Vec<(usize, Anchor)> = connections
-        .iter()
-        .flat_map(|index| anchors(symptom, &all[*index], limit, timeouts).map(|anchor| (*index, anchor)))
-        .collect();
-    // Stable: the anchors of one connection stay in their order.
-    found.sort_by_key(|(_, anchor)| anchor.time);
-    found.into()
+/// The anchors of each kind. A connection is opened once for all of them.
+fn of_kinds(kinds: &[Kind], connections: &[usize], all: &[Finished], timeouts: &Timeouts) -> BTreeMap<Kind, Anchors> {
+    if kinds.is_empty() {
+        return BTreeMap::new();
+    }
+    let of_part = |part: &[usize]| {
+        let mut found: Vec<Vec<(usize, Anchor)>> = vec![Vec::new(); kinds.len()];
+        for index in part {
+            let connection = all[*index].open();
+            for ((symptom, limit), found) in kinds.iter().zip(&mut found) {
+                found.extend(anchors(*symptom, &connection, *limit, timeouts).map(|anchor| (*index, anchor)));
+            }
+        }
+        found
+    };
+    let parts: Vec<_> = connections.par_chunks(PART).map(of_part).collect();
+    let in_order = |(place, kind): (usize, &Kind)| {
+        let mut found: Vec<(usize, Anchor)> =
+            parts.iter().filter_map(|part| part.get(place)).flatten().copied().collect();
+        // Stable: the anchors of one connection stay in their order.
+        found.sort_by_key(|(_, anchor)| anchor.time);
+        (*kind, found.into())
+    };
+    kinds.par_iter().enumerate().map(|(place, kind)| in_order((place, kind))).collect()
 }
 
 /// The kind of a call's failure.
@@ -90,3 +107,6 @@ pub(super) fn kind(call: &FailedCall) -> Kind {
 const fn is_timed(symptom: Symptom) -> bool {
     matches!(symptom, Symptom::ReadTimeout | Symptom::ConnectTimeout)
 }
+
+/// Connections that a thread looks at at a time.
+const PART: usize = 1024;

@@ -114,7 +114,7 @@ fn dead_connections(pass: &Pass<'_>, matches: &[Match], open: &[usize], endpoint
         .filter(|candidate| met_dead(&candidate.anchor))
         .filter(|candidate| !taken.contains(&candidate.connection) && seen.insert(candidate.connection))
         .filter_map(|candidate| {
-            let returned = returned(&pass.connections[candidate.connection])?;
+            let returned = returned(&pass.connections[candidate.connection].open())?;
             Some(Dead { connection: candidate.connection, anchor: candidate.anchor, returned })
         })
         .collect()

@@ -3,7 +3,7 @@
 //! Each kind of evidence has its own function; what the run itself teaches (the lag of lines, how long before the request the thread
 //! began) is in [`Model`].
 
-use std::{collections::HashMap, ops::RangeInclusive};
+use std::{borrow::Cow, collections::HashMap, ops::RangeInclusive};
 
 use wirecause_parsers::{
     log::{FailedCall, Phase, Retry, Symptom},
@@ -94,14 +94,14 @@ impl LagModel {
 /// Request targets of an endpoint, counted.
 #[derive(Debug, Default)]
 pub struct Targets<'a> {
-    counts: HashMap<&'a str, usize>,
+    counts: HashMap<Cow<'a, str>, usize>,
     total: usize,
 }
 
 impl<'a> Targets<'a> {
     /// Counts one more.
-    pub fn add(&mut self, target: &'a str) {
-        *self.counts.entry(target).or_default() += 1;
+    pub fn add(&mut self, target: impl Into<Cow<'a, str>>) {
+        *self.counts.entry(target.into()).or_default() += 1;
         self.total += 1;
     }
 

@@ -20,7 +20,7 @@ use crate::{
     config::InputConfig,
     join::{Certainty, NameTable, candidates::endpoints, join},
     read::{LogFile, capture::Point},
-    track::Connection,
+    track::Finished,
 };
 
 /// Whose which address is.
@@ -83,7 +83,7 @@ impl Owners {
             for point in &mut group.points {
                 let (own, others): (Vec<_>, Vec<_>) = std::mem::take(&mut point.connections)
                     .into_iter()
-                    .partition(|connection| self.of_own(node, connection.originator.address) == node);
+                    .partition(|connection| self.of_own(node, connection.head().originator.address) == node);
                 point.connections = own;
                 deal(others, &point.files, &mut moved, |address| Some(self.of_own(node, address)));
             }
@@ -108,15 +108,15 @@ impl Owners {
 
 /// Gives connections of a point to their owners as a point of each; those of nobody are given back.
 fn deal(
-    connections: Vec<Box<Connection>>,
+    connections: Vec<Finished>,
     files: &[usize],
     points: &mut [Vec<Point>],
     owner: impl Fn(IpAddr) -> Option<usize>,
-) -> Vec<Box<Connection>> {
-    let mut parts: BTreeMap<usize, Vec<Box<Connection>>> = BTreeMap::new();
+) -> Vec<Finished> {
+    let mut parts: BTreeMap<usize, Vec<Finished>> = BTreeMap::new();
     let mut left = Vec::new();
     for connection in connections {
-        match owner(connection.originator.address) {
+        match owner(connection.head().originator.address) {
             Some(node) => parts.entry(node).or_default().push(connection),
             None => left.push(connection),
         }
@@ -133,7 +133,7 @@ fn openers(node: &Node, group: &Group) -> BTreeSet<IpAddr> {
     let mut found = BTreeSet::new();
     for point in &group.points {
         for endpoint in endpoints(&calls, &point.connections, &node.names) {
-            found.extend(endpoint.connections.iter().map(|index| point.connections[*index].originator.address));
+            found.extend(endpoint.connections.iter().map(|index| point.connections[*index].head().originator.address));
         }
     }
     found
@@ -197,7 +197,7 @@ pub(super) fn by_endings(nodes: &mut Vec<Node>, config: &InputConfig) -> Option<
         apart[party_of(index).unwrap_or(0)].logs.push(log);
     }
     for connection in whole.connections {
-        match parties.iter().position(|party| party.addresses.contains(&connection.originator.address)) {
+        match parties.iter().position(|party| party.addresses.contains(&connection.head().originator.address)) {
             Some(node) => apart[node].connections.push(connection),
             None => others.connections.push(connection),
         }
@@ -267,7 +267,7 @@ impl Fits {
     fn add(
         &mut self,
         calls: &[&FailedCall],
-        connections: &[Box<Connection>],
+        connections: &[Finished],
         names: &NameTable,
         node: &Node,
         config: &InputConfig,
@@ -277,7 +277,7 @@ impl Fits {
         let joined = join(&sample, connections, names, &join_config(config, node.clock_offset, &[]));
         for found in joined.matches.iter().filter(|found| found.certainty == Certainty::Certain) {
             if let Some(index) = found.connection {
-                *self.0.entry(connections[index].originator.address).or_default() += 1;
+                *self.0.entry(connections[index].head().originator.address).or_default() += 1;
             }
         }
     }
@@ -323,9 +323,10 @@ fn overlap(a: &LogFile, b: &LogFile) -> bool {
 }
 
 /// Addresses that opened connections: looked at no further than to the second.
-fn openings(connections: &[Box<Connection>]) -> usize {
+fn openings(connections: &[Finished]) -> usize {
     let Some(first) = connections.first() else { return 0 };
-    1 + usize::from(connections.iter().any(|other| other.originator.address != first.originator.address))
+    let opener = |connection: &Finished| connection.head().originator.address;
+    1 + usize::from(connections.iter().any(|other| opener(other) != opener(first)))
 }
 
 /// Calls surely joined that make a log's, or a gateway's, addresses clear: fewer agree by chance where no clock offset is known.

@@ -58,8 +58,7 @@ pub(super) struct Judged<'a> {
     pub(super) joined: Joined,
     attributions: Vec<Attribution>,
     findings: Vec<Finding>,
-    /// Its connections as they may be shown.
-    pub(super) connections: Cow<'a, [Box<Connection>]>,
+    redactor: Option<Arc<Redactor>>,
 }
 
 /// Where a row of the table of errors comes from.
@@ -86,7 +85,7 @@ pub(super) fn judge<'a>(config: &AnalyzeConfig, read: &'a Read) -> (Tables, List
     let mut counters = read.counters.clone();
     let listing = Listing::judged(&judged, read, &config.inputs, redactor.clone());
     counters.connections_beside_time = listing.beside_time;
-    let mut facts = facts(&judged, &places, read);
+    let mut facts = facts(&judged, &places, read, config.stories.is_some());
     if let Some(redactor) = &redactor {
         facts.endpoints.iter_mut().for_each(|endpoint| endpoint.host = redactor.host(&endpoint.host));
     }
@@ -120,11 +119,14 @@ impl<'a> Judged<'a> {
         let spans = read.capture_spans(node);
         let span = spans.first().zip(spans.last()).map(|(first, last)| (first.0, last.1));
         let retries: Vec<&Retry> = node.logs.iter().flat_map(|log| &log.scan.retries).collect();
-        let joined = join(&calls, &node.connections, &node.names, &join_config(config, node.clock_offset, &retries));
         let cut = read.counters.frames_skipped.get("Cut").copied().unwrap_or(0);
-        let population =
-            Population::new(&node.connections, Covered::new(read.busy_seconds(node), span, &node.connections))
-                .with_frames_cut(cut);
+        let (joined, population) = rayon::join(
+            || join(&calls, &node.connections, &node.names, &join_config(config, node.clock_offset, &retries)),
+            || {
+                let covered = Covered::new(read.busy_seconds(node), span, &node.connections);
+                Population::new(&node.connections, covered).with_frames_cut(cut)
+            },
+        );
         let background = Background {
             calls: &calls,
             connections: &node.connections,
@@ -141,28 +143,20 @@ impl<'a> Judged<'a> {
             capture_spans: &spans,
             silent_retries: &retries,
         });
-        Self {
-            node,
-            name: node.name.clone(),
-            calls: logged,
-            joined,
-            attributions,
-            findings,
-            connections: Cow::Borrowed(&node.connections),
-        }
+        Self { node, name: node.name.clone(), calls: logged, joined, attributions, findings, redactor: None }
     }
 
-    fn redact(&mut self, redactor: &Redactor) {
-        self.connections = self
-            .connections
-            .iter()
-            .map(|connection| Box::new(redactor.connection(connection)))
-            .collect::<Vec<_>>()
-            .into();
+    fn redact(&mut self, redactor: &Arc<Redactor>) {
+        self.redactor = Some(Arc::clone(redactor));
         // A gateway that was told apart by its address is called so.
         if self.name.parse::<IpAddr>().is_ok() {
             self.name = redactor.host(&self.name);
         }
+    }
+
+    /// A connection as it may be shown.
+    pub(super) fn shown(&self, index: usize) -> Cow<'a, Connection> {
+        Redactor::optionally(self.redactor.as_deref(), self.node.connections[index].open(), Redactor::connection)
     }
 
     /// Connections that carried a call, or an earlier attempt of one.
@@ -195,7 +189,7 @@ fn errors(judged: &mut [Judged<'_>], captures: &[String], redactor: Option<&Reda
         let verdicts = judged.calls.par_iter().zip(&judged.joined.matches).zip(attributions).enumerate();
         rows.par_extend(verdicts.map(|(call, (((log, failed), found), attribution))| {
             let row = call_row(places, failed, &log.name, &log.digest);
-            let row = verdict_row(row, places, found, &judged.connections, attribution);
+            let row = verdict_row(row, places, found, |index| judged.shown(index), attribution);
             (Redactor::optionally(redactor, row, Redactor::error), Place { node, call })
         }));
     }
@@ -228,13 +222,14 @@ fn finding_rows(
     rows
 }
 
-fn facts(judged: &[Judged<'_>], places: &[Place], read: &Read) -> Facts {
+/// What the page shows besides rows and stories; without a page, what connections survived is not gathered.
+fn facts(judged: &[Judged<'_>], places: &[Place], read: &Read, page: bool) -> Facts {
     let nodes: Vec<NodeFacts<'_>> = judged
         .iter()
         .map(|judged| NodeFacts {
             name: &judged.name,
             joined: &judged.joined,
-            connections: &judged.node.connections,
+            connections: if page { &judged.node.connections } else { &[] },
             lanes: review::log_lanes(judged.node),
         })
         .collect();
@@ -255,7 +250,7 @@ fn redactor(read: &Read, judged: &[Judged<'_>], config: &InputConfig) -> Redacto
         by_address.entry(address).or_default().extend(names);
     }
     let shown = connections().flat_map(|connection| {
-        let names = &connection.names;
+        let names = connection.names();
         let connect = names.connect.as_ref().map(|(host, _)| host);
         [names.sni.as_ref(), names.host.as_ref(), connect].into_iter().flatten().map(ToString::to_string)
     });
@@ -266,8 +261,11 @@ fn redactor(read: &Read, judged: &[Judged<'_>], config: &InputConfig) -> Redacto
         .chain(config.timeouts.iter().map(|known| known.host.clone()))
         .chain(shown);
     let ends = connections().flat_map(|connection| {
-        let senders = connection.icmp.iter().map(|icmp| icmp.sender);
-        senders.chain([connection.originator.address, connection.responder.address])
+        let head = connection.head();
+        // What met an ICMP error is never packed.
+        let errors = connection.whole().map_or(&[][..], |whole| &whole.icmp);
+        let senders = errors.iter().map(|icmp| icmp.sender);
+        senders.chain([head.originator.address, head.responder.address])
     });
     let given = config.nodes.iter().flat_map(|node| node.addresses.iter().copied());
     let addresses = calls()

@@ -24,7 +24,7 @@ use crate::{
         redact::Redactor,
         rows::ConnectionRow,
     },
-    track::Connection,
+    track::{Finished, finished::Head},
 };
 
 /// The connections that the table lists.
@@ -43,7 +43,7 @@ pub(super) struct Listing<'a> {
 struct Owner<'a> {
     /// The gateway as it is called in the output; empty for connections of none.
     name: String,
-    connections: &'a [Box<Connection>],
+    connections: &'a [Finished],
     by_address: BTreeMap<IpAddr, BTreeSet<String>>,
 }
 
@@ -82,16 +82,16 @@ impl<'a> Listing<'a> {
         Self { owners: Vec::new(), order: Vec::new(), captures: read.capture_names(), redactor, beside_time: 0 }
     }
 
-    fn owner(&self, name: String, connections: &'a [Box<Connection>], names: &NameTable) -> Owner<'a> {
+    fn owner(&self, name: String, connections: &'a [Finished], names: &NameTable) -> Owner<'a> {
         let by_address = Redactor::optionally(self.redactor.as_deref(), names.by_address(), Redactor::names_by_address);
         Owner { name, connections, by_address }
     }
 
     /// Adds those of an owner's connections that are asked for.
-    fn add(&mut self, owner: Owner<'a>, asked: impl Fn(usize, &Connection) -> bool) {
+    fn add(&mut self, owner: Owner<'a>, asked: impl Fn(usize, &Head) -> bool) {
         let (before, number) = (self.order.len(), self.owners.len() as u32);
         let all = owner.connections.iter().enumerate();
-        let asked = all.filter(|(index, connection)| asked(*index, connection));
+        let asked = all.filter(|(index, connection)| asked(*index, &connection.head()));
         self.order.extend(asked.map(|(index, _)| (number, index as u32)));
         self.beside_time += (owner.connections.len() - (self.order.len() - before)) as u64;
         self.owners.push(owner);
@@ -102,12 +102,12 @@ impl<'a> Listing<'a> {
         let owner = self.owner(String::new(), &read.others.connections, &read.others.names);
         self.add(owner, |_, connection| holds(span, connection));
         let mut order = std::mem::take(&mut self.order);
-        let start = |place: &(u32, u32)| self.connection(*place).map(|(_, connection)| connection.start);
+        let start = |place: &(u32, u32)| self.connection(*place).map(|(_, connection)| connection.head().start);
         order.par_sort_by(|a, b| start(a).cmp(&start(b)).then_with(|| self.id(*a).cmp(&self.id(*b))));
         Self { order, ..self }
     }
 
-    fn connection(&self, (owner, index): (u32, u32)) -> Option<(&Owner<'a>, &'a Connection)> {
+    fn connection(&self, (owner, index): (u32, u32)) -> Option<(&Owner<'a>, &'a Finished)> {
         let owner = self.owners.get(owner as usize)?;
         Some((owner, owner.connections.get(index as usize)?))
     }
@@ -118,15 +118,12 @@ impl<'a> Listing<'a> {
 
     fn row(&self, place: (u32, u32)) -> Option<ConnectionRow> {
         let (owner, connection) = self.connection(place)?;
-        let connection =
-            Redactor::optionally(self.redactor.as_deref(), Cow::Borrowed(connection), |redactor, connection| {
-                Cow::Owned(redactor.connection(&connection))
-            });
+        let connection = Redactor::optionally(self.redactor.as_deref(), connection.open(), Redactor::connection);
         Some(connection_row(Places { node: &owner.name, captures: &self.captures }, &connection, &owner.by_address))
     }
 }
 
-fn holds(span: Span, connection: &Connection) -> bool {
+fn holds(span: Span, connection: &Head) -> bool {
     span.overlaps(connection.start, connection.end)
 }
 

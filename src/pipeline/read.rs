@@ -19,7 +19,7 @@ use crate::{
     input::{Input, InputReport},
     join::NameTable,
     read::{CaptureFile, LogFile, capture::Point, points, read_captures, read_logs},
-    track::Connection,
+    track::Finished,
 };
 
 /// Everything that was read.
@@ -51,7 +51,7 @@ pub(super) struct Node {
     pub(super) logs: Vec<LogFile>,
     /// Indices of the captures that can hold its packets.
     pub(super) captures: Vec<usize>,
-    pub(super) connections: Vec<Box<Connection>>,
+    pub(super) connections: Vec<Finished>,
     pub(super) names: NameTable,
     /// The log's clock less the capture's, if given.
     pub(super) clock_offset: Option<i64>,
@@ -60,7 +60,7 @@ pub(super) struct Node {
 /// Connections that no gateway opened, as far as is known.
 #[derive(Default)]
 pub(super) struct Others {
-    pub(super) connections: Vec<Box<Connection>>,
+    pub(super) connections: Vec<Finished>,
     pub(super) names: NameTable,
 }
 
@@ -172,7 +172,7 @@ impl Read {
         Group { points: captures.points, dns: captures.dns, files: (first..self.capture_files.len()).collect() }
     }
 
-    fn merged(&mut self, points: Vec<Point>) -> Vec<Box<Connection>> {
+    fn merged(&mut self, points: Vec<Point>) -> Vec<Finished> {
         let (connections, twins) = points::merge(points);
         self.counters.connections_seen_at_several_points += twins;
         connections

@@ -80,7 +80,7 @@ impl Material<'_> {
             call,
             row: &self.rows[row],
             found,
-            connection: found.connection.map(|connection| &*judged.connections[connection]),
+            connection: found.connection.map(|connection| judged.shown(connection)),
             line: judged.joined.clock.to_capture(call.time),
             queries: judged.node.names.queries(&call.target.host),
             captures,

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     input::{self, Input, InputReport},
-    track::{Connection, TrackCounts, Tracker},
+    track::{Finished, TrackCounts, Tracker},
 };
 
 /// All captures of a run, read and tracked.
@@ -96,7 +96,7 @@ pub struct Point {
     /// Indices of its files.
     pub files: Vec<usize>,
     /// Its connections in order of their start.
-    pub connections: Vec<Box<Connection>>,
+    pub connections: Vec<Finished>,
 }
 
 /// Reads `inputs`, which are captures. Those that cannot be opened are reported beside. `base` is the index that frames know the first
@@ -180,9 +180,9 @@ impl LivePoint {
 }
 
 /// The connections of all shards in order of their start.
-fn merged(shards: Vec<Vec<Box<Connection>>>) -> Vec<Box<Connection>> {
-    let mut all: Vec<Box<Connection>> = shards.into_iter().flatten().collect();
-    all.par_sort_by_cached_key(|connection| (connection.start, connection.first_frame));
+fn merged(shards: Vec<Vec<Finished>>) -> Vec<Finished> {
+    let mut all: Vec<Finished> = shards.into_iter().flatten().collect();
+    all.par_sort_by_cached_key(|connection| connection.head().place());
     all
 }
 

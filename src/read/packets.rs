@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     input,
-    track::{Connection, FlowKey, FrameId},
+    track::{Finished, FlowKey, FrameId, finished::Head},
 };
 
 /// A captured frame, as its file holds it.
@@ -66,13 +66,14 @@ pub struct WantedFlow {
 
 impl WantedFlow {
     /// The connection `index` of `connections`, whose first frame lies in one of `files`. It ends where the next one on the same flow begins.
-    pub fn new(connections: &[Box<Connection>], index: usize, files: &[CaptureFile]) -> Option<Self> {
-        let connection = connections.get(index)?;
-        let key = key(connection);
+    pub fn new(connections: &[Finished], index: usize, files: &[CaptureFile]) -> Option<Self> {
+        let connection = connections.get(index)?.open();
+        let key = key(&connections.get(index)?.head());
         let point = files.get(connection.first_frame.file() as usize)?.point;
-        // Connections stand in order of their start.
-        let next = connections.get(index + 1..)?.iter().find(|next| self::key(next) == key);
         let end = connection.end.plus(AFTERWARDS);
+        // Connections stand in order of their start.
+        let later = connections.get(index + 1..)?.iter().map(Finished::head).take_while(|later| later.start <= end);
+        let next = later.into_iter().find(|next| self::key(next) == key);
         let end = next.map_or(end, |next| end.min(next.start.plus(-1)));
         let packets = connection.orig.packets + connection.resp.packets;
         let size = (connection.orig.bytes + connection.resp.bytes + packets * HEADERS).min(MOST_BYTES as u64);
@@ -131,7 +132,7 @@ pub fn sweep(files: &[CaptureFile], of: &[usize], wanted: &[Wanted]) -> Swept {
     swept
 }
 
-fn key(connection: &Connection) -> FlowKey {
+fn key(connection: &Head) -> FlowKey {
     FlowKey::new(FlowEnds { source: connection.originator, destination: connection.responder })
 }
 

@@ -10,14 +10,14 @@ use std::{collections::HashMap, mem};
 use wirecause_parsers::{packet::Endpoint, time::Timestamp};
 
 use crate::track::{
-    Connection, Exchange, Side,
+    Connection, Exchange, Finished, Side,
     connection::{Elsewhere, Passage},
 };
 
 use super::capture::Point;
 
 /// All connections of all points, each once, in order of their start; and how many were seen at more than one point.
-pub fn merge(points: Vec<Point>) -> (Vec<Box<Connection>>, u64) {
+pub fn merge(points: Vec<Point>) -> (Vec<Finished>, u64) {
     let mut points = points.into_iter().map(|point| point.connections);
     let mut merged = Merged { kept: points.next().unwrap_or_default(), ..Merged::default() };
     if points.len() == 0 {
@@ -25,14 +25,14 @@ pub fn merge(points: Vec<Point>) -> (Vec<Box<Connection>>, u64) {
     }
     merged.know(0);
     points.for_each(|connections| merged.add(connections));
-    merged.kept.sort_by_cached_key(|connection| (connection.start, connection.first_frame));
+    merged.kept.sort_by_cached_key(|connection| connection.head().place());
     (merged.kept, merged.twins)
 }
 
 /// The connections of the points so far.
 #[derive(Default)]
 struct Merged {
-    kept: Vec<Box<Connection>>,
+    kept: Vec<Finished>,
     known: HashMap<Key, Vec<usize>>,
     twins: u64,
 }
@@ -41,13 +41,13 @@ struct Merged {
 type Key = (Endpoint, Endpoint, Option<u32>);
 
 impl Merged {
-    fn add(&mut self, connections: Vec<Box<Connection>>) {
+    fn add(&mut self, connections: Vec<Finished>) {
         let before = self.kept.len();
-        let mut pairs: Vec<(usize, Box<Connection>)> = Vec::new();
+        let mut pairs: Vec<(usize, Finished)> = Vec::new();
         for connection in connections {
             let twin = self
                 .known
-                .get(&key(&connection))
+                .get(&key(&connection.open()))
                 .and_then(|earlier| earlier.iter().copied().find(|other| overlap(&self.kept[*other], &connection)));
             match twin {
                 Some(other) => pairs.push((other, connection)),
@@ -57,29 +57,32 @@ impl Merged {
         self.know(before);
         self.twins += pairs.len() as u64;
         let same_place =
-            pairs.iter().filter(|(other, connection)| is_one_place(&self.kept[*other], connection)).count();
+            pairs.iter().filter(|(other, far)| is_one_place(&self.kept[*other].open(), &far.open())).count();
         let one_place = same_place * 2 > pairs.len();
         let until = [last(&self.kept), last(pairs.iter().map(|(_, connection)| connection))];
         for (other, mut far) in pairs {
             let own = &mut self.kept[other];
             let mut until = until;
-            if nearness(&far) > nearness(own) {
+            if nearness(&far.open()) > nearness(&own.open()) {
                 mem::swap(&mut far, own);
                 until.reverse();
             }
-            // What a third point saw stays with the connection, whichever record of it is kept.
-            own.elsewhere = if one_place {
-                own.elsewhere.take().or(far.elsewhere)
-            } else {
-                Some(Box::new(seen_elsewhere(own, *far, until)))
-            };
+            if !one_place {
+                let own = own.whole_mut();
+                own.elsewhere = Some(Box::new(seen_elsewhere(own, *far.into_whole(), until)));
+            } else if own.open().elsewhere.is_none() {
+                // What a third point saw stays with the connection, whichever record of it is kept.
+                if let Some(elsewhere) = far.into_whole().elsewhere {
+                    own.whole_mut().elsewhere = Some(elsewhere);
+                }
+            }
         }
     }
 
     /// Notes the connections from `first` on.
     fn know(&mut self, first: usize) {
         for (index, connection) in self.kept.iter().enumerate().skip(first) {
-            self.known.entry(key(connection)).or_default().push(index);
+            self.known.entry(key(&connection.open())).or_default().push(index);
         }
     }
 }
@@ -89,8 +92,8 @@ fn key(connection: &Connection) -> Key {
 }
 
 /// The last packet of some connections.
-fn last<'a>(connections: impl IntoIterator<Item = &'a Box<Connection>>) -> Option<Timestamp> {
-    connections.into_iter().map(|connection| connection.end).max()
+fn last<'a>(connections: impl IntoIterator<Item = &'a Finished>) -> Option<Timestamp> {
+    connections.into_iter().map(|connection| connection.head().end).max()
 }
 
 /// `until` is when the two captures ended, each by its own clock.
@@ -165,7 +168,8 @@ fn is_one_place(a: &Connection, b: &Connection) -> bool {
     ttls(a) == ttls(b) && as_long
 }
 
-fn overlap(a: &Connection, b: &Connection) -> bool {
+fn overlap(a: &Finished, b: &Finished) -> bool {
+    let (a, b) = (a.head(), b.head());
     a.start.since(b.end) <= CLOCKS && b.start.since(a.end) <= CLOCKS
 }
 
@@ -267,10 +271,10 @@ mod tests {
     /// Other connections go on for so long that both captures are known to have run until this one's end.
     fn going_on(mut points: Vec<Point>) -> Vec<Point> {
         for point in &mut points {
-            let mut later = point.connections[0].clone();
+            let mut later = point.connections[0].open().into_owned();
             later.originator.port += 1;
             later.end = later.end.plus(10_000_000_000);
-            point.connections.push(later);
+            point.connections.push(later.into());
         }
         points
     }
@@ -278,7 +282,8 @@ mod tests {
     #[test]
     fn data_lost_between_the_points_is_counted_by_direction() {
         let (connections, _) = merge(going_on(with_a_loss()));
-        let far = connections[0].elsewhere.as_ref().unwrap();
+        let own = connections[0].open();
+        let far = own.elsewhere.as_ref().unwrap();
         let [there, back] = far.ways;
         assert_eq!((there.sent, there.again, there.lost), (4_000, 1_000, Some(1_000)));
         assert_eq!((back.sent, back.again, back.lost), (500, 0, Some(0)));
@@ -290,33 +295,35 @@ mod tests {
     #[test]
     fn where_a_capture_ended_first_nothing_is_known_to_be_lost() {
         let (connections, _) = merge(with_a_loss());
-        let far = connections[0].elsewhere.as_ref().unwrap();
+        let own = connections[0].open();
+        let far = own.elsewhere.as_ref().unwrap();
         assert_eq!(far.ways.map(|way| way.lost), [None, None]);
     }
 
     #[test]
     fn a_point_behind_a_router_proves_what_it_saw() {
         let (connections, twins) = merge(vec![point(0, 0, 400, 0), point(1, 2, 50, 180)]);
-        let elsewhere = connections[0].elsewhere.as_ref().unwrap();
+        let own = connections[0].open();
+        let elsewhere = own.elsewhere.as_ref().unwrap();
         assert_eq!((connections.len(), twins, elsewhere.resets.len()), (1, 1, 1));
-        assert!(elsewhere.nearer_responder && connections[0].first_frame.file() == 0);
+        assert!(elsewhere.nearer_responder && own.first_frame.file() == 0);
     }
 
     #[test]
     fn the_far_end_of_a_cable_is_another_point() {
         let (connections, _) = merge(vec![point(0, 0, 150, 0), point(1, 0, 30, 60)]);
-        assert!(connections[0].elsewhere.is_some());
+        assert!(connections[0].open().elsewhere.is_some());
     }
 
     #[test]
     fn two_captures_of_one_place_are_no_two_points() {
         let (connections, twins) = merge(vec![point(0, 0, 400, 0), point(1, 0, 400, 3)]);
         assert_eq!((connections.len(), twins), (1, 1));
-        assert!(connections[0].elsewhere.is_none());
+        assert!(connections[0].open().elsewhere.is_none());
         // A third file from behind a router still is one.
         let (connections, _) = merge(vec![point(0, 0, 400, 0), point(1, 0, 400, 3), point(2, 2, 50, 180)]);
-        assert!(connections[0].elsewhere.as_ref().is_some_and(|elsewhere| elsewhere.nearer_responder));
+        assert!(connections[0].open().elsewhere.as_ref().is_some_and(|elsewhere| elsewhere.nearer_responder));
         let (connections, _) = merge(vec![point(0, 0, 400, 0), point(2, 2, 50, 180), point(1, 0, 400, 3)]);
-        assert!(connections[0].elsewhere.as_ref().is_some_and(|elsewhere| elsewhere.nearer_responder));
+        assert!(connections[0].open().elsewhere.as_ref().is_some_and(|elsewhere| elsewhere.nearer_responder));
     }
 }

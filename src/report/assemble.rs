@@ -1,6 +1,6 @@
 //! From what the stages found to rows: names, ids and units of the tables.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{borrow::Cow, collections::BTreeSet, net::IpAddr};
 
 use wirecause_parsers::{log::FailedCall, packet::Endpoint, time::Timestamp};
 
@@ -80,17 +80,17 @@ pub fn call_row(places: Places<'_>, call: &FailedCall, log_file: &str, digest: &
     }
 }
 
-/// Adds connection, evidence and verdict to a call's row.
-pub fn verdict_row(
+/// Adds connection, evidence and verdict to a call's row; `shown` gives a connection by its index as it may be shown.
+pub fn verdict_row<'a>(
     row: ErrorRow,
     places: Places<'_>,
     found: &Match,
-    connections: &[Box<Connection>],
+    shown: impl Fn(usize) -> Cow<'a, Connection>,
     attribution: Attribution,
 ) -> ErrorRow {
-    let connection = found.connection.map(|index| &connections[index]);
-    let earlier = found.earlier.iter().map(|index| id_of(&connections[*index])).collect();
-    let row = match connection {
+    let connection = found.connection.map(&shown);
+    let earlier = found.earlier.iter().map(|index| id_of(&shown(*index))).collect();
+    let row = match &connection {
         Some(connection) => connection_cells(row, places, connection),
         None => row,
     };

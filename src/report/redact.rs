@@ -6,6 +6,7 @@
 pub mod packets;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
@@ -70,8 +71,8 @@ impl Redactor {
     }
 
     /// A connection between the addresses that stand for its own.
-    pub fn connection(&self, connection: &Connection) -> Connection {
-        let mut redacted = connection.clone();
+    pub fn connection<'a>(&self, connection: Cow<'a, Connection>) -> Cow<'a, Connection> {
+        let mut redacted = connection.into_owned();
         for end in [&mut redacted.originator, &mut redacted.responder] {
             end.address = self.address(end.address);
         }
@@ -82,7 +83,7 @@ impl Redactor {
         for name in [&mut names.sni, &mut names.host].into_iter().flatten() {
             *name = self.host(name).into();
         }
-        redacted
+        Cow::Owned(redacted)
     }
 
     /// What the log and the explanation say in a row; its connection is redacted already.

@@ -6,7 +6,7 @@
 mod facts;
 mod notes;
 
-use std::{collections::BTreeSet, ops::RangeInclusive};
+use std::{borrow::Cow, collections::BTreeSet, ops::RangeInclusive};
 
 use wirecause_parsers::{log::FailedCall, packet::Endpoint, time::Timestamp};
 
@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// What a story is told from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Sources<'a> {
     /// The call.
     pub call: &'a FailedCall,
@@ -35,7 +35,7 @@ pub struct Sources<'a> {
     /// What it was joined to.
     pub found: &'a Match,
     /// The connection, if there is one.
-    pub connection: Option<&'a Connection>,
+    pub connection: Option<Cow<'a, Connection>>,
     /// When its line was written, on the capture's clock.
     pub line: Timestamp,
     /// Questions for its host.
@@ -49,10 +49,12 @@ impl Sources<'_> {
     pub fn story(&self, entry: EntryText) -> Story {
         let row = self.row;
         let (events, gap_before) = self.events();
-        let packets = self.connection.map_or(0, |connection| connection.orig.packets + connection.resp.packets);
-        let shown = self.connection.map_or(0, |connection| connection.notes.len() as u64);
+        let packets =
+            self.connection.as_ref().map_or(0, |connection| connection.orig.packets + connection.resp.packets);
+        let shown = self.connection.as_ref().map_or(0, |connection| connection.notes.len() as u64);
         let packets_left_out = packets.saturating_sub(shown);
-        let end = |end: fn(&Connection) -> Endpoint| self.connection.map(|connection| end(connection).to_string());
+        let end =
+            |end: fn(&Connection) -> Endpoint| self.connection.as_ref().map(|connection| end(connection).to_string());
         Story {
             error_id: row.error_id.clone(),
             log_time_ns: row.log_time.nanos(),
@@ -94,7 +96,7 @@ impl Sources<'_> {
 
     /// Times at which questions to the resolver belong to this call: shortly before the connection, or before the line where there is none.
     pub fn asked(&self) -> RangeInclusive<Timestamp> {
-        match self.connection {
+        match self.connection.as_deref() {
             Some(connection) => connection.start.plus(-ASKED_BEFORE_CONNECTION)..=connection.start,
             None => self.line.plus(-ASKED_BEFORE_LINE)..=self.line.plus(ASKED_AFTER_LINE),
         }
@@ -103,7 +105,7 @@ impl Sources<'_> {
     /// All events in order of time, and the index before which packets are left out.
     fn events(&self) -> (Vec<LadderEvent>, Option<usize>) {
         let mut events: Vec<(LadderEvent, bool)> = Vec::new();
-        if let Some(connection) = self.connection {
+        if let Some(connection) = self.connection.as_deref() {
             let mut teller = notes::Teller::new(connection, self.row.cause, self.found.anchor);
             for (index, note) in connection.notes.iter().enumerate() {
                 let told = teller.note(&note);

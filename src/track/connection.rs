@@ -9,6 +9,7 @@ use super::{
     exchange::Exchanges,
     note::{Direction, FrameId},
     notes::Notes,
+    pack::{pack_fields, pack_variants},
     reset::Reset,
     side::{Closing, Side},
     state::{ConnState, state},
@@ -109,6 +110,8 @@ pub enum Roles {
     Ports,
 }
 
+pack_variants!(Roles { Syn, SynAck, Ports });
+
 /// The opening of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Handshake {
@@ -127,6 +130,8 @@ pub struct Handshake {
     /// SYN to SYN-ACK in nanoseconds; `None` if either was not seen or the SYN was sent more than once (Karn's rule).
     pub rtt: Option<i64>,
 }
+
+pack_fields!(Handshake { syn, last_syn, syns, syn_ack, syn_acks, established, rtt });
 
 /// Names that a connection carries itself.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -2,7 +2,7 @@
 
 use wirecause_parsers::time::Timestamp;
 
-use super::note::FrameId;
+use super::{note::FrameId, pack::pack_fields};
 
 /// One request of the originator and what came back.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +53,31 @@ pub struct Exchange {
     pub after_peer_close: bool,
 }
 
+pack_fields!(Exchange {
+    number,
+    request_start,
+    request_frame,
+    request_end,
+    idle_before,
+    request_from,
+    request_to,
+    request_acked,
+    acked_bytes,
+    response_start,
+    response_end,
+    response_bytes,
+    request_retransmissions,
+    response_retransmissions,
+    target,
+    target_cut,
+    request_expected,
+    response_expected,
+    response_head,
+    status,
+    response_closes,
+    after_peer_close,
+});
+
 impl Exchange {
     /// Distinct request bytes sent.
     pub const fn request_bytes(&self) -> u64 {
@@ -82,6 +107,8 @@ pub struct Exchanges {
     /// The longest time from a request's end to its first response byte, in nanoseconds.
     pub longest_wait_survived: Option<i64>,
 }
+
+pack_fields!(Exchanges { last, count, longest_idle_survived, longest_wait_survived });
 
 impl Exchanges {
     /// The exchange under way, or the last one.

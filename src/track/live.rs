@@ -392,7 +392,8 @@ impl Live {
         self.tail.push_back(note);
     }
 
-    pub(super) fn finish(mut self) -> Box<Connection> {
+    /// Ends it: what is kept, and whether it ended in good order.
+    pub(super) fn finish(mut self) -> (Box<Connection>, bool) {
         let mut connection = self.connection;
         connection.exchanges.settle();
         connection.history = mem::take(&mut self.history).finish();
@@ -412,7 +413,7 @@ impl Live {
         connection.notes = kept.collect();
         connection.exchanges.last.shrink_to_fit();
         connection.resets.shrink_to_fit();
-        Box::new(connection)
+        (Box::new(connection), worth != Worth::Everything)
     }
 }
 

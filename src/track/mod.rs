@@ -7,11 +7,13 @@
 pub mod connection;
 mod duplicate;
 pub mod exchange;
+pub mod finished;
 pub mod flow;
 mod live;
 mod measure;
 pub mod note;
 pub mod notes;
+mod pack;
 mod payload;
 pub mod reset;
 pub mod sequence;
@@ -24,6 +26,7 @@ pub mod tracker;
 
 pub use connection::{Connection, Handshake, Names, Roles};
 pub use exchange::{Exchange, Exchanges};
+pub use finished::Finished;
 pub use flow::FlowKey;
 pub use note::{Direction, FrameId, Note, NoteKind};
 pub use notes::Notes;

@@ -1,13 +1,16 @@
 //! The segments that are kept of a connection, packed: most of what a record takes are these.
 //!
-//! Each is written as its differences from the one before, in numbers of as many bytes as they need: some twenty bytes a segment in place of
-//! fifty-six. They are read in order only.
+//! Each is written as its differences from the one before, and from the one before of its end, in numbers of as many bytes as they need: some ten
+//! bytes a segment in place of fifty-six. They are read in order only.
 
 use std::fmt;
 
 use wirecause_parsers::{packet::TcpFlags, time::Timestamp};
 
-use super::note::{Direction, FrameId, Note, NoteKind};
+use super::{
+    note::{Direction, FrameId, Note, NoteKind},
+    pack::{Pack, Packer, Unpacker},
+};
 
 /// Segments in the order in which they were captured.
 #[derive(Clone, Default, PartialEq)]
@@ -29,19 +32,36 @@ impl Notes {
 
     /// The segments in order.
     pub fn iter(&self) -> Iter<'_> {
-        Iter { rest: &self.bytes, before: Note::nothing() }
+        Iter {
+            from: Unpacker::new(&self.bytes),
+            left: self.count,
+            before: Note::nothing(),
+            usual: <[Usual; 2]>::default(),
+        }
     }
 }
 
 impl FromIterator<Note> for Notes {
     fn from_iter<I: IntoIterator<Item = Note>>(notes: I) -> Self {
-        let (mut bytes, mut count, mut before) = (Vec::with_capacity(ROOM), 0, Note::nothing());
+        let (mut packer, mut count, mut before) = (Packer::default(), 0, Note::nothing());
+        let mut usual = <[Usual; 2]>::default();
         for note in notes {
-            write(&mut bytes, &note, &before);
+            write(&mut packer, &note, &before, &mut usual[note.from as usize]);
             before = note;
             count += 1;
         }
-        Self { bytes: bytes.into(), count }
+        Self { bytes: if count > 0 { packer.take() } else { Box::default() }, count }
+    }
+}
+
+impl Pack for Notes {
+    fn pack(&self, to: &mut Packer) {
+        self.count.pack(to);
+        to.bytes(&self.bytes);
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Self {
+        Self { count: usize::unpack(from), bytes: from.bytes().into() }
     }
 }
 
@@ -61,19 +81,31 @@ impl<'a> IntoIterator for &'a Notes {
 }
 
 /// Reads packed segments.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Iter<'a> {
-    rest: &'a [u8],
+    from: Unpacker<'a>,
+    left: usize,
     before: Note,
+    usual: [Usual; 2],
 }
 
 impl Iterator for Iter<'_> {
     type Item = Note;
 
     fn next(&mut self) -> Option<Note> {
-        self.before = read(&mut self.rest, &self.before)?;
+        self.left = self.left.checked_sub(1)?;
+        self.before = read(&mut self.from, &self.before, &mut self.usual);
         Some(self.before)
     }
+}
+
+/// What the segments of one end mostly have in common with the one before.
+#[derive(Clone, Copy, Debug, Default)]
+struct Usual {
+    flags: u8,
+    ttl: u8,
+    window: u16,
+    ip_id: u16,
 }
 
 impl Note {
@@ -101,81 +133,57 @@ impl Note {
     }
 }
 
-fn write(bytes: &mut Vec<u8>, note: &Note, before: &Note) {
+fn write(to: &mut Packer, note: &Note, before: &Note, usual: &mut Usual) {
     let kind = KINDS.iter().position(|kind| *kind == note.kind).unwrap_or(0) as u8;
-    let from = u8::from(note.from == Direction::Responder) << 3;
-    let has = u8::from(note.ack.is_some()) << 4 | u8::from(note.ip_id.is_some()) << 5;
-    bytes.extend([kind | from | has, note.flags.0, note.ttl]);
+    note.from.pack(to);
+    kind.pack(to);
+    (note.flags.0 ^ usual.flags).pack(to);
+    (note.ttl ^ usual.ttl).pack(to);
+    (note.window ^ usual.window).pack(to);
     let (sent, acknowledged) = before.stands(note.from);
-    signed(bytes, note.time.nanos().wrapping_sub(before.time.nanos()));
-    signed(bytes, note.frame.word().wrapping_sub(before.frame.word()) as i64);
-    signed(bytes, note.seq.wrapping_sub(sent));
-    note.ack.into_iter().for_each(|ack| signed(bytes, ack.wrapping_sub(acknowledged)));
-    number(bytes, u64::from(note.payload));
-    bytes.extend(note.window.to_le_bytes());
-    note.ip_id.into_iter().for_each(|id| bytes.extend(id.to_le_bytes()));
+    note.time.nanos().wrapping_sub(before.time.nanos()).pack(to);
+    (note.frame.word().wrapping_sub(before.frame.word()) as i64).pack(to);
+    note.seq.wrapping_sub(sent).pack(to);
+    note.ack.map(|ack| ack.wrapping_sub(acknowledged)).pack(to);
+    note.payload.pack(to);
+    // Most stacks count packets, of all connections or of this one.
+    note.ip_id.map(|id| id.wrapping_sub(usual.ip_id.wrapping_add(1))).pack(to);
+    *usual =
+        Usual { flags: note.flags.0, ttl: note.ttl, window: note.window, ip_id: note.ip_id.unwrap_or(usual.ip_id) };
 }
 
-fn read(bytes: &mut &[u8], before: &Note) -> Option<Note> {
-    let [first, flags, ttl] = taken(bytes)?;
-    let from = if first & 1 << 3 == 0 { Direction::Originator } else { Direction::Responder };
+fn read(packed: &mut Unpacker<'_>, before: &Note, usual: &mut [Usual; 2]) -> Note {
+    let from = Direction::unpack(packed);
+    let usual = &mut usual[from as usize];
+    let kind = KINDS.get(usize::unpack(packed)).copied().unwrap_or(NoteKind::Control);
+    usual.flags ^= u8::unpack(packed);
+    usual.ttl ^= u8::unpack(packed);
+    usual.window ^= u16::unpack(packed);
     let (sent, acknowledged) = before.stands(from);
-    Some(Note {
-        time: Timestamp::from_nanos(before.time.nanos().wrapping_add(read_signed(bytes)?)),
-        frame: FrameId::of_word(before.frame.word().wrapping_add(read_signed(bytes)? as u64)),
+    let time = Timestamp::from_nanos(before.time.nanos().wrapping_add(i64::unpack(packed)));
+    let frame = FrameId::of_word(before.frame.word().wrapping_add(i64::unpack(packed) as u64));
+    let seq = sent.wrapping_add(i64::unpack(packed));
+    let ack = Option::<i64>::unpack(packed).map(|ack| acknowledged.wrapping_add(ack));
+    let payload = u32::unpack(packed);
+    let ip_id = Option::<u16>::unpack(packed).map(|id| id.wrapping_add(usual.ip_id.wrapping_add(1)));
+    usual.ip_id = ip_id.unwrap_or(usual.ip_id);
+    Note {
+        time,
+        frame,
         from,
-        flags: TcpFlags(flags),
-        seq: sent.wrapping_add(read_signed(bytes)?),
-        ack: if first & 1 << 4 == 0 { None } else { Some(acknowledged.wrapping_add(read_signed(bytes)?)) },
-        payload: read_number(bytes)? as u32,
-        window: u16::from_le_bytes(taken(bytes)?),
-        ttl,
-        ip_id: if first & 1 << 5 == 0 { None } else { Some(u16::from_le_bytes(taken(bytes)?)) },
-        kind: *KINDS.get(usize::from(first & 0x07))?,
-    })
-}
-
-/// A number with its sign in the lowest bit, so that small ones of either sign are short.
-fn signed(bytes: &mut Vec<u8>, value: i64) {
-    number(bytes, ((value << 1) ^ (value >> 63)) as u64);
-}
-
-fn read_signed(bytes: &mut &[u8]) -> Option<i64> {
-    let value = read_number(bytes)?;
-    Some((value >> 1) as i64 ^ -((value & 1) as i64))
-}
-
-/// Seven bits a byte, the lowest first; the eighth says that another follows (LEB128).
-fn number(bytes: &mut Vec<u8>, mut value: u64) {
-    while value > 0x7f {
-        bytes.push(value as u8 | 0x80);
-        value >>= 7;
+        flags: TcpFlags(usual.flags),
+        seq,
+        ack,
+        payload,
+        window: usual.window,
+        ttl: usual.ttl,
+        ip_id,
+        kind,
     }
-    bytes.push(value as u8);
-}
-
-fn read_number(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for place in (0..u64::BITS).step_by(7) {
-        let [byte] = taken(bytes)?;
-        value |= u64::from(byte & 0x7f) << place;
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
-}
-
-fn taken<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (first, rest) = bytes.split_first_chunk()?;
-    *bytes = rest;
-    Some(*first)
 }
 
 const KINDS: [NoteKind; 5] =
     [NoteKind::Control, NoteKind::New, NoteKind::OutOfOrder, NoteKind::Retransmission, NoteKind::KeepAlive];
-/// Bytes that most connections' notes take.
-const ROOM: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -223,8 +231,8 @@ mod tests {
     }
 
     #[test]
-    fn segments_of_one_connection_take_some_twenty_bytes() {
+    fn segments_of_one_connection_take_a_dozen_bytes() {
         let packed: Notes = (0..40).map(note).collect();
-        assert!(packed.bytes.len() <= 40 * 22, "{} bytes", packed.bytes.len());
+        assert!(packed.bytes.len() <= 40 * 14, "{} bytes", packed.bytes.len());
     }
 }

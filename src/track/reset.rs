@@ -2,7 +2,10 @@
 
 use wirecause_parsers::{packet::TcpFlags, time::Timestamp};
 
-use super::note::FrameId;
+use super::{
+    note::FrameId,
+    pack::{pack_fields, pack_variants},
+};
 
 /// A reset, described by facts that are independent of each other.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +63,34 @@ pub struct Reset {
     pub segments_soon_after: u32,
 }
 
+pack_fields!(Reset {
+    time,
+    frame,
+    shape,
+    flags,
+    seq,
+    ack,
+    fit,
+    ttl,
+    usual_ttl,
+    ip_id,
+    ip_id_before,
+    window,
+    timestamps,
+    payload,
+    text,
+    trigger,
+    delay,
+    since_other,
+    after_own_fin,
+    after_other_fin,
+    unacknowledged,
+    request_open,
+    data_after,
+    segments_after,
+    segments_soon_after,
+});
+
 /// What of a RST's payload can be read: its printable characters among the first [`TEXT`] bytes (RFC 9293, 3.5.3, allows a reason in ASCII).
 pub(super) fn readable(payload: &[u8]) -> Option<Box<str>> {
     let bytes = payload.iter().take(TEXT).copied();
@@ -81,6 +112,8 @@ pub enum ResetShape {
     /// RST with ACK and sequence number 0 in answer to a SYN: nobody listens, or a device refuses.
     Refusal,
 }
+
+pack_variants!(ResetShape { Active, Passive, Refusal });
 
 impl ResetShape {
     /// The word of the `reset_shape` column.
@@ -107,6 +140,8 @@ pub enum SequenceFit {
     /// The receiver's state was not seen.
     Unknown,
 }
+
+pack_variants!(SequenceFit { Exact, InWindow, Below, Beyond, Unknown });
 
 impl SequenceFit {
     /// Whether a receiver that follows RFC 5961 ends the connection.

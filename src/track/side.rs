@@ -4,6 +4,7 @@ use wirecause_parsers::{packet::Segment, time::Timestamp};
 
 use super::{
     note::{FrameId, NoteKind},
+    pack::{Pack, Packer, Unpacker, pack_fields},
     sequence::Seq,
 };
 
@@ -56,9 +57,44 @@ pub struct Side {
     window: u16,
 }
 
+pack_fields!(Side {
+    base,
+    high,
+    holes,
+    gaps,
+    acked,
+    packets,
+    bytes,
+    retransmissions,
+    repeated,
+    fin,
+    fin_acked,
+    last,
+    last_data,
+    ttls,
+    ip_id,
+    timestamps,
+    window_scale,
+    mss,
+    zero_window_since,
+    zero_windows,
+    largest_payload,
+    window,
+});
+
 /// Counts of TTLs, in order of their first segments. They lie within the record: nearly all ends have one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Ttls([(u8, u32); MAX_TTLS]);
+
+impl Pack for Ttls {
+    fn pack(&self, to: &mut Packer) {
+        self.0.pack(to);
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Self {
+        Self(Pack::unpack(from))
+    }
+}
 
 impl Ttls {
     /// Each TTL and how many segments had it.
@@ -86,6 +122,8 @@ pub struct Closing {
     pub ack: Option<i64>,
 }
 
+pack_fields!(Closing { time, frame, seq, ack });
+
 /// A range of a stream that was not seen yet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Hole {
@@ -93,6 +131,8 @@ struct Hole {
     to: i64,
     opened: Timestamp,
 }
+
+pack_fields!(Hole { from, to, opened });
 
 impl Side {
     /// The offset of a sequence number of this stream; the first one seen becomes offset 1 (0 if it is a SYN's).

@@ -10,7 +10,10 @@ use wirecause_parsers::{
     time::Timestamp,
 };
 
-use super::note::{Direction, FrameId};
+use super::{
+    note::{Direction, FrameId},
+    pack::{pack_fields, pack_variants},
+};
 
 /// What a connection carries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub enum Protocol {
     /// Something else.
     Other,
 }
+
+pack_variants!(Protocol { Unknown, Http, Tls, Http2, Other });
 
 /// TLS facts of a connection.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,6 +62,23 @@ pub struct TlsState {
     responder: Records,
 }
 
+pack_fields!(TlsState {
+    client_hello,
+    server_hello,
+    tls13,
+    http2,
+    client_finished,
+    alert,
+    client_data,
+    server_data,
+    close_notify,
+    blind,
+    second_ticket,
+    now,
+    originator,
+    responder,
+});
+
 /// A TLS alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alert {
@@ -69,6 +91,8 @@ pub struct Alert {
     /// Level and description as the alert protocol numbers them; `None` when encrypted.
     pub code: Option<(u8, u8)>,
 }
+
+pack_fields!(Alert { time, frame, from, code });
 
 /// Where one direction stands in its records.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -86,6 +110,8 @@ struct Records {
     /// Whether the first of them was taken for a response.
     early_counted: bool,
 }
+
+pack_fields!(Records { next, open_kind, changed, early, early_length, early_counted });
 
 /// What a payload segment means for exchanges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

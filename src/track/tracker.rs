@@ -9,7 +9,8 @@ use wirecause_parsers::{
 };
 
 use super::{
-    connection::{Connection, IcmpNote},
+    connection::IcmpNote,
+    finished::{Finished, Shelf},
     flow::FlowKey,
     live::Live,
     note::FrameId,
@@ -24,7 +25,8 @@ pub struct Tracker {
     opened: VecDeque<FlowKey>,
     /// Flows whose connections were closed, and when they may be given up.
     closed: VecDeque<(Timestamp, FlowKey)>,
-    finished: Vec<Box<Connection>>,
+    finished: Vec<Finished>,
+    shelf: Shelf,
     counts: TrackCounts,
     bounds: Bounds,
 }
@@ -118,7 +120,7 @@ impl Tracker {
                 return;
             }
             if let Some(old) = self.live.remove(&key) {
-                self.finished.push(old.finish());
+                self.keep(*old);
             }
         } else if self.go_on(key) {
             return self.segment(arrival);
@@ -145,11 +147,14 @@ impl Tracker {
     }
 
     /// Ends tracking: all connections in order of their start.
-    pub fn finish(mut self) -> (Vec<Box<Connection>>, TrackCounts) {
-        let openings = std::mem::take(&mut self.openings);
-        self.finished.extend(openings.into_values().map(|opening| opening.connection().finish()));
-        self.finished.extend(self.live.into_values().map(|live| live.finish()));
-        self.finished.sort_by_cached_key(|connection| (connection.start, connection.first_frame));
+    pub fn finish(mut self) -> (Vec<Finished>, TrackCounts) {
+        for opening in std::mem::take(&mut self.openings).into_values() {
+            self.keep(*opening.connection());
+        }
+        for live in std::mem::take(&mut self.live).into_values() {
+            self.keep(*live);
+        }
+        self.finished.sort_by_cached_key(|connection| connection.head().place());
         (self.finished, self.counts)
     }
 
@@ -180,11 +185,18 @@ impl Tracker {
                 continue;
             }
             if due < now {
-                self.finished.push(entry.remove().finish());
+                let ended = entry.remove();
+                self.keep(*ended);
             } else {
                 self.closed.push_back((due, key));
             }
         }
+    }
+
+    /// Keeps a connection to which nothing more belongs.
+    fn keep(&mut self, ended: Live) {
+        let (connection, in_order) = ended.finish();
+        self.finished.push(if in_order { self.shelf.put(connection) } else { Finished::Whole(connection) });
     }
 
     fn begin(&mut self, key: FlowKey, arrival: &Arrival<'_>) {
@@ -243,7 +255,7 @@ const LINGER: i64 = 240_000_000_000;
 /// Lone SYNs kept: 262,144 in all shards. A gateway opens some thousands of connections a second and repeats a SYN after one second
 /// (RFC 6298), so that more at a time are a flood or a scan. About 200 bytes each while they wait, and some kilobytes in the tables.
 const MAX_HALF_OPEN: usize = 4_096;
-/// Connections kept: 2,097,152 in all shards. They are kept until the end of the run, at one to three kilobytes each.
+/// Connections kept: 2,097,152 in all shards. They are kept until the end of the run.
 const MAX_CONNECTIONS: usize = 32_768;
 
 #[cfg(test)]
@@ -274,7 +286,8 @@ mod tests {
         feed(&mut tracker, 52, &segment(60, TcpFlags::SYN, false));
         let (connections, counts) = tracker.finish();
         assert_eq!((connections.len(), counts.half_open_beyond_bound, counts.segments), (11, 40, 52));
-        let answered = connections.iter().find(|connection| connection.originator.port == 45).unwrap();
+        let answered =
+            connections.iter().map(Finished::open).find(|connection| connection.originator.port == 45).unwrap();
         assert_eq!((answered.handshake.rtt, answered.state().word()), (Some(6_000_000), "S1"));
     }
 
@@ -364,7 +377,7 @@ mod tests {
         send(0x10, !closed_by_responder, b"");
         send(0x11, !closed_by_responder, b"");
         send(0x10, closed_by_responder, b"");
-        let connection = tracker.finish().0.remove(0);
+        let connection = tracker.finish().0.remove(0).into_whole();
         (connection.notes.len(), connection.orig.packets + connection.resp.packets)
     }
 
@@ -407,7 +420,7 @@ mod tests {
                 let (time, frame) = (Timestamp::from_nanos(number * 10_000_000), FrameId::new(0, number as u64));
                 tracker.segment(&Arrival { time, frame, interface: 0, segment: &segment, payload });
             }
-            assert_eq!(tracker.finish().0[0].notes.len(), expected);
+            assert_eq!(tracker.finish().0[0].open().notes.len(), expected);
         }
     }
 }

@@ -121,8 +121,8 @@ fn the_sample_cut_and_turned_is_tracked_as_far_as_it_goes() {
         let (before, after) =
             (&whole.points[0].connections, cut.points.first().map_or(&[][..], |point| &point.connections));
         let frames = file.frames;
-        for connection in before.iter().filter(|connection| connection.last_frame.number() <= frames) {
-            assert!(after.contains(connection), "cut at {at}: {:?}", connection.first_frame);
+        for connection in before.iter().filter(|connection| connection.open().last_frame.number() <= frames) {
+            assert!(after.contains(connection), "cut at {at}: {:?}", connection.head());
         }
         let mut turned = bytes.clone();
         turned[at.min(bytes.len() - 1)] ^= 0xff;

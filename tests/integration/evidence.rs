@@ -210,10 +210,11 @@ fn a_capture_that_is_gone_or_another_is_a_fault_and_gives_no_evidence() {
     let (mut captures, _) = read_captures(&[input], 0);
     let (connections, _) = points::merge(std::mem::take(&mut captures.points));
     let flow = WantedFlow::new(&connections, 0, &captures.files);
-    let asked = Timestamp::from_nanos(0)..=connections[0].end;
+    let asked = Timestamp::from_nanos(0)..=connections[0].head().end;
     let wanted = [Wanted { flow, host: String::new(), asked }];
     let whole = sweep(&captures.files, &[0], &wanted);
-    let packets = connections[0].orig.packets + connections[0].resp.packets;
+    let connection = connections[0].open();
+    let packets = connection.orig.packets + connection.resp.packets;
     assert_eq!((whole.taken[0].frames.len() as u64, whole.faults.len()), (packets, 0));
 
     // One packet less at the end: another file under the same name.

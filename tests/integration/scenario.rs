@@ -160,7 +160,7 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
 struct Played<'a> {
     scenario: &'a Scenario,
     calls: Vec<FailedCall>,
-    connections: Vec<Box<Connection>>,
+    connections: Vec<Connection>,
     names: NameTable,
     population: Population,
     joined: Joined,
@@ -186,6 +186,7 @@ impl<'a> Played<'a> {
             names: &names,
             population: &population,
         });
+        let connections = connections.iter().map(|connection| connection.open().into_owned()).collect();
         Self { scenario, calls, connections, names, population, joined, verdicts }
     }
 

@@ -1,7 +1,7 @@
 //! Tracking: what segments in any order, twice, around 2³² or from the middle of a stream become.
 
 use wirecause::track::{
-    Connection, Direction, ResetShape, SequenceFit, TrackCounts, connection::EndingKind, stream::Protocol,
+    Connection, Direction, Finished, ResetShape, SequenceFit, TrackCounts, connection::EndingKind, stream::Protocol,
 };
 use wirecause_parsers::time::NANOS_PER_MILLI;
 
@@ -88,6 +88,7 @@ fn a_four_tuple_used_again_is_a_new_connection() {
     let second = draw(&Parties { isn: [5, 6], ..Parties::new(40_001) }, 60.0, &LIFE);
     let (connections, _) = track([first.clone(), second].concat()).finish();
     assert_eq!(connections.len(), 2);
+    let connections: Vec<Box<Connection>> = connections.into_iter().map(Finished::into_whole).collect();
     assert_eq!(connections[0], only(first));
     assert_eq!(connections[1].exchanges.count, 4);
     assert_eq!(connections[1].start.since(connections[0].start), 60_000 * NANOS_PER_MILLI);
@@ -118,9 +119,10 @@ fn a_packet_on_two_interfaces_counts_once() {
             TrackCounts { segments: 30, duplicates: 30, ..TrackCounts::default() },
             "{interface} {hop} {delay}"
         );
-        assert_eq!(bytes_and_exchanges(&connections[0]), bytes_and_exchanges(&usual));
-        assert_eq!(connections[0].history, usual.history);
-        assert_eq!(connections[0].resets.len(), 1);
+        let first = connections[0].open();
+        assert_eq!(bytes_and_exchanges(&first), bytes_and_exchanges(&usual));
+        assert_eq!(first.history, usual.history);
+        assert_eq!(first.resets.len(), 1);
     }
 }
 
@@ -481,5 +483,5 @@ fn lines(lines: &[&str]) -> Vec<Packet> {
 fn only(packets: impl AsRef<[Packet]>) -> Box<Connection> {
     let (mut connections, _) = track_in_order(packets.as_ref()).finish();
     assert_eq!(connections.len(), 1, "{connections:#?}");
-    connections.remove(0)
+    connections.remove(0).into_whole()
 }

@@ -211,5 +211,5 @@ fn compare(rows: &[Row], before: &[&'static str]) {
 fn only(lines: &[&str]) -> Box<Connection> {
     let (mut connections, _) = track(draw(&Parties::new(40_001), 0.0, lines)).finish();
     assert_eq!(connections.len(), 1, "{lines:?}: {connections:#?}");
-    connections.remove(0)
+    connections.remove(0).into_whole()
 }

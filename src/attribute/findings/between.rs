@@ -21,7 +21,10 @@ pub(super) fn between_points(material: &Material<'_>) -> Vec<Finding> {
     let members = material.calls_by_peer();
     let mut seen: BTreeMap<Endpoint, Between> = BTreeMap::new();
     for connection in material.background.connections {
-        if members.contains_key(&connection.responder) {
+        // What a second point saw is never packed.
+        if let Some(connection) = connection.whole()
+            && members.contains_key(&connection.responder)
+        {
             seen.entry(connection.responder).or_default().add(connection);
         }
     }

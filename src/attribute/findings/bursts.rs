@@ -11,13 +11,22 @@ use crate::{
 
 /// Peers that ended many connections of different age within an instant, and refused new ones right after.
 pub(super) fn restarts(material: &Material<'_>) -> Vec<Finding> {
-    let mut endings: BTreeMap<Endpoint, Vec<(Timestamp, usize)>> = BTreeMap::new();
     let mut refusals: BTreeMap<Endpoint, Vec<Timestamp>> = BTreeMap::new();
-    for (index, connection) in material.background.connections.iter().enumerate() {
-        if let Some(refused) = refusal(connection) {
+    for connection in material.background.connections {
+        // What was refused did not end in good order.
+        if let Some(connection) = connection.whole()
+            && let Some(refused) = refusal(connection)
+        {
             refusals.entry(connection.responder).or_default().push(refused);
-        } else if let Some(ending) = connection.ending().filter(|ending| ending.by == Direction::Responder) {
-            endings.entry(connection.responder).or_default().push((ending.time, index));
+        }
+    }
+    let mut endings: BTreeMap<Endpoint, Vec<(Timestamp, usize)>> = BTreeMap::new();
+    for (index, connection) in material.background.connections.iter().enumerate() {
+        let peer = connection.head().responder;
+        if refusals.contains_key(&peer)
+            && let Some(ended) = ended_by_peer(&connection.open())
+        {
+            endings.entry(peer).or_default().push((ended, index));
         }
     }
     let mut found = Vec::new();
@@ -88,6 +97,12 @@ fn restart(
     })
 }
 
+/// When the peer ended the connection that it had accepted.
+fn ended_by_peer(connection: &Connection) -> Option<Timestamp> {
+    let ending = connection.ending().filter(|ending| ending.by == Direction::Responder)?;
+    refusal(connection).is_none().then_some(ending.time)
+}
+
 /// When the peer refused the connection.
 fn refusal(connection: &Connection) -> Option<Timestamp> {
     let refused = connection.handshake.syn_ack.is_none() && connection.handshake.syn.is_some();
@@ -100,7 +115,7 @@ pub(super) fn periodic(material: &Material<'_>) -> Vec<Finding> {
     for (peer, (host, calls)) in material.calls_by_peer() {
         let mut times: Vec<Timestamp> = calls
             .iter()
-            .filter_map(|call| material.connection(*call)?.ending())
+            .filter_map(|call| material.connection(*call)?.open().ending())
             .filter(|ending| ending.kind == EndingKind::Rst || ending.by == Direction::Responder)
             .map(|ending| ending.time)
             .collect();

@@ -8,6 +8,7 @@ use crate::{
         verdict::Cause,
     },
     join::clock::ClockSource,
+    track::{Direction, Finished},
 };
 
 /// Whether one endpoint or many are concerned: the vendor's own question.
@@ -67,9 +68,8 @@ pub(super) fn reset_origins(material: &Material<'_>) -> Vec<Finding> {
         if !matches!(attribution.cause, Cause::InjectedReset | Cause::IdleExpiryInPath) {
             continue;
         }
-        let reset =
-            material.connection(call).and_then(|connection| connection.reset_by(crate::track::Direction::Responder));
-        if let Some(reset) = reset {
+        let connection = material.connection(call).map(Finished::open);
+        if let Some(reset) = connection.as_ref().and_then(|connection| connection.reset_by(Direction::Responder)) {
             by_print.entry((reset.ttl, reset.window, reset.shape.word(), attribution.cause)).or_default().push(call);
         }
     }

@@ -7,7 +7,7 @@ use wirecause_parsers::time::Timestamp;
 
 use crate::{
     join::{Joined, clock::ClockSource},
-    track::Connection,
+    track::Finished,
 };
 
 /// Facts about the run as a whole.
@@ -83,7 +83,7 @@ pub struct NodeFacts<'a> {
     /// Its join.
     pub joined: &'a Joined,
     /// Its connections.
-    pub connections: &'a [Box<Connection>],
+    pub connections: &'a [Finished],
     /// Its logs, by their own clock.
     pub lanes: Vec<Lane>,
 }
@@ -97,16 +97,21 @@ impl Facts {
         captures: Vec<Lane>,
     ) -> Self {
         let connections = nodes.iter().flat_map(|node| node.connections);
-        let survived = connections.flat_map(|connection| &connection.exchanges.last);
-        let survived = survived.filter(|exchange| exchange.response_start.is_some());
         Self {
             clocks: nodes.iter().map(clock_facts).collect(),
             call_times: calls.map(|(node, time)| nodes[node].joined.clock.to_capture(time)).collect(),
-            idle_survived: survived.filter_map(|exchange| exchange.idle_before).map(seconds).collect(),
+            idle_survived: connections.flat_map(idle_survived).collect(),
             endpoints: endpoints(&nodes),
             lanes: nodes.into_iter().flat_map(on_capture_clock).chain(captures).collect(),
         }
     }
+}
+
+/// Idle times before requests that were answered, in seconds.
+fn idle_survived(connection: &Finished) -> Vec<f64> {
+    let connection = connection.open();
+    let answered = connection.exchanges.last.iter().filter(|exchange| exchange.response_start.is_some());
+    answered.filter_map(|exchange| exchange.idle_before).map(seconds).collect()
 }
 
 /// Endpoints in order of host and port. What several gateways call is one; the first that learned a timeout tells it.

@@ -33,7 +33,7 @@ pub fn endpoints(calls: &[&FailedCall], connections: &[Finished], names: &NameTa
     for (index, call) in calls.iter().enumerate() {
         by_target.entry(&call.target).or_default().push(index);
     }
-    let index = Index::new(connections);
+    let index = Index::new(connections, by_target.keys().copied());
     let hosts: BTreeSet<&str> = by_target.keys().map(|target| target.host.as_str()).collect();
     by_target
         .into_iter()
@@ -53,6 +53,7 @@ pub fn endpoints(calls: &[&FailedCall], connections: &[Finished], names: &NameTa
             });
             found.retain(|candidate| !names_another(connections[*candidate].names(), target, &hosts));
             found = index.with_nameless(found);
+            found.retain(|candidate| may_have_asked_for(connections[*candidate].names(), target));
             for candidate in &found {
                 addresses.insert(connections[*candidate].head().responder.address);
             }
@@ -65,17 +66,27 @@ pub fn endpoints(calls: &[&FailedCall], connections: &[Finished], names: &NameTa
 struct Index<'a> {
     by_address: HashMap<(IpAddr, u16), Vec<usize>>,
     by_name: HashMap<&'a str, Vec<usize>>,
+    /// Those that asked a proxy for what was cut, where it can be but one target of the log.
+    by_cut_name: HashMap<&'a Target, Vec<usize>>,
     connections: &'a [Finished],
 }
 
 impl<'a> Index<'a> {
-    fn new(connections: &'a [Finished]) -> Self {
-        let mut index = Self { by_address: HashMap::new(), by_name: HashMap::new(), connections };
+    fn new(connections: &'a [Finished], targets: impl Iterator<Item = &'a Target> + Clone) -> Self {
+        let (by_address, by_name, by_cut_name) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let mut index = Self { by_address, by_name, by_cut_name, connections };
         for (position, connection) in connections.iter().enumerate() {
             let end = connection.head().responder;
             index.by_address.entry((end.address, end.port)).or_default().push(position);
             for name in own_names(connection.names()) {
                 index.by_name.entry(name).or_default().push(position);
+            }
+            // Names of one domain differ in their first label: less than that tells nothing from names that the log does not hold.
+            if connection.names().connect_cut.as_ref().is_some_and(|left| left.contains('.')) {
+                let mut fitting = targets.clone().filter(|target| may_have_asked_for(connection.names(), target));
+                if let (Some(only), None) = (fitting.next(), fitting.next()) {
+                    index.by_cut_name.entry(only).or_default().push(position);
+                }
             }
         }
         index
@@ -93,6 +104,7 @@ impl<'a> Index<'a> {
                 found.insert(*position);
             }
         }
+        found.extend(self.by_cut_name.get(target).into_iter().flatten());
         found.into_iter().collect()
     }
 
@@ -129,4 +141,13 @@ fn names_another(names: &Names, target: &Target, hosts: &BTreeSet<&str>) -> bool
         any = true;
     }
     any
+}
+
+/// Whether what is left of the name that a connection asked a proxy for, if it did and the capture cut it, may be a target's.
+fn may_have_asked_for(names: &Names, target: &Target) -> bool {
+    let Some(left) = names.connect_cut.as_deref() else { return true };
+    match left.split_once(':') {
+        Some((host, port)) => host == target.host && target.port.to_string().starts_with(port),
+        None => target.host.starts_with(left),
+    }
 }

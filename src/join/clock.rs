@@ -46,6 +46,48 @@ impl Clock {
         log.plus(-self.offset - extra_at(&self.knots, log))
     }
 
+    /// Whether the clock was set right before a knot.
+    pub(super) fn is_step(&self, knot: usize) -> bool {
+        let pair = knot.checked_sub(1).and_then(|before| self.knots.get(before..=knot));
+        pair.is_some_and(|pair| matches!(pair, [before, after] if after.time == before.time.plus(1)))
+    }
+
+    /// A clock that has the offset of a knot all the time.
+    pub(super) fn constant(&self, knot: usize) -> Self {
+        let extra = self.knots.get(knot).map_or(0, |knot| knot.extra);
+        Self { offset: self.offset + extra, knots: Vec::new(), ..self.clone() }
+    }
+
+    /// The same clock, but with an offset of its own in a stretch of the log: from one stamp or the beginning, until another or the end.
+    #[must_use]
+    pub(super) fn with_stretch(&self, offset: i64, from: Option<Timestamp>, until: Option<Timestamp>) -> Self {
+        let extra = |time: Timestamp| extra_at(&self.knots, time);
+        let own = offset - self.offset;
+        let inside = |time: Timestamp| from.is_none_or(|from| from <= time) && until.is_none_or(|until| time < until);
+        let mut knots: Vec<Knot> = self.knots.iter().filter(|knot| !inside(knot.time)).copied().collect();
+        if let Some(from) = from {
+            let before = from.plus(-1);
+            knots.extend([Knot { time: before, extra: extra(before) }, Knot { time: from, extra: own }]);
+        }
+        if let Some(until) = until {
+            knots.extend([Knot { time: until.plus(-1), extra: own }, Knot { time: until, extra: extra(until) }]);
+        }
+        knots.sort_by_key(|knot| knot.time);
+        // What is told as the offset is the one at the log's beginning.
+        let first = knots.first().map_or(own, |knot| knot.extra);
+        for knot in &mut knots {
+            knot.extra -= first;
+        }
+        Self { offset: self.offset + first, knots, ..self.clone() }
+    }
+
+    /// Moves the step at a knot to another stamp of the log, the first that it is in force for.
+    pub(super) fn set_at(&mut self, knot: usize, time: Timestamp) {
+        if let Some([before, after]) = knot.checked_sub(1).and_then(|before| self.knots.get_mut(before..=knot)) {
+            (before.time, after.time) = (time.plus(-1), time);
+        }
+    }
+
     /// The smallest and the largest offset over the log, in nanoseconds.
     pub fn range(&self) -> (i64, i64) {
         let all = self.knots.iter().map(|knot| self.offset + knot.extra).chain([self.offset]);
@@ -250,6 +292,23 @@ mod tests {
         // Two wrong pairs before the edge.
         let lags: Vec<i64> = [-60, -25].into_iter().chain((0..100).map(|n| 3 + n)).map(|ms| ms * MS).collect();
         assert_eq!(clock.refined(&lags, MS).offset, (100 + 3 + 1) * MS);
+    }
+
+    /// At the log's beginning, in its middle and at its end.
+    #[test]
+    fn a_stretch_of_the_log_has_an_offset_of_its_own() {
+        let at = |second: i64| Timestamp::from_nanos(second * 1_000 * MS);
+        let steady = Clock { source: ClockSource::Estimated, ..Clock::given(100 * MS) };
+        let offset_at = |clock: &Clock, second: i64| at(second).since(clock.to_capture(at(second)));
+        let begins = steady.with_stretch(-2_400 * MS, None, Some(at(50)));
+        assert_eq!(begins.offset, -2_400 * MS);
+        assert_eq!([10, 49, 50, 90].map(|second| offset_at(&begins, second) / MS), [-2_400, -2_400, 100, 100]);
+        let inside = begins.with_stretch(700 * MS, Some(at(60)), Some(at(70)));
+        assert_eq!([49, 59, 60, 69, 70].map(|second| offset_at(&inside, second) / MS), [-2_400, 100, 700, 700, 100]);
+        let ends = steady.with_stretch(2_600 * MS, Some(at(50)), None);
+        assert_eq!([49, 50, 90].map(|second| offset_at(&ends, second) / MS), [100, 2_600, 2_600]);
+        assert!(ends.is_step(1) && !ends.is_step(0));
+        assert_eq!(ends.with_stretch(7 * MS, None, None), Clock { offset: 7 * MS, ..steady });
     }
 
     #[test]

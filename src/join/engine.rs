@@ -25,6 +25,7 @@ use super::{
     near::{Near, kind},
     pool::lease,
     score::{LagModel, Model, Targets, lag_ms, path_of, reach, score},
+    step::Ground,
     timeouts::Timeouts,
 };
 
@@ -118,13 +119,13 @@ pub fn join(calls: &[&FailedCall], connections: &[Finished], names: &NameTable, 
     let end = connections.iter().map(|connection| connection.head().end).max();
     let start = connections.iter().map(|connection| connection.head().start).min();
     let pause = end.zip(start).map_or(0, |(end, start)| end.since(start)) / connections.len().max(1) as i64;
-    let told_pass = Pass { calls, connections, endpoints: &told, end, pause };
+    let told_pass = Pass { calls, connections, endpoints: &told, start, end, pause };
     let mut near = told_pass.near_all();
     let known = given.unwrap_or_else(|| told_pass.estimate_clock(&near));
     let known = Some(known).filter(|clock| clock.source != ClockSource::Assumed);
     let endpoints = infer(&told_pass, known.as_ref());
     let endpoint_of = endpoint_of(calls.len(), &endpoints);
-    let pass = Pass { calls, connections, endpoints: &endpoints, end, pause };
+    let pass = Pass { calls, connections, endpoints: &endpoints, start, end, pause };
 
     if endpoints.iter().any(|endpoint| endpoint.inferred) {
         near = pass.near_all();
@@ -137,6 +138,9 @@ pub fn join(calls: &[&FailedCall], connections: &[Finished], names: &NameTable, 
     near = pass.near_under(&near, &timeouts);
     let mut outcome = pass.run(&model, &near, &paths, &teachers);
     for pass_number in 1..=PASSES {
+        let ground = Ground { near: &near, paths: &paths, endpoint_of: &endpoint_of };
+        model.clock = pass.place_steps(&model, &ground);
+        model.clock = pass.find_step(&model, &ground, &outcome, &teachers);
         model.clock = pass.refine_clock(&outcome, &model.clock);
         timeouts = pass.learn_timeouts(&model.clock, &config.timeouts);
         model.lags = pass.learn_lags(&outcome, &model.clock);
@@ -172,6 +176,8 @@ pub(super) struct Pass<'a> {
     pub(super) calls: &'a [&'a FailedCall],
     pub(super) connections: &'a [Finished],
     pub(super) endpoints: &'a [Endpoint],
+    /// The first packet of all connections.
+    pub(super) start: Option<Timestamp>,
     /// The last packet of all connections.
     pub(super) end: Option<Timestamp>,
     /// The mean time between connections, ns.
@@ -265,7 +271,7 @@ impl<'a> Pass<'a> {
         paths
     }
 
-    fn possible(&self, index: usize, near: &Near, model: &Model, paths: &Paths<'_>) -> Vec<Candidate> {
+    pub(super) fn possible(&self, index: usize, near: &Near, model: &Model, paths: &Paths<'_>) -> Vec<Candidate> {
         let call = self.calls[index];
         let path = path_of(&call.url);
         let line = model.clock.to_capture(call.time);
@@ -324,6 +330,10 @@ impl Choice {
     pub(super) fn anchor(&self) -> Option<&Anchor> {
         let chosen = self.chosen?;
         self.possible.iter().find(|candidate| candidate.connection == chosen).map(|candidate| &candidate.anchor)
+    }
+
+    pub(super) const fn is_joined(&self) -> bool {
+        self.chosen.is_some()
     }
 
     fn into_match(self, call: &FailedCall, endpoint: usize, clock: &Clock) -> Match {

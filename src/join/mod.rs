@@ -19,6 +19,7 @@ pub mod names;
 mod near;
 mod pool;
 pub mod score;
+mod step;
 pub mod timeouts;
 
 pub use engine::{Candidate, Certainty, JoinConfig, Joined, Match, join};

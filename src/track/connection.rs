@@ -142,6 +142,8 @@ pub struct Names {
     pub host: Option<Box<str>>,
     /// Host and port that a request asked a proxy for: by CONNECT, or by a whole URL as its target.
     pub connect: Option<(Box<str>, u16)>,
+    /// What is left of these, as `host:port`, where the capture cut them short.
+    pub connect_cut: Option<Box<str>>,
 }
 
 /// An ICMP error about a segment of a connection.

@@ -199,22 +199,30 @@ fn describe_request(connection: &mut Connection, head: &http::RequestHead) {
     if let Some(host) = &head.host {
         connection.names.host.get_or_insert_with(|| host.as_str().into());
     }
-    if let Some((host, port)) = asked_of_proxy(head) {
-        connection.names.connect = Some((host.into(), port));
+    match asked_of_proxy(head) {
+        Some((authority, true)) => connection.names.connect_cut = Some(authority.to_ascii_lowercase().into()),
+        Some((authority, false)) => {
+            let asked = host_and_port(authority).map(|(host, port)| (host.to_ascii_lowercase().into(), port));
+            connection.names.connect = asked.or_else(|| connection.names.connect.take());
+        }
+        None => {}
     }
 }
 
-/// Host and port that a request asks a proxy for: by CONNECT, or by a whole URL as its target.
-fn asked_of_proxy(head: &http::RequestHead) -> Option<(String, u16)> {
+/// What a request asks a proxy for, by CONNECT or by a whole URL as its target, and whether the capture cut it short.
+fn asked_of_proxy(head: &http::RequestHead) -> Option<(&str, bool)> {
     if head.connect {
-        let (host, port) = head.target.rsplit_once(':')?;
-        return Some((host.to_ascii_lowercase(), port.parse().ok()?));
+        return Some((&head.target, head.target_cut));
     }
     let rest = head.target.strip_prefix("http://")?;
-    let authority = rest.split(['/', '?']).next().filter(|authority| authority.len() < rest.len())?;
+    let authority = rest.split(['/', '?']).next()?;
+    Some((authority, head.target_cut && authority.len() == rest.len()))
+}
+
+fn host_and_port(authority: &str) -> Option<(&str, u16)> {
     match authority.rsplit_once(':') {
-        Some((host, port)) => Some((host.to_ascii_lowercase(), port.parse().ok()?)),
-        None => Some((authority.to_ascii_lowercase(), HTTP_PORT)),
+        Some((host, port)) => Some((host, port.parse().ok()?)),
+        None => Some((authority, HTTP_PORT)),
     }
 }
 

@@ -94,18 +94,15 @@ impl Clock {
         (all.clone().min().unwrap_or(self.offset), all.max().unwrap_or(self.offset))
     }
 
-    /// Estimates the offset from votes: call and difference in nanoseconds. `calls` is how many calls voted, `times` the stamps of
+    /// Estimates the offset from plausible votes: call and difference in nanoseconds. `calls` is how many calls voted, `times` the stamps of
     /// all calls in order.
     pub fn estimate(votes: &[(usize, i64)], calls: usize, times: &[Timestamp]) -> Self {
         let assumed =
             Self { offset: 0, knots: Vec::new(), uncertainty: UNKNOWN, pairs: 0, source: ClockSource::Assumed };
-        let eligible: Vec<(usize, i64)> = votes.iter().copied().filter(|(_, vote)| vote.abs() <= WIDEST).collect();
-        let Some(spread) = mode(&eligible, WITHIN) else { return assumed };
-        let (steady, knots) = course(&eligible, times).unwrap_or((spread.low, Vec::new()));
-        let agree = explained(&eligible, times, steady, &knots).max(spread.pairs);
-        if let Some(line) =
-            slope(&eligible, times).filter(|line| line.pairs >= ENOUGH && line.pairs > agree + agree / 8)
-        {
+        let Some(spread) = mode(votes, WITHIN) else { return assumed };
+        let (steady, knots) = course(votes, times).unwrap_or((spread.low, Vec::new()));
+        let agree = explained(votes, times, steady, &knots).max(spread.pairs);
+        if let Some(line) = slope(votes, times).filter(|line| line.pairs >= ENOUGH && line.pairs > agree + agree / 8) {
             return Self {
                 offset: line.offset,
                 knots: line.knots,
@@ -114,7 +111,7 @@ impl Clock {
                 source: ClockSource::Estimated,
             };
         }
-        if spread.pairs < ENOUGH.min(calls) || spread.pairs <= 2 * chance(&eligible, spread.low) {
+        if spread.pairs < ENOUGH.min(calls) || spread.pairs <= 2 * chance(votes, spread.low) {
             return assumed;
         }
         let offset = steady;
@@ -158,10 +155,20 @@ pub struct Spread {
     pub pairs: usize,
 }
 
+/// Whether a clock may be set so wrong at all, ns.
+pub(super) const fn is_plausible(vote: i64) -> bool {
+    vote.abs() <= WIDEST
+}
+
 /// The window of width `within` that holds votes of the most calls; of equal ones the narrowest, then the first. Each call counts
 /// once in a window, however many connections it could belong to.
 pub fn mode(votes: &[(usize, i64)], within: i64) -> Option<Spread> {
-    let mut sorted: Vec<(i64, usize)> = promising(votes, within);
+    mode_among(votes, within, |_| true)
+}
+
+/// The same among those votes alone that are taken.
+fn mode_among(votes: &[(usize, i64)], within: i64, taken: impl Fn(i64) -> bool) -> Option<Spread> {
+    let mut sorted: Vec<(i64, usize)> = promising(votes, within, taken);
     sorted.sort_unstable();
     let calls = sorted.iter().map(|(_, call)| *call + 1).max()?;
     let mut inside = vec![0_u32; calls];
@@ -193,29 +200,29 @@ pub fn mode(votes: &[(usize, i64)], within: i64) -> Option<Spread> {
 /// A window lies in two neighbouring cells of its own width, and a cell of as many calls as have votes in it makes a window; so cells are
 /// left out that hold fewer votes together with either neighbour. Cells that share a slot count each other's votes, which leaves in too
 /// many and never too few.
-fn promising(votes: &[(usize, i64)], within: i64) -> Vec<(i64, usize)> {
-    let slots = (2 * votes.len()).next_power_of_two();
+fn promising(votes: &[(usize, i64)], within: i64, taken: impl Fn(i64) -> bool) -> Vec<(i64, usize)> {
+    let votes = || votes.iter().copied().filter(|(_, vote)| taken(*vote));
+    let slots = (2 * votes().count()).next_power_of_two();
     let cell = |vote: i64| vote.div_euclid(within.max(1));
     // The upper bits of a product with the golden ratio's depend on all of the other factor's (Knuth).
     let slot = |cell: i64| ((cell as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (slots - 1);
     let mut count = vec![0_u32; slots];
-    for (_, vote) in votes {
-        count[slot(cell(*vote))] += 1;
+    for (_, vote) in votes() {
+        count[slot(cell(vote))] += 1;
     }
     let of = |cell: i64| count[slot(cell)];
-    let fullest = votes.iter().map(|(_, vote)| cell(*vote)).max_by_key(|cell| (of(*cell), *cell));
+    let fullest = votes().map(|(_, vote)| cell(vote)).max_by_key(|cell| (of(*cell), *cell));
     let mut calls: Vec<usize> =
-        votes.iter().filter(|(_, vote)| Some(cell(*vote)) == fullest).map(|(call, _)| *call).collect();
+        votes().filter(|(_, vote)| Some(cell(*vote)) == fullest).map(|(call, _)| call).collect();
     calls.sort_unstable();
     calls.dedup();
     let enough = |cell: i64| (of(cell) + of(cell - 1).max(of(cell + 1))) as usize >= calls.len();
-    votes.iter().filter(|(_, vote)| enough(cell(*vote))).map(|(call, vote)| (*vote, *call)).collect()
+    votes().filter(|(_, vote)| enough(cell(*vote))).map(|(call, vote)| (vote, call)).collect()
 }
 
 /// How many calls agree by chance: the best window far from the chosen one.
 fn chance(votes: &[(usize, i64)], low: i64) -> usize {
-    let far: Vec<(usize, i64)> = votes.iter().copied().filter(|(_, vote)| (vote - low).abs() > FAR).collect();
-    mode(&far, WITHIN).map_or(0, |spread| spread.pairs)
+    mode_among(votes, WITHIN, |vote| (vote - low).abs() > FAR).map_or(0, |spread| spread.pairs)
 }
 
 /// Largest offset looked for: zones reach from −12 to +14 h, a misread sign doubles it, ns.

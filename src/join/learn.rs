@@ -1,7 +1,7 @@
 //! What all calls together teach: the offset of the clocks, the gateway's timeouts, how far lines lie behind their events, and whether
 //! the "Processing request" stamps are begin times.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 use wirecause_parsers::{log::Symptom, time::Timestamp};
@@ -12,7 +12,7 @@ use super::{
     anchor::{AnchorKind, open_exchange},
     began::{Durations, Excess, excess},
     candidates::Endpoint,
-    clock::Clock,
+    clock::{Clock, is_plausible},
     drift,
     engine::{Choice, Pass, endpoint_of},
     near::{Near, kind},
@@ -31,7 +31,7 @@ impl Pass<'_> {
                 let call = self.calls[index];
                 let anchors = near[endpoint_of[index]].all(kind(call)).iter().map(|(_, anchor)| anchor);
                 let at_once = anchors.filter(|anchor| anchor.kind == AnchorKind::Event && anchor.penalty > -1.0);
-                at_once.map(move |anchor| (index, call.time.since(anchor.time)))
+                at_once.map(move |anchor| (index, call.time.since(anchor.time))).filter(|(_, vote)| is_plausible(*vote))
             });
             votes.collect()
         };
@@ -42,16 +42,16 @@ impl Pass<'_> {
         let windows = drift::windows(self.calls.len());
         let taken = (windows * MOST_VOTES / pairs.max(1)).clamp(LEAST_WINDOWS, windows.max(LEAST_WINDOWS));
         let mut chosen: BTreeSet<usize> = (0..taken).map(|index| index * windows / taken).collect();
-        let mut by_window: BTreeMap<usize, Vec<(usize, i64)>> = BTreeMap::new();
+        let (mut votes, mut fresh): (Vec<(usize, i64)>, Vec<usize>) = (Vec::new(), chosen.iter().copied().collect());
         loop {
-            let fresh: Vec<usize> = chosen.iter().copied().filter(|window| !by_window.contains_key(window)).collect();
-            by_window.extend(fresh.into_par_iter().map(|window| (window, votes_of(window))).collect::<Vec<_>>());
-            let votes: Vec<(usize, i64)> = by_window.values().flatten().copied().collect();
-            let between =
-                if by_window.len() < taken + MORE_WINDOWS { drift::between(&votes, &times) } else { Vec::new() };
-            let before = chosen.len();
-            chosen.extend(between);
-            if chosen.len() == before {
+            // Many votes are much memory: they are gathered once, in order of their calls.
+            for more in fresh.par_iter().map(|window| votes_of(*window)).collect::<Vec<_>>() {
+                votes.extend(more);
+            }
+            votes.sort_by_key(|(call, _)| *call);
+            let between = if chosen.len() < taken + MORE_WINDOWS { drift::between(&votes, &times) } else { Vec::new() };
+            fresh = between.into_iter().filter(|window| chosen.insert(*window)).collect();
+            if fresh.is_empty() {
                 let mut voting: Vec<usize> = votes.iter().map(|(call, _)| *call).collect();
                 voting.dedup();
                 return Clock::estimate(&votes, voting.len(), &times);

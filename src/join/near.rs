@@ -43,8 +43,8 @@ impl Near {
         all: &[Finished],
         timeouts: &Timeouts,
     ) -> Self {
-        let kinds: BTreeSet<Kind> = kinds.collect();
-        let by_kind = of_kinds(&Vec::from_iter(kinds), connections, all, timeouts);
+        let kinds: Vec<Kind> = kinds.collect::<BTreeSet<Kind>>().into_iter().collect();
+        let by_kind = of_kinds(&kinds, connections, all, timeouts);
         Self { by_kind, timeouts: *timeouts }
     }
 

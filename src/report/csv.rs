@@ -66,7 +66,7 @@ impl<R: Clone + Sync, W: Write> CsvTable<R, W> {
         mut seen: impl FnMut(&DataFrame) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let ranges: Vec<Range<usize>> = rows.ranges(PART_ROWS).collect();
-        for several in ranges.chunks(PARTS_AT_ONCE) {
+        for several in ranges.chunks(PARTS_A_THREAD * rayon::current_num_threads()) {
             let parts: Vec<Result<(DataFrame, Vec<u8>), Error>> = several
                 .par_iter()
                 .map(|range| {
@@ -173,10 +173,10 @@ pub(super) fn fixed(value: f64, decimals: usize) -> String {
 
 /// What makes a cell a formula, or hides that one follows (OWASP, CSV Injection), in both widths.
 const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
-/// Rows that one thread makes a frame and a text of.
-const PART_ROWS: usize = 4_096;
-/// Parts made before they are written: enough for every thread, and some tens of megabytes of `errors`.
-const PARTS_AT_ONCE: usize = 16;
+/// Rows that one thread makes a frame and a text of: some megabytes of each.
+const PART_ROWS: usize = 2_048;
+/// Parts of each thread that are made before they are written: one may take longer than another.
+const PARTS_A_THREAD: usize = 2;
 /// Rows that polars serialises at once.
 const SERIALIZED_AT_ONCE: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 

@@ -33,7 +33,8 @@ pub fn endpoints(calls: &[&FailedCall], connections: &[Box<Connection>], names: 
     for (index, call) in calls.iter().enumerate() {
         by_target.entry(&call.target).or_default().push(index);
     }
-    let index = Index::new(connections, by_target.keys().copied());
+    let targets: Vec<&Target> = by_target.keys().copied().collect();
+    let index = Index::new(connections, &targets);
     let hosts: BTreeSet<&str> = by_target.keys().map(|target| target.host.as_str()).collect();
     by_target
         .into_iter()
@@ -73,7 +74,7 @@ struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
-    fn new(connections: &'a [Box<Connection>], targets: impl Iterator<Item = &'a Target> + Clone) -> Self {
+    fn new(connections: &'a [Box<Connection>], targets: &[&'a Target]) -> Self {
         let (by_address, by_name, by_cut_name) = (HashMap::new(), HashMap::new(), HashMap::new());
         let mut index = Self { by_address, by_name, by_cut_name, connections };
         for (position, connection) in connections.iter().enumerate() {
@@ -84,7 +85,7 @@ impl<'a> Index<'a> {
             }
             // Names of one domain differ in their first label: less than that tells nothing from names that the log does not hold.
             if connection.names.connect_cut.as_ref().is_some_and(|left| left.contains('.')) {
-                let mut fitting = targets.clone().filter(|target| may_have_asked_for(connection, target));
+                let mut fitting = targets.iter().copied().filter(|target| may_have_asked_for(connection, target));
                 if let (Some(only), None) = (fitting.next(), fitting.next()) {
                     index.by_cut_name.entry(only).or_default().push(position);
                 }

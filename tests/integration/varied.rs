@@ -74,8 +74,8 @@ fn a_capture_that_starts_late_or_ends_early() {
 
 #[test]
 fn a_capture_cut_at_54_or_64_bytes() {
-    held("cut-54", WHOLE, &[]);
-    held("cut-64", WHOLE, &[]);
+    held("cut-54", CUT, &[]);
+    held("cut-64", CUT, &[]);
 }
 
 #[test]
@@ -221,7 +221,7 @@ const TORN: Bounds = &[
     ("wrong", 0.025),
     ("macro", 0.94),
     ("sure", 0.98),
-    ("set", 0.99),
+    ("set", 0.985),
     ("misjoined", 0.03),
 ];
 /// Calls whose own packets are missing in part. What a lost segment said nobody knows, and what is left may look like something else; that
@@ -229,5 +229,16 @@ const TORN: Bounds = &[
 const HURT: Bounds = &[("found", 0.995), ("wrong", 0.045), ("sure", 0.98), ("set", 0.96)];
 /// Of one direction nothing but a refusal is told; what is open is named.
 const ONE_WAY: Bounds = &[("found", 0.995), ("wrong", 0.02), ("sure", 0.98), ("set", 0.65)];
+/// No byte of payload is left, and at 54 no option: neither names, nor records of TLS, nor the lengths of messages. What came behind a
+/// handshake may be a response or tickets, and an ending in the silence after it that of a response or of an idle connection.
+const CUT: Bounds = &[
+    ("found", 0.995),
+    ("cause", 0.95),
+    ("wrong", 0.035),
+    ("macro", 0.94),
+    ("sure", 0.98),
+    ("set", 0.98),
+    ("misjoined", 0.03),
+];
 const FIRST_SEED: u64 = 2001;
 const INCIDENTS: u64 = 6;

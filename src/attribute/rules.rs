@@ -160,7 +160,7 @@ const fn left_by(symptom: Symptom) -> &'static [Cause] {
         Symptom::ReadTimeout => &[Cause::SilentDrop, Cause::SlowResponse],
         Symptom::ConnectTimeout => &[Cause::ConnectTimeout],
         Symptom::ConnectionRefused => &[Cause::Unreachable, Cause::ConnectionRefused],
-        Symptom::NoRoute => &[Cause::Unreachable],
+        Symptom::NoRoute => &[Cause::Unreachable, Cause::GatewayResources],
         Symptom::TlsHandshake | Symptom::TlsClosed => &[Cause::TlsHandshakeFailure],
         Symptom::UnknownHost | Symptom::PoolTimeout | Symptom::NoLocalPort | Symptom::SocketClosed | Symptom::Other => {
             &[]

@@ -102,7 +102,7 @@ fn anchor(symptom: Symptom, connection: &Connection, limit: Option<i64>, timeout
         Symptom::ReadTimeout => by_read_timeout(connection, limit, timeouts),
         Symptom::ConnectTimeout => by_connect_timeout(connection, limit, timeouts),
         Symptom::ConnectionRefused => by_refusal(connection),
-        Symptom::NoRoute => by_icmp(connection),
+        Symptom::NoRoute => by_icmp(connection).or_else(|| by_unanswered_syn(connection)),
         Symptom::TlsHandshake => in_handshake(connection),
         Symptom::TlsClosed => by_reset(connection)
             .or_else(|| in_response(connection).filter(|_| ends_in_record(connection)))
@@ -282,6 +282,13 @@ fn by_icmp(connection: &Connection) -> Option<Anchor> {
     }
     let time = connection.icmp.first()?.time;
     Some(Anchor { time, kind: AnchorKind::Event, begin: connection.handshake.syn, exchange: None, penalty: 0.0 })
+}
+
+/// The answer by ICMP may not have been captured, or was cut before it tells which SYN it answers.
+fn by_unanswered_syn(connection: &Connection) -> Option<Anchor> {
+    let handshake = connection.handshake;
+    let time = handshake.last_syn.or(handshake.syn).filter(|_| connection.resp.packets == 0)?;
+    Some(Anchor { time, kind: AnchorKind::Since, begin: handshake.syn, exchange: None, penalty: -UNUSUAL })
 }
 
 fn in_handshake(connection: &Connection) -> Option<Anchor> {

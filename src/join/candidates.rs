@@ -84,7 +84,8 @@ impl<'a> Index<'a> {
             }
             // Names of one domain differ in their first label: less than that tells nothing from names that the log does not hold.
             if connection.names().connect_cut.as_ref().is_some_and(|left| left.contains('.')) {
-                let mut fitting = targets.iter().filter(|target| may_have_asked_for(connection.names(), target));
+                let mut fitting =
+                    targets.iter().copied().filter(|target| may_have_asked_for(connection.names(), target));
                 if let (Some(only), None) = (fitting.next(), fitting.next()) {
                     index.by_cut_name.entry(only).or_default().push(position);
                 }

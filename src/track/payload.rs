@@ -88,7 +88,8 @@ impl Content {
             }
         }
         if connection.protocol != Protocol::Tls {
-            let blind = connection.protocol == Protocol::Unknown && arrival.payload.is_empty();
+            let blind = connection.protocol == Protocol::Unknown
+                && stream::tells_nothing(arrival.payload, arrival.segment.payload);
             let alert = blind && connection.exchanges.count > 0 && stream::is_alert_alone(arrival.segment.payload);
             return if alert { stream::Content::Overhead } else { stream::Content::Application };
         }
@@ -136,7 +137,9 @@ pub(super) fn acknowledged(connection: &mut Connection, time: Timestamp) {
 fn request(connection: &mut Connection, arrival: &Arrival<'_>, taken: &Taken) -> bool {
     let end = taken.start + i64::from(arrival.segment.payload);
     let head = (connection.protocol == Protocol::Http).then(|| http::request_head(arrival.payload)).flatten();
-    let starts = head.is_some();
+    // Of a frame that was cut this short it shows no more.
+    let cut = (arrival.payload.len() as u64) < u64::from(arrival.segment.payload);
+    let starts = head.is_some() || cut && http::may_start_request(arrival.payload);
     let plain = connection.protocol == Protocol::Http && !arrival.payload.is_empty();
     // What fills a hole was sent before: it is of a request that began already, where one did.
     let late = end <= taken.high_before;

@@ -338,7 +338,7 @@ fn snapped(bytes: &[u8], length: u32) -> Option<tls::Record<'_>> {
 
 /// What the first payload of a connection says of its protocol; `length` is the segment's, `bytes` what was captured of it.
 pub fn protocol(bytes: &[u8], length: u32) -> Protocol {
-    if bytes.is_empty() {
+    if tells_nothing(bytes, length) {
         Protocol::Unknown
     } else if bytes.starts_with(b"PRI * HTTP/2") {
         Protocol::Http2
@@ -349,6 +349,11 @@ pub fn protocol(bytes: &[u8], length: u32) -> Protocol {
     } else {
         Protocol::Other
     }
+}
+
+/// Whether so little was captured of a segment that it shows neither a record nor a method.
+pub const fn tells_nothing(bytes: &[u8], length: u32) -> bool {
+    bytes.is_empty() || bytes.len() < SHORTEST && (bytes.len() as u32) < length
 }
 
 /// Whether a segment has the length of one that holds an encrypted alert alone (TLS 1.3 without and with the JDK's padding, TLS 1.2 with
@@ -363,6 +368,8 @@ const fn is_sealed_alert(length: u16, tls13: bool) -> bool {
     length == 19 || tls13 && length == 35
 }
 
+/// Bytes from which a cut record is known: its type and version.
+const SHORTEST: usize = 3;
 /// Bytes of a record header.
 const HEADER: usize = 5;
 /// `application_data`.

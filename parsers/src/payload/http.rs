@@ -4,7 +4,7 @@ mod fields;
 mod request;
 mod response;
 
-pub use request::{LONGEST_TARGET, RequestHead, request_head, starts_request};
+pub use request::{LONGEST_TARGET, RequestHead, may_start_request, request_head, starts_request};
 pub use response::{ResponseHead, response_head, starts_response};
 
 fn head_length(status: &httparse::Status<usize>) -> Option<u32> {

@@ -9,10 +9,10 @@ use crate::{
         population::Peer,
         verdict::Cause,
     },
-    track::{Direction, NoteKind},
+    track::{Direction, Exchange, NoteKind},
 };
 
-use super::{Ruling, ruling};
+use super::{Ruling, peer::may_be_tickets, ruling};
 
 /// Only full-size segments are lost: small ones of the same request were acknowledged, full-size ones are sent again and again
 /// (RFC 2923, section 2.1). Where the request had no small one the connection's earlier requests stand in for it, if all were small: they
@@ -53,7 +53,9 @@ struct LostBySize {
 impl LostBySize {
     /// `None` where other segments than full-size ones were sent again, or too few.
     fn of(wire: &Wire<'_>) -> Option<Self> {
-        let exchange = wire.exchange.filter(|exchange| exchange.response_start.is_none())?;
+        // Where no payload was captured the tickets of a handshake look like an answer to its last flight, which the request follows.
+        let tickets = |exchange: &Exchange| wire.is_blind() && may_be_tickets(wire, exchange);
+        let exchange = wire.exchange.filter(|exchange| exchange.response_start.is_none() || tickets(exchange))?;
         let connection = wire.connection;
         let mss = u32::from(connection.resp.mss.unwrap_or(536)).min(u32::from(connection.orig.mss.unwrap_or(u16::MAX)));
         let full = mss.saturating_sub(OPTIONS).min(connection.orig.largest_payload).max(SMALLEST_FULL);

@@ -73,7 +73,8 @@ pub(super) fn pool_exhausted(case: &Case<'_>) -> Option<Ruling> {
 /// Nothing leaves: no port, no descriptor, no route of the gateway's own.
 pub(super) fn gateway_resources(case: &Case<'_>) -> Option<Ruling> {
     let no_route = case.symptom_is(&[Symptom::NoRoute]) && case.connection.is_none() && case.coverage == Coverage::Full;
-    if no_route {
+    // Where the capture misses handshakes, that no SYN left is not known.
+    if no_route && !case.misses_handshakes {
         // An answer by ICMP that the capture missed looks the same.
         let found = ruling(Cause::GatewayResources, 0.8, say::no_resources(case));
         return Some(found.also(&[Cause::Unreachable]));

@@ -111,7 +111,7 @@ pub(super) fn aborted_awaiting_response(case: &Case<'_>) -> Option<Ruling> {
     let rtt = wire.rtt().unwrap_or(UNKNOWN_RTT);
     let at_once = wire.wait().is_some_and(|wait| wait <= rtt + rtt / 10 + AT_ONCE / 6);
     Some(match (raced(wire) || wire.reused() && at_once, maybe_more) {
-        (true, _) => found.also(&[Cause::StaleConnectionReuse]),
+        (true, _) => Ruling { confidence: 0.85, ..found }.also(&[Cause::StaleConnectionReuse]),
         (false, true) => Ruling { confidence: 0.8, ..found }.also(&[Cause::AbortedDuringRequest]),
         // Only the RST acknowledges the last of a large request: whoever sent it had hardly read that.
         (false, false) if exchange.request_bytes() > MANY_SEGMENTS && exchange.request_acked.is_none() => {
@@ -147,7 +147,14 @@ pub(super) fn aborted_during_response(case: &Case<'_>) -> Option<Ruling> {
         return None;
     }
     let found = ruling(Cause::AbortedDuringResponse, 0.96, say::during_response(wire, exchange, "a RST"));
-    Some(if may_be_tickets(wire, exchange) { found.also(&[Cause::AbortedAwaitingResponse]) } else { found })
+    if !may_be_tickets(wire, exchange) {
+        return Some(found);
+    }
+    if are_unseen_tickets(case, wire, exchange) {
+        let tickets = ruling(Cause::AbortedAwaitingResponse, 0.75, say::awaiting(wire, "a RST"));
+        return Some(tickets.also(&[Cause::AbortedDuringResponse]));
+    }
+    Some(found.also(&[Cause::AbortedAwaitingResponse]))
 }
 
 /// Whether the bytes behind a TLS handshake that were taken for a response may have been session tickets, which servers send unasked.
@@ -159,6 +166,14 @@ pub(super) fn may_be_tickets(wire: &Wire<'_>, exchange: &Exchange) -> bool {
         _ => false,
     };
     may_be_first && exchange.response_bytes <= TICKETS
+}
+
+/// Whether what followed a TLS handshake of which nothing was captured was rather its tickets than a response. The flights of a handshake of
+/// TLS 1.3 make the first exchange then, and its last one and the request the second, which the tickets follow; before TLS 1.3 tickets are
+/// part of the handshake (RFC 8446, 4.6.1; RFC 5077, 3.3).
+pub(super) fn are_unseen_tickets(case: &Case<'_>, wire: &Wire<'_>, exchange: &Exchange) -> bool {
+    let over_tls = case.call.url.starts_with("https:");
+    wire.is_blind() && over_tls && exchange.number == 2 && exchange.response_bytes <= TWO_TICKETS
 }
 
 /// FIN after part of a response.
@@ -187,6 +202,8 @@ pub(super) fn slow_response(case: &Case<'_>) -> Option<Ruling> {
     Some(ruling(Cause::SlowResponse, if acknowledged { 0.96 } else { 0.6 }, say::slow(wire)))
 }
 
+/// Two session tickets of some 250 bytes, as OpenSSL sends them behind each full handshake of TLS 1.3; few responses with their head are smaller.
+const TWO_TICKETS: u64 = 512;
 /// Two session tickets of the largest usual size.
 const TICKETS: u64 = 2 * 2_048;
 /// Pauses of a sender in the middle of a request, ns.

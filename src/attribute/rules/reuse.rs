@@ -10,15 +10,42 @@ use crate::{
 };
 
 use super::{
-    MANY_SEGMENTS, Ruling, SLACK, Silence, UNKNOWN_RTT, may_be_fresh, peer::may_be_tickets, raced, ruling, silence_says,
+    MANY_SEGMENTS, Ruling, SLACK, Silence, UNKNOWN_RTT, may_be_fresh,
+    peer::{are_unseen_tickets, may_be_tickets},
+    raced, ruling, silence_says,
 };
 
 /// The peer had ended the connection before the request could reach it, or no longer knew it.
 pub(super) fn stale_connection_reuse(case: &Case<'_>) -> Option<Ruling> {
     let wire = case.connection.as_ref()?;
+    if let Some(found) = served_nobody(case, wire) {
+        return Some(found);
+    }
     let found = met_dead(wire)?;
-    let fresh = may_be_fresh(case, wire);
-    Some(if fresh { Ruling { confidence: 0.6, ..found }.also(&[Cause::RejectedAfterAccept]) } else { found })
+    if !may_be_fresh(case, wire) {
+        return Some(found);
+    }
+    // Earlier requests would have been seen: it is likelier that only the handshake was missed.
+    let fresh = ruling(Cause::RejectedAfterAccept, 0.6, say::rejected(wire));
+    Some(fresh.also(&[Cause::StaleConnectionReuse]).also(&found.also))
+}
+
+/// Where all that came behind a handshake was its tickets, the connection had never been in the pool: it ended while its first request waited.
+fn served_nobody(case: &Case<'_>, wire: &Wire<'_>) -> Option<Ruling> {
+    let exchange = wire.connection.exchanges.current().filter(|exchange| are_unseen_tickets(case, wire, exchange))?;
+    if !wire.never_sent() || silence_says(wire) == Some(Silence::Idle) {
+        return None;
+    }
+    let (awaiting, by) = match wire.peer_ending()?.0 {
+        EndingKind::Rst => (Cause::AbortedAwaitingResponse, "a RST"),
+        EndingKind::Fin => (Cause::ClosedAwaitingResponse, "a FIN"),
+    };
+    let because = format!(
+        "All that came behind the first request was {} bytes, as session tickets have them, before {by} of the peer ended the connection. \
+         No payload was captured, so that they may have been a response.",
+        exchange.response_bytes
+    );
+    Some(ruling(awaiting, 0.7, because).also(&[Cause::StaleConnectionReuse]))
 }
 
 fn met_dead(wire: &Wire<'_>) -> Option<Ruling> {

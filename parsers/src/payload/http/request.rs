@@ -70,6 +70,11 @@ pub fn starts_request(bytes: &[u8]) -> bool {
     METHODS.iter().any(|method| bytes.starts_with(method)) || bytes.starts_with(HTTP2_PREFACE_LINE)
 }
 
+/// Whether `bytes`, of which more was cut, are the beginning of a known method.
+pub fn may_start_request(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && METHODS.iter().any(|method| method.starts_with(bytes))
+}
+
 /// Most bytes kept of a request target; servers commonly refuse longer ones (8 KiB is Apache's line limit).
 pub const LONGEST_TARGET: usize = 2048;
 
@@ -140,6 +145,12 @@ const METHODS: [&[u8]; 17] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_cut_leaves_of_a_method_may_start_a_request() {
+        assert!(["P", "POST", "POST ", "DELE"].iter().all(|left| may_start_request(left.as_bytes())));
+        assert!(["", "POSTS", "{\"id", "GET /a"].iter().all(|other| !may_start_request(other.as_bytes())));
+    }
 
     const POST: &[u8] =
         b"POST /api/v1/Orders?id=7 HTTP/1.1\r\nHost: Ledger.corp.example:8080\r\nContent-Length: 900\r\n\

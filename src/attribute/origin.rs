@@ -196,7 +196,8 @@ fn window(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Optio
 /// The peer goes on talking after "its" reset (Weaver, Sommer and Paxson's `RST_SEQ_DATA`): a kernel that reset a connection
 /// sends nothing more on it but resets.
 fn goes_on(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Option<Test> {
-    if !in_the_same_stream(connection, reset) {
+    let silent = reset.data_after == 0 && reset.segments_after == 0 && reset.segments_soon_after == 0;
+    if silent || !in_the_same_stream(connection, reset) {
         return None;
     }
     if reset.data_after > 0 {
@@ -205,14 +206,12 @@ fn goes_on(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Opti
     } else if reset.segments_after > 0 {
         let measured = format!("the peer sent {} more segments after it", reset.segments_after);
         Some(Test { name: "segments-after", weight: 3.0, measured })
-    } else if reset.segments_soon_after > 0 {
+    } else {
         // A path may swap what a process sent last and its reset. A bare RST says that nobody there knows the connection: a segment of
         // that connection beside it, in either order, is another sender's.
         let weight = if reset.shape == ResetShape::Passive { FOREIGN } else { SUSPICIOUS };
         let measured = format!("the peer's next segment came right behind it ({} in all)", reset.segments_soon_after);
         Some(Test { name: "segments-right-behind", weight, measured })
-    } else {
-        None
     }
 }
 
@@ -229,6 +228,9 @@ fn in_the_same_stream(connection: &Connection, reset: &Reset) -> bool {
 
 /// The number lies below what the peer had sent already (`DATA_SEQ_RST`: the injector was late), or beyond it.
 fn sequence(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Option<Test> {
+    if reset.shape != ResetShape::Active || reset.fit.obeyed() || connection.resp.gaps > 0 {
+        return None;
+    }
     let sent = connection
         .notes
         .iter()
@@ -251,30 +253,33 @@ fn sequence(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Opt
     if overtaken {
         return None;
     }
-    (reset.shape == ResetShape::Active && !(0..=1).contains(&off) && connection.resp.gaps == 0 && !reset.fit.obeyed())
-        .then(|| Test {
-            name: "sequence",
-            weight: 2.0,
-            measured: format!("its number is {off} bytes off the peer's last"),
-        })
+    (!(0..=1).contains(&off)).then(|| Test {
+        name: "sequence",
+        weight: 2.0,
+        measured: format!("its number is {off} bytes off the peer's last"),
+    })
 }
 
 /// A second reset right behind the first, numbered beyond all that the peer sent and the gateway acknowledged (Weaver, Sommer and Paxson's
 /// `RST_SEQ_CHANGE`: a stack resets at its own highest number, or at that of the acknowledgement it answers); or one that acknowledges
 /// another number than the first, which the gateway never sent (`RST_ACK_CHANGE`). An injector guesses ahead of the data under way.
 fn renumbered(connection: &Connection, reset: &Reset, _peer: Option<&Peer>) -> Option<Test> {
+    let mut later = connection
+        .resets
+        .iter()
+        .filter(|(by, other)| {
+            let after = other.time.since(reset.time);
+            *by == Direction::Responder && other.frame > reset.frame && (0..BACK_TO_BACK).contains(&after)
+        })
+        .peekable();
+    if reset.after_own_fin || reset.after_other_fin || later.peek().is_none() {
+        return None;
+    }
     let before = |from: Direction| {
         connection.notes.iter().filter(move |note| note.from == from && note.time <= reset.time && !note.flags.rst())
     };
-    if reset.after_own_fin || reset.after_other_fin {
-        return None;
-    }
     let sent = before(Direction::Responder).map(|note| note.seq + i64::from(note.payload)).max()?;
     let acknowledged = before(Direction::Originator).filter_map(|note| note.ack).max()?;
-    let later = connection.resets.iter().filter(|(by, other)| {
-        let after = other.time.since(reset.time);
-        *by == Direction::Responder && other.frame > reset.frame && (0..BACK_TO_BACK).contains(&after)
-    });
     for (_, other) in later {
         let measured = if other.seq > reset.seq + 2 && other.seq > sent && other.seq > acknowledged + 2 {
             format!("another RST follows, {} bytes beyond all that the peer sent", other.seq - sent)

@@ -25,6 +25,13 @@ pub struct Anchor {
     pub penalty: f64,
 }
 
+impl Anchor {
+    /// Whether a line follows it at once, and nothing is unusual about it.
+    pub(super) fn is_prompt(&self) -> bool {
+        self.kind == AnchorKind::Event && self.penalty > -1.0
+    }
+}
+
 /// Kinds of anchor, by how closely the log line follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnchorKind {

@@ -6,7 +6,7 @@
 
 use wirecause_parsers::time::Timestamp;
 
-use super::drift::{Knot, course, explained, extra_at, slope};
+use super::drift::{Knot, Window, course, explained, extra_at, slope};
 
 /// Log clock less capture clock.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,11 +96,11 @@ impl Clock {
 
     /// Estimates the offset from plausible votes: call and difference in nanoseconds. `calls` is how many calls voted, `times` the stamps of
     /// all calls in order.
-    pub fn estimate(votes: &[(usize, i64)], calls: usize, times: &[Timestamp]) -> Self {
+    pub(super) fn estimate(votes: &[(usize, i64)], calls: usize, times: &[Timestamp], windows: &[Window]) -> Self {
         let assumed =
             Self { offset: 0, knots: Vec::new(), uncertainty: UNKNOWN, pairs: 0, source: ClockSource::Assumed };
         let Some(spread) = mode(votes, WITHIN) else { return assumed };
-        let (steady, knots) = course(votes, times).unwrap_or((spread.low, Vec::new()));
+        let (steady, knots) = course(votes, times, windows).unwrap_or((spread.low, Vec::new()));
         let agree = explained(votes, times, steady, &knots).max(spread.pairs);
         if let Some(line) = slope(votes, times).filter(|line| line.pairs >= ENOUGH && line.pairs > agree + agree / 8) {
             return Self {
@@ -167,7 +167,7 @@ pub fn mode(votes: &[(usize, i64)], within: i64) -> Option<Spread> {
 }
 
 /// The same among those votes alone that are taken.
-fn mode_among(votes: &[(usize, i64)], within: i64, taken: impl Fn(i64) -> bool) -> Option<Spread> {
+pub(super) fn mode_among(votes: &[(usize, i64)], within: i64, taken: impl Fn(i64) -> bool) -> Option<Spread> {
     let mut sorted: Vec<(i64, usize)> = promising(votes, within, taken);
     sorted.sort_unstable();
     let calls = sorted.iter().map(|(_, call)| *call + 1).max()?;
@@ -202,7 +202,8 @@ fn mode_among(votes: &[(usize, i64)], within: i64, taken: impl Fn(i64) -> bool) 
 /// many and never too few.
 fn promising(votes: &[(usize, i64)], within: i64, taken: impl Fn(i64) -> bool) -> Vec<(i64, usize)> {
     let votes = || votes.iter().copied().filter(|(_, vote)| taken(*vote));
-    let slots = (2 * votes().count()).next_power_of_two();
+    // Small enough for the processor's caches: a slot of some votes that have nothing to do with each other still falls short.
+    let slots = (votes().count() / VOTES_A_SLOT).max(1).next_power_of_two();
     let cell = |vote: i64| vote.div_euclid(within.max(1));
     // The upper bits of a product with the golden ratio's depend on all of the other factor's (Knuth).
     let slot = |cell: i64| ((cell as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (slots - 1);
@@ -227,6 +228,8 @@ fn chance(votes: &[(usize, i64)], low: i64) -> usize {
 
 /// Largest offset looked for: zones reach from −12 to +14 h, a misread sign doubles it, ns.
 const WIDEST: i64 = 28 * 3_600 * 1_000_000_000;
+/// Scattered votes that share a slot, about.
+const VOTES_A_SLOT: usize = 4;
 /// Width of a window of agreeing votes: the usual logging delay, ns.
 const WITHIN: i64 = 30_000_000;
 /// Votes this far from the chosen offset are wrong pairs, ns. Nearer ones may be right pairs of late lines.
@@ -260,7 +263,7 @@ mod tests {
     fn a_misread_zone_is_found_with_an_offset_of_seconds_on_top() {
         let lags: Vec<i64> = [1, 3, 2, 8, 15, 1, 4, 2, 900, 3_000].map(|ms| ms * MS).into();
         let offset = -5 * 3_600_000 * MS - 1_800_000 * MS + 1_700 * MS;
-        let clock = Clock::estimate(&votes(offset, &lags), lags.len(), &[]);
+        let clock = Clock::estimate(&votes(offset, &lags), lags.len(), &[], &[]);
         assert_eq!(clock.source, ClockSource::Estimated);
         assert!((clock.offset - offset - MS).abs() <= 2 * MS, "{clock:?}");
     }
@@ -289,7 +292,7 @@ mod tests {
     #[test]
     fn votes_that_do_not_agree_are_no_evidence() {
         let votes = [(0, 5_000 * MS), (1, 900 * MS), (2, -40_000 * MS), (3, 77_000 * MS)];
-        assert_eq!(Clock::estimate(&votes, 4, &[]).source, ClockSource::Assumed);
+        assert_eq!(Clock::estimate(&votes, 4, &[], &[]).source, ClockSource::Assumed);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 use wirecause_parsers::time::Timestamp;
 
-use super::clock::mode;
+use super::clock::{mode, mode_among};
 
 /// A point of the log at which the offset is known, in nanoseconds against the clock's reference offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +20,8 @@ pub struct Knot {
 }
 
 /// The offset's course: `None` where one value serves the whole log. `votes` are (call, difference in ns) in order of the calls, `times` the stamps of the
-/// calls in order; the first of the pair is the reference offset.
-pub fn course(votes: &[(usize, i64)], times: &[Timestamp]) -> Option<(i64, Vec<Knot>)> {
-    let windows = agreeing(votes, times);
+/// calls in order, `windows` what agrees of them; the first of the pair is the reference offset.
+pub(super) fn course(votes: &[(usize, i64)], times: &[Timestamp], windows: &[Window]) -> Option<(i64, Vec<Knot>)> {
     let reference = windows.first()?.offset;
     if windows.len() < 2 || windows.iter().all(|window| (window.offset - reference).abs() <= SAME) {
         return None;
@@ -114,9 +113,8 @@ pub(super) const fn windows(calls: usize) -> usize {
 }
 
 /// The stretches halfway between those that voted and do not agree.
-pub(super) fn between(votes: &[(usize, i64)], times: &[Timestamp]) -> Vec<usize> {
-    let offsets = agreeing(votes, times);
-    let apart = offsets.windows(2).filter_map(|pair| match pair {
+pub(super) fn between(agreeing: &[Window]) -> Vec<usize> {
+    let apart = agreeing.windows(2).filter_map(|pair| match pair {
         [before, after] if (after.offset - before.offset).abs() > SAME => {
             Some(usize::midpoint(before.from / WINDOW, after.from / WINDOW))
         }
@@ -126,7 +124,7 @@ pub(super) fn between(votes: &[(usize, i64)], times: &[Timestamp]) -> Vec<usize>
 }
 
 /// The stretches of the log whose votes agree, in order. Votes stand in order of their calls.
-fn agreeing(votes: &[(usize, i64)], times: &[Timestamp]) -> Vec<Window> {
+pub(super) fn agreeing(votes: &[(usize, i64)], times: &[Timestamp]) -> Vec<Window> {
     debug_assert!(votes.is_sorted_by_key(|(call, _)| *call), "votes stand in order of their calls");
     let windows = (0..windows(times.len())).into_par_iter().filter_map(|window| {
         let calls = calls_of(window, times.len());
@@ -168,7 +166,7 @@ fn take_back_chance(windows: &mut [Window], votes: &[(usize, i64)]) {
 }
 
 /// Calls that follow each other, and the offset that most of them agree on.
-struct Window {
+pub(super) struct Window {
     from: usize,
     to: usize,
     middle: Timestamp,
@@ -181,14 +179,12 @@ impl Window {
     fn of(votes: &[(usize, i64)], times: &[Timestamp], Range { start: from, end: to }: Range<usize>) -> Option<Self> {
         let own: Vec<(usize, i64)> = votes.iter().map(|(call, vote)| (call - from, *vote)).collect();
         let spread = mode(&own, AGREE)?;
-        let far: Vec<(usize, i64)> = own.iter().copied().filter(|(_, vote)| (vote - spread.low).abs() > FAR).collect();
-        let chance = mode(&far, AGREE).map_or(0, |spread| spread.pairs);
+        let chance = mode_among(&own, AGREE, |vote| (vote - spread.low).abs() > FAR).map_or(0, |far| far.pairs);
         let enough = spread.pairs >= LEAST && spread.pairs * 4 >= to - from && spread.pairs > 2 * chance;
         let middle = times[usize::midpoint(from, to)];
         let near = |vote: i64| (0..=AGREE).contains(&(vote - spread.low));
-        let inside: Vec<(usize, i64)> = own.iter().copied().filter(|(_, vote)| near(*vote)).collect();
         // Strays before the right ones would make the window begin earlier than these do.
-        let offset = mode(&inside, PROMPT).map_or(spread.low, |dense| dense.low);
+        let offset = mode_among(&own, PROMPT, near).map_or(spread.low, |dense| dense.low);
         enough.then_some(Self { from, to, middle, offset, pairs: spread.pairs })
     }
 
@@ -270,10 +266,14 @@ mod tests {
         (votes, times)
     }
 
+    fn course_of(votes: &[(usize, i64)], times: &[Timestamp]) -> Option<(i64, Vec<Knot>)> {
+        course(votes, times, &agreeing(votes, times))
+    }
+
     #[test]
     fn a_constant_offset_needs_no_course() {
         let (votes, times) = drawn(400, |_| 1_700 * MS);
-        assert_eq!(course(&votes, &times), None);
+        assert_eq!(course_of(&votes, &times), None);
     }
 
     /// In the third window twelve lines of a burst are late by the same 3 s, ten follow their events at once, and the others come when
@@ -286,13 +286,13 @@ mod tests {
             _ => 0,
         };
         let (votes, times) = drawn(200, |event| 900 * MS + late(event));
-        assert_eq!(course(&votes, &times), None);
+        assert_eq!(course_of(&votes, &times), None);
     }
 
     #[test]
     fn a_drift_of_100_ppm_is_followed() {
         let (votes, times) = drawn(2_000, |event| 5 * SECOND + event / 10_000);
-        let (reference, knots) = course(&votes, &times).expect("a course");
+        let (reference, knots) = course_of(&votes, &times).expect("a course");
         for call in [100_usize, 700, 1_900] {
             let event = call as i64 * 30 * SECOND;
             let found = reference + extra_at(&knots, Timestamp::from_nanos(event + 5 * SECOND));
@@ -323,7 +323,7 @@ mod tests {
     fn a_clock_that_was_set_by_little_is_followed() {
         let set_at = 3_000 * SECOND;
         let (votes, times) = drawn(200, |event| if event < set_at { 900 * MS } else { 945 * MS });
-        let (reference, knots) = course(&votes, &times).expect("a course");
+        let (reference, knots) = course_of(&votes, &times).expect("a course");
         let after = reference + extra_at(&knots, Timestamp::from_nanos(set_at + 1_500 * SECOND));
         assert!((after - 945 * MS).abs() <= 20 * MS, "{after}");
     }
@@ -332,7 +332,7 @@ mod tests {
     fn a_clock_that_was_set_makes_a_step() {
         let set_at = 3_000 * SECOND;
         let (votes, times) = drawn(200, |event| if event < set_at { 900 * MS } else { -2_600 * MS });
-        let (reference, knots) = course(&votes, &times).expect("a course");
+        let (reference, knots) = course_of(&votes, &times).expect("a course");
         let before = reference + extra_at(&knots, Timestamp::from_nanos(set_at - 40 * SECOND));
         let after = reference + extra_at(&knots, Timestamp::from_nanos(set_at + 40 * SECOND));
         assert!((before - 900 * MS).abs() <= 20 * MS && (after + 2_600 * MS).abs() <= 20 * MS, "{before} {after}");

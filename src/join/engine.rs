@@ -293,6 +293,7 @@ impl<'a> Pass<'a> {
         attempts::set_back(self, index, paths, &model.clock, &mut possible);
         possible.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.connection.cmp(&b.connection)));
         possible.truncate(MAX_CANDIDATES);
+        possible.shrink_to_fit();
         possible
     }
 

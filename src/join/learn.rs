@@ -29,9 +29,8 @@ impl Pass<'_> {
             let calls = drift::calls_of(window, self.calls.len());
             let votes = calls.flat_map(|index| {
                 let call = self.calls[index];
-                let anchors = near[endpoint_of[index]].all(kind(call)).iter().map(|(_, anchor)| anchor);
-                let at_once = anchors.filter(|anchor| anchor.kind == AnchorKind::Event && anchor.penalty > -1.0);
-                at_once.map(move |anchor| (index, call.time.since(anchor.time))).filter(|(_, vote)| is_plausible(*vote))
+                let at_once = near[endpoint_of[index]].prompt(kind(call)).iter();
+                at_once.map(move |time| (index, call.time.since(*time))).filter(|(_, vote)| is_plausible(*vote))
             });
             votes.collect()
         };
@@ -49,12 +48,13 @@ impl Pass<'_> {
                 votes.extend(more);
             }
             votes.sort_by_key(|(call, _)| *call);
-            let between = if chosen.len() < taken + MORE_WINDOWS { drift::between(&votes, &times) } else { Vec::new() };
+            let agreeing = drift::agreeing(&votes, &times);
+            let between = if chosen.len() < taken + MORE_WINDOWS { drift::between(&agreeing) } else { Vec::new() };
             fresh = between.into_iter().filter(|window| chosen.insert(*window)).collect();
             if fresh.is_empty() {
                 let mut voting: Vec<usize> = votes.iter().map(|(call, _)| *call).collect();
                 voting.dedup();
-                return Clock::estimate(&votes, voting.len(), &times);
+                return Clock::estimate(&votes, voting.len(), &times, &agreeing);
             }
         }
     }

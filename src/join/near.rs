@@ -25,8 +25,14 @@ use super::{
 /// What makes the anchors of two failures the same: symptom, and the limit that the log names, in nanoseconds, where it matters.
 pub(super) type Kind = (Symptom, Option<i64>);
 
-/// Anchors in order of time, each with its connection.
-type Anchors = Arc<[(usize, Anchor)]>;
+/// The anchors of one kind.
+#[derive(Clone, Debug)]
+struct Anchors {
+    /// In order of time, each with its connection.
+    all: Arc<[(usize, Anchor)]>,
+    /// The times of those that a line follows at once, as nothing about them is unusual.
+    prompt: Arc<[Timestamp]>,
+}
 
 /// The anchors of one endpoint's connections.
 #[derive(Debug)]
@@ -60,7 +66,12 @@ impl Near {
 
     /// All anchors of a kind in order of time, each with its connection.
     pub(super) fn all(&self, kind: Kind) -> &[(usize, Anchor)] {
-        self.by_kind.get(&kind).map(AsRef::as_ref).unwrap_or_default()
+        self.by_kind.get(&kind).map(|anchors| &*anchors.all).unwrap_or_default()
+    }
+
+    /// The times of those that a line follows at once, in order.
+    pub(super) fn prompt(&self, kind: Kind) -> &[Timestamp] {
+        self.by_kind.get(&kind).map(|anchors| &*anchors.prompt).unwrap_or_default()
     }
 
     /// Those that lie in `span`.
@@ -93,7 +104,8 @@ fn of_kinds(kinds: &[Kind], connections: &[usize], all: &[Finished], timeouts: &
             parts.iter().filter_map(|part| part.get(place)).flatten().copied().collect();
         // Stable: the anchors of one connection stay in their order.
         found.sort_by_key(|(_, anchor)| anchor.time);
-        (*kind, found.into())
+        let prompt = found.iter().filter(|(_, anchor)| anchor.is_prompt()).map(|(_, anchor)| anchor.time).collect();
+        (*kind, Anchors { all: found.into(), prompt })
     };
     kinds.par_iter().enumerate().map(|(place, kind)| in_order((place, kind))).collect()
 }

@@ -44,6 +44,8 @@ pub struct InputReport {
     pub explicit: bool,
     /// What is wrong with it, and where; what it held before that was used.
     pub damage: Option<String>,
+    /// Whether it was passed over: a capture that lies wholly outside the time in which the failed calls can have met anything.
+    pub passed_over: bool,
 }
 
 impl InputReport {
@@ -56,6 +58,7 @@ impl InputReport {
             bytes: 0,
             explicit: input.explicit,
             damage: Some(damage),
+            passed_over: false,
         }
     }
 
@@ -68,6 +71,7 @@ impl InputReport {
             bytes: opened.bytes.unwrap_or(0),
             explicit: input.explicit,
             damage: None,
+            passed_over: false,
         }
     }
 

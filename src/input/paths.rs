@@ -160,6 +160,7 @@ impl Found {
             bytes: 0,
             explicit,
             damage: Some(error.to_string()),
+            passed_over: false,
         });
     }
 }

@@ -216,7 +216,15 @@ impl Level {
     /// Notes a member that is not read; with the reason where that is a fault.
     fn leave(&mut self, path: String, damage: Option<String>) {
         let kind = if damage.is_some() { Kind::Unreadable } else { Kind::Other };
-        let report = InputReport { path, kind, compression: Compression::None, bytes: 0, explicit: false, damage };
+        let report = InputReport {
+            path,
+            kind,
+            compression: Compression::None,
+            bytes: 0,
+            explicit: false,
+            damage,
+            passed_over: false,
+        };
         self.seen.push(Seen { input: None, report });
     }
 

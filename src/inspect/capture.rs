@@ -1,13 +1,9 @@
 //! One capture: its format, span, packets, links, what is cut or dropped.
 //!
-//! A file up to [`WHOLE`] bytes, a packed one and a stream are read in whole. Of a larger file the first and the last part are read:
-//! records have no mark by which one is known in the middle of a file, but a chain of them that ends where the file ends is no
-//! accident. Where there is none the file is read in whole after all.
+//! A file up to [`WHOLE`] bytes, a packed one and a stream are read in whole. Of a larger file the first and the last part are read, the latter by
+//! the chain of records that ends where the file ends. Where there is none the file is read in whole after all.
 
-use std::{
-    fs::File,
-    io::{self, Read, Seek as _, SeekFrom},
-};
+use std::io::Read;
 
 use wirecause_parsers::{
     capture::{FrameRef, LinkType, Walker},
@@ -19,7 +15,10 @@ use super::{
     Facts, Survey,
     flows::{FlowCounts, Flows},
 };
-use crate::input::{Compression, Input, InputReport, Opened, Source, open};
+use crate::{
+    input::{Compression, Input, InputReport, Opened, Source, open},
+    read::tail::{chained, last_part},
+};
 
 /// What a capture holds. Counts are of what was read of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,7 +54,7 @@ pub(super) fn survey(input: &Input) -> Result<Survey, InputReport> {
     let mut sampled = None;
     if let (Ok(false), Some((path, bytes))) = (&done, large) {
         let head = reading.read;
-        match last_part(path, bytes).ok().and_then(|part| reading.chained(&part)) {
+        match last_part(path, bytes, PART).ok().and_then(|part| reading.chained(&part)) {
             Some(read) => {
                 sampled = Some((head + read, bytes));
                 done = Ok(true);
@@ -78,14 +77,6 @@ fn large<'a>(input: &'a Input, opened: &Opened) -> Option<(&'a std::path::Path, 
     let Source::File(path) = &input.source else { return None };
     let bytes = opened.bytes.filter(|bytes| *bytes > WHOLE && opened.compression == Compression::None)?;
     Some((path, bytes))
-}
-
-fn last_part(path: &std::path::Path, bytes: u64) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    file.seek(SeekFrom::Start(bytes - PART))?;
-    let mut part = Vec::new();
-    file.take(PART).read_to_end(&mut part)?;
-    Ok(part)
 }
 
 /// A capture as far as it was read.
@@ -132,23 +123,11 @@ impl Reading {
 
     /// Finds records in the file's last part whose chain ends with it, and looks at them; how many bytes they take.
     fn chained(&mut self, part: &[u8]) -> Option<u64> {
-        for start in 0..MOST_TRIES.min(part.len()) {
-            let chain = part.get(start..)?;
-            let mut walker = self.walker.clone();
-            self.frames.clear();
-            let whole = walker.walk(chain, true, &mut self.frames).is_ok_and(|walked| walked == chain.len());
-            let first = self.span?.0;
-            let in_order = |frames: &[FrameRef]| {
-                frames.iter().all(|frame| frame.time >= first)
-                    && frames.windows(2).all(|pair| pair[1].time.since(pair[0].time).abs() <= LONGEST_STEP)
-            };
-            if whole && self.frames.len() >= LEAST_CHAIN && in_order(&self.frames) {
-                self.walker = walker;
-                self.look(chain);
-                return Some(chain.len() as u64);
-            }
-        }
-        None
+        let chain = chained(part, &self.walker, self.span?.0)?;
+        (self.walker, self.frames) = (chain.walker, chain.frames);
+        let records = part.get(chain.start..)?;
+        self.look(records);
+        Some(records.len() as u64)
     }
 
     /// Looks at the frames of a buffer that were walked last.
@@ -198,12 +177,6 @@ pub const WHOLE: u64 = 256 << 20;
 const PART: u64 = 32 << 20;
 /// Bytes read at once.
 const CHUNK: u64 = 4 << 20;
-/// A chain begins within so many bytes: no packet of a network is longer, and segments of offloading cards are up to 64 KiB.
-const MOST_TRIES: usize = 1 << 17;
-/// Records that end where the file ends by accident are no more than a few.
-const LEAST_CHAIN: usize = 64;
-/// Packets of one part of a file are no further apart, ns: what bytes in the middle of a record mean as a time is anything.
-const LONGEST_STEP: i64 = 86_400_000_000_000;
 /// The type of a section header block, in either byte order.
 const PCAPNG: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 

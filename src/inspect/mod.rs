@@ -145,6 +145,7 @@ mod tests {
             bytes: 0,
             explicit: false,
             damage: None,
+            passed_over: false,
         };
         Survey { report, span: Some((Timestamp::from_nanos(span.0), Timestamp::from_nanos(span.1))), facts }
     }

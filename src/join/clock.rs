@@ -227,7 +227,7 @@ fn chance(votes: &[(usize, i64)], low: i64) -> usize {
 }
 
 /// Largest offset looked for: zones reach from −12 to +14 h, a misread sign doubles it, ns.
-const WIDEST: i64 = 28 * 3_600 * 1_000_000_000;
+pub const WIDEST: i64 = 28 * 3_600 * 1_000_000_000;
 /// Scattered votes that share a slot, about.
 const VOTES_A_SLOT: usize = 4;
 /// Width of a window of agreeing votes: the usual logging delay, ns.

@@ -1,6 +1,6 @@
 //! Everything that was read, by gateway.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{collections::BTreeSet, net::IpAddr, ops::RangeInclusive};
 
 use wirecause_parsers::{
     log::{FailedCall, LogOptions},
@@ -17,8 +17,8 @@ use super::{
 use crate::{
     config::InputConfig,
     input::{Input, InputReport},
-    join::NameTable,
-    read::{CaptureFile, LogFile, capture::Point, points, read_captures, read_logs},
+    join::{NameTable, clock::WIDEST},
+    read::{CaptureFile, LogFile, capture::Point, points, read_logs, read_needed},
     track::Finished,
 };
 
@@ -96,8 +96,12 @@ impl Read {
         let mut read = Self::logs(reports, plan, config);
         logs_done();
         let mut nodes = std::mem::take(&mut read.nodes);
-        let mut groups: Vec<Group> = captures.iter().map(|captures| read.captures(captures)).collect();
-        let shared = read.captures(&shared);
+        let mut groups: Vec<Group> = captures
+            .iter()
+            .zip(&nodes)
+            .map(|(captures, node)| read.captures(captures, needed(std::slice::from_ref(node)).as_ref()))
+            .collect();
+        let shared = read.captures(&shared, needed(&nodes).as_ref());
         if nodes.len() > 1 {
             for (node, group) in nodes.iter_mut().zip(&groups) {
                 node.names = names(config, group.dns.iter().chain(&shared.dns));
@@ -158,11 +162,12 @@ impl Read {
         self.span = span;
     }
 
-    fn captures(&mut self, inputs: &[Input]) -> Group {
+    /// Reads captures, as far as they may lie in the time that is needed.
+    fn captures(&mut self, inputs: &[Input], needed: Option<&RangeInclusive<Timestamp>>) -> Group {
         let first = self.capture_files.len();
         let points = self.capture_files.iter().map(|file| file.point + 1).max().unwrap_or(0);
-        let (mut captures, unreadable) = read_captures(inputs, first);
-        self.reports.extend(unreadable);
+        let (mut captures, beside) = read_needed(inputs, first, needed);
+        self.reports.extend(beside);
         self.reports.extend(captures.files.iter().map(|file| file.report.clone()));
         self.counters.add_captures(&captures);
         for file in &mut captures.files {
@@ -237,6 +242,22 @@ impl Node {
     }
 }
 
+/// The time, on the captures' clock, in which the failed calls of some gateways can have met anything; `None` where there is no call, or none
+/// was looked for.
+fn needed(nodes: &[Node]) -> Option<RangeInclusive<Timestamp>> {
+    let of_node = |node: &Node| {
+        let calls = || node.logs.iter().flat_map(|log| &log.scan.calls).map(|call| call.time);
+        let (first, last) = (calls().min()?, calls().max()?);
+        // A clock may be wrong by as much as the join looks for, unless it is known.
+        let (offset, unsure) = node.clock_offset.map_or((0, WIDEST), |offset| (offset, 0));
+        Some((first.plus(-offset - unsure - BEFORE), last.plus(unsure - offset + BEHIND)))
+    };
+    let spans: Vec<(Timestamp, Timestamp)> = nodes.iter().filter_map(of_node).collect();
+    let from = spans.iter().map(|(from, _)| *from).min()?;
+    let to = spans.iter().map(|(_, to)| *to).max()?;
+    Some(from..=to)
+}
+
 fn names<'a>(config: &InputConfig, dns: impl Iterator<Item = &'a (Timestamp, dns::Message)>) -> NameTable {
     let mut names = NameTable::default();
     names.add_hosts(config.hosts.iter().cloned());
@@ -246,5 +267,10 @@ fn names<'a>(config: &InputConfig, dns: impl Iterator<Item = &'a (Timestamp, dns
     names
 }
 
+/// A call may have met a connection that had lain idle for long, ns: RFC 5382 has devices keep one for two hours and four minutes at least, and
+/// servers close sooner. The double of it shows how long others lay.
+const BEFORE: i64 = 5 * 3_600 * 1_000_000_000;
+/// What a peer does after a failed call tells whose its ending was, ns.
+const BEHIND: i64 = 600_000_000_000;
 /// Captures this close follow each other, ns.
 const ROTATION_GAP: i64 = 2_000_000_000;

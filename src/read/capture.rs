@@ -3,7 +3,7 @@
 //! Files that were rotated are one capture: their connections run on. Files whose times overlap were taken at different points, and
 //! each point is tracked by itself, in shards whose number is fixed, so that the result does not depend on threads.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
 use rayon::prelude::*;
 use wirecause_parsers::{
@@ -102,7 +102,17 @@ pub struct Point {
 /// Reads `inputs`, which are captures. Those that cannot be opened are reported beside. `base` is the index that frames know the first
 /// file by: files that were read before have those below.
 pub fn read_captures(inputs: &[Input], base: usize) -> (Captures, Vec<InputReport>) {
-    let mut reader = Reader::new(inputs, base);
+    read_needed(inputs, base, None)
+}
+
+/// The same, without the files that lie wholly outside the time that is needed, as far as their ends show: they are passed over, and reported
+/// so beside. Where that leaves none, all are read: what is wrong shows in them.
+pub fn read_needed(
+    inputs: &[Input],
+    base: usize,
+    needed: Option<&RangeInclusive<Timestamp>>,
+) -> (Captures, Vec<InputReport>) {
+    let mut reader = Reader::new(inputs, base, needed);
     let mut captures = Captures::default();
     let mut points: Vec<LivePoint> = Vec::new();
     let mut spare = Vec::new();
@@ -197,6 +207,7 @@ struct Reader<'a> {
     base: usize,
     /// The latest time of each point.
     latest: Vec<Option<Timestamp>>,
+    /// What is not read.
     unreadable: Vec<InputReport>,
 }
 
@@ -205,6 +216,7 @@ struct Found<'a> {
     input: &'a Input,
     first: Option<Timestamp>,
     held: Option<(Source, Option<Slab>)>,
+    report: InputReport,
 }
 
 /// The file that is being read.
@@ -223,20 +235,31 @@ struct Read {
 }
 
 impl<'a> Reader<'a> {
-    fn new(inputs: &'a [Input], base: usize) -> Self {
+    fn new(inputs: &'a [Input], base: usize, needed: Option<&RangeInclusive<Timestamp>>) -> Self {
         let mut unreadable = Vec::new();
-        let mut found: Vec<Found<'a>> = Vec::new();
+        let (mut found, mut outside): (Vec<Found<'a>>, Vec<Found<'a>>) = (Vec::new(), Vec::new());
         for input in inputs {
             match Source::open(input) {
                 Ok(mut source) => {
                     let (first, slab) = source.first();
                     // Files are closed again: a directory may hold more of them than a process may have open.
+                    let is_outside = needed.zip(first).is_some_and(|(needed, first)| {
+                        first > *needed.end()
+                            || first < *needed.start()
+                                && source.last(input, first).is_some_and(|last| last < *needed.start())
+                    });
+                    let report = source.report().clone();
                     let held = (input.source == input::Source::Stdin).then_some((source, Some(slab)));
-                    found.push(Found { input, first, held });
+                    let which = if is_outside { &mut outside } else { &mut found };
+                    which.push(Found { input, first, held, report });
                 }
                 Err(error) => unreadable.push(InputReport::unreadable(input, error.to_string())),
             }
         }
+        if found.is_empty() {
+            found = std::mem::take(&mut outside);
+        }
+        unreadable.extend(outside.into_iter().map(|found| InputReport { passed_over: true, ..found.report }));
         // Files without a packet come last; names break ties, so that the order of arguments does not matter.
         found.sort_by(|a, b| {
             a.first.is_none().cmp(&b.first.is_none()).then(a.first.cmp(&b.first)).then(a.input.name.cmp(&b.input.name))
@@ -268,7 +291,7 @@ impl<'a> Reader<'a> {
 
     /// Opens a file at the point whose files it follows, or at one of its own.
     fn begin(&mut self, found: Found<'a>) {
-        let Found { input, first, held } = found;
+        let Found { input, first, held, .. } = found;
         let place = self.latest.iter().position(|latest| may_continue(*latest, first));
         if place.is_none() && self.latest.len() >= MAX_POINTS {
             self.unreadable.push(InputReport::unreadable(input, TOO_MANY_POINTS.to_owned()));

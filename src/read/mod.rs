@@ -11,6 +11,7 @@ pub mod packets;
 pub mod points;
 mod route;
 mod source;
+pub mod tail;
 
-pub use capture::{CaptureFile, Captures, read_captures};
+pub use capture::{CaptureFile, Captures, read_captures, read_needed};
 pub use log::{LogFile, read_logs};

@@ -10,7 +10,8 @@ use wirecause_parsers::{
     time::Timestamp,
 };
 
-use crate::input::{Compression, Input, InputReport, Opened, open};
+use super::tail::{chained, last_part};
+use crate::input::{self, Compression, Input, InputReport, Opened, open};
 
 /// A part of a capture file: bytes, and the whole frames that lie in them.
 #[derive(Debug, Default)]
@@ -138,6 +139,15 @@ impl Source {
         (slab.frames.first().map(|frame| frame.time), slab)
     }
 
+    /// The latest time near the end of the file, of which the first packet came at `first`; `None` where that does not show without reading
+    /// all of it.
+    pub(super) fn last(&self, input: &Input, first: Timestamp) -> Option<Timestamp> {
+        let input::Source::File(path) = &input.source else { return None };
+        let bytes = self.opened.bytes.filter(|bytes| *bytes > LAST_READ && !self.is_packed())?;
+        let chain = chained(&last_part(path, bytes, LAST_READ).ok()?, &self.walker, first)?;
+        chain.frames.iter().map(|frame| frame.time).max()
+    }
+
     /// Fills `slab` anew with what follows, about `bytes` of it. False: the file has ended, and `slab` is empty.
     ///
     /// Pieces are walked as they are read, while the processor's cache holds them. The last record may be a part of one: it
@@ -219,5 +229,7 @@ impl Source {
 const PIECE: usize = 512 << 10;
 /// Bytes inflated ahead of the reader: what it does not take at once keeps the inflating thread at work.
 const AHEAD: usize = 32 << 20;
+/// Bytes read to find a file's last packets: some thousand of usual ones.
+const LAST_READ: u64 = 2 << 20;
 /// Bytes read to find a file's first packet.
 const FIRST_READ: usize = 64 << 10;

@@ -248,6 +248,7 @@ mod tests {
             bytes: 1_234,
             explicit: true,
             damage: Some("cut\u{7}".to_owned()),
+            passed_over: false,
         };
         let survey = Survey { report: report.clone(), span: None, facts: Facts::Log(LogFacts::default()) };
         let files = [(survey, Some("gw\u{9b}".to_owned()))];

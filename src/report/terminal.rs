@@ -178,14 +178,24 @@ fn inputs(inputs: &[InputReport], out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "  {}: {}", printable(&input.path), printable(damage))?;
         }
     }
-    let left: Vec<_> = inputs.iter().filter(|input| input.is_left()).map(|input| printable(&input.path)).collect();
-    let more = left.len().saturating_sub(MOST_NAMED);
-    if !left.is_empty() {
-        let named: Vec<_> = left.into_iter().take(MOST_NAMED).collect();
-        let more = if more > 0 { format!(", and {more} more, all in run.json") } else { String::new() };
-        writeln!(out, "\nNeither log nor capture: {}{more}", named.join(", "))?;
+    named("Neither log nor capture", inputs.iter().filter(|input| input.is_left()), out)?;
+    named(
+        "Captures of another time than the failed calls, not read",
+        inputs.iter().filter(|input| input.passed_over),
+        out,
+    )
+}
+
+/// Some inputs by their names, if there is any.
+fn named<'a>(what: &str, inputs: impl Iterator<Item = &'a InputReport>, out: &mut impl Write) -> io::Result<()> {
+    let all: Vec<_> = inputs.map(|input| printable(&input.path)).collect();
+    if all.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let more = all.len().saturating_sub(MOST_NAMED);
+    let more = if more > 0 { format!(", and {more} more, all in run.json") } else { String::new() };
+    let named: Vec<_> = all.into_iter().take(MOST_NAMED).collect();
+    writeln!(out, "\n{what}: {}{more}", named.join(", "))
 }
 
 /// Lines with their counts and shares, the most frequent first, equal counts by their text.
@@ -318,6 +328,7 @@ mod tests {
             bytes: 3,
             explicit: true,
             damage: Some("cut\u{8}".to_owned()),
+            passed_over: false,
         };
         let text = text(&counts, &[finding], &[input]);
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
@@ -333,6 +344,7 @@ mod tests {
             bytes: 0,
             explicit,
             damage: damage.map(str::to_owned),
+            passed_over: false,
         };
         let inputs = [input("beside", false, None), input("named", true, None), input("cut", false, Some("ends\u{7}"))];
         let mut out = Vec::new();

@@ -19,6 +19,7 @@ mod interrupt;
 mod kinds;
 mod loopback;
 mod msrv;
+mod needed;
 mod nodes;
 mod oracle;
 mod order;

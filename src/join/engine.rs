@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
 };
 
 use rayon::prelude::*;
@@ -246,7 +246,7 @@ impl<'a> Pass<'a> {
             choices[call].possible = possible;
         }
         let solved: Vec<(Vec<usize>, Vec<Assigned>, Vec<usize>)> =
-            components(&choices).into_par_iter().map(|component| self.solve(&choices, component)).collect();
+            components(&choices, self.connections.len()).into_par_iter().map(|component| self.solve(&choices, component)).collect();
         for (calls, assigned, columns) in solved {
             for (call, assigned) in calls.into_iter().zip(assigned) {
                 choices[call].chosen = assigned.column.map(|column| columns[column]);
@@ -364,12 +364,13 @@ fn targets(connection: &Connection) -> impl Iterator<Item = &str> {
 }
 
 /// Groups calls that share candidates; calls without any form no component.
-fn components(choices: &[Choice]) -> Vec<Vec<usize>> {
+fn components(choices: &[Choice], connections: usize) -> Vec<Vec<usize>> {
     let mut parent: Vec<usize> = (0..choices.len()).collect();
-    let mut first: HashMap<usize, usize> = HashMap::new();
+    // The first call of each connection.
+    let mut first: Vec<Option<usize>> = vec![None; connections];
     for (call, choice) in choices.iter().enumerate() {
         for candidate in &choice.possible {
-            let other = *first.entry(candidate.connection).or_insert(call);
+            let other = *first[candidate.connection].get_or_insert(call);
             let (a, b) = (root(&mut parent, call), root(&mut parent, other));
             parent[a.max(b)] = a.min(b);
         }

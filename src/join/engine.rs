@@ -1,9 +1,6 @@
 //! The join as a whole: passes over all calls, each with what the one before taught.
 
-use std::{
-    borrow::Cow,
-    collections::BTreeMap,
-};
+use std::{borrow::Cow, collections::BTreeMap};
 
 use rayon::prelude::*;
 use wirecause_parsers::{
@@ -245,8 +242,10 @@ impl<'a> Pass<'a> {
         for (call, possible) in scored.into_iter().flatten() {
             choices[call].possible = possible;
         }
-        let solved: Vec<(Vec<usize>, Vec<Assigned>, Vec<usize>)> =
-            components(&choices, self.connections.len()).into_par_iter().map(|component| self.solve(&choices, component)).collect();
+        let solved: Vec<(Vec<usize>, Vec<Assigned>, Vec<usize>)> = components(&choices, self.connections.len())
+            .into_par_iter()
+            .map(|component| self.solve(&choices, component))
+            .collect();
         for (calls, assigned, columns) in solved {
             for (call, assigned) in calls.into_iter().zip(assigned) {
                 choices[call].chosen = assigned.column.map(|column| columns[column]);

@@ -4,7 +4,10 @@
 //! once. But `HttpClient` 4 keeps what is returned in a stack (`AbstractConnPool`), so that the calls meet the dead connections in the
 //! reverse order of their return. Attempts that the client repeated took one each as well.
 
-use std::collections::BTreeSet;
+use std::{
+    cmp::Ordering,
+    collections::{BTreeSet, BinaryHeap},
+};
 
 use wirecause_parsers::{
     log::{Retry, Symptom},
@@ -28,6 +31,8 @@ pub(super) fn lease(pass: &Pass<'_>, matches: &mut [Match], silent: &[&Retry], c
             continue;
         }
         let mut dead = dead_connections(pass, matches, &calls, index);
+        dead.sort_unstable_by_key(|dead| (dead.anchor.time, dead.connection));
+        let (mut dead, mut stack) = (dead.into_iter().peekable(), BinaryHeap::new());
         let mut attempts: Vec<Attempt> = Vec::new();
         for call in &calls {
             let failed = pass.calls[*call];
@@ -39,8 +44,12 @@ pub(super) fn lease(pass: &Pass<'_>, matches: &mut [Match], silent: &[&Retry], c
         attempts.extend(silent.iter().filter(same_target).filter_map(|retry| Attempt::repeated(retry, None, clock)));
         attempts.sort_by_key(|attempt| (attempt.line, attempt.call));
         for (position, attempt) in attempts.iter().enumerate() {
-            let Some((taken, alone)) = top(&dead, attempt.line) else { continue };
-            let dead = dead.remove(taken);
+            while let Some(lying) = dead.next_if(|dead| dead.anchor.time <= attempt.line.plus(EARLY)) {
+                stack.push(lying);
+            }
+            // On top lies what was returned last.
+            let Some(dead) = stack.pop() else { continue };
+            let alone = stack.peek().is_none_or(|second| dead.returned.since(second.returned) > TOGETHER);
             let Some(call) = attempt.call else { continue };
             let sure = alone
                 && attempt.is_apart(position.checked_sub(1).and_then(|before| attempts.get(before)))
@@ -63,6 +72,33 @@ struct Dead {
     anchor: Anchor,
     returned: Timestamp,
 }
+
+impl Dead {
+    /// Where it lies in the stack.
+    const fn place(&self) -> (Timestamp, usize) {
+        (self.returned, self.connection)
+    }
+}
+
+impl Ord for Dead {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.place().cmp(&other.place())
+    }
+}
+
+impl PartialOrd for Dead {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Dead {
+    fn eq(&self, other: &Self) -> bool {
+        self.place() == other.place()
+    }
+}
+
+impl Eq for Dead {}
 
 /// A use of a pooled connection that failed.
 struct Attempt {
@@ -123,15 +159,6 @@ fn dead_connections(pass: &Pass<'_>, matches: &[Match], open: &[usize], endpoint
 /// When the connection came back to the pool: the last byte of its last response.
 fn returned(connection: &Connection) -> Option<Timestamp> {
     connection.exchanges.current()?.response_end
-}
-
-/// The connection on top of the stack at an instant, and whether no other was returned at about the same time.
-fn top(dead: &[Dead], at: Timestamp) -> Option<(usize, bool)> {
-    let mut there: Vec<usize> = (0..dead.len()).filter(|index| dead[*index].anchor.time <= at.plus(EARLY)).collect();
-    there.sort_by_key(|index| std::cmp::Reverse((dead[*index].returned, dead[*index].connection)));
-    let first = *there.first()?;
-    let alone = there.get(1).is_none_or(|second| dead[first].returned.since(dead[*second].returned) > TOGETHER);
-    Some((first, alone))
 }
 
 fn settle(found: &mut Match, dead: &Dead, line: Timestamp) {

@@ -29,6 +29,9 @@ pub(super) fn restarts(material: &Material<'_>) -> Vec<Finding> {
             endings.entry(peer).or_default().push((ended, index));
         }
     }
+    let matches = material.background.joined.matches.iter().enumerate();
+    let mut joined: Vec<(usize, usize)> = matches.filter_map(|(call, found)| Some((found.connection?, call))).collect();
+    joined.sort_unstable();
     let mut found = Vec::new();
     for (peer, mut of_peer) in endings {
         of_peer.sort_unstable();
@@ -39,7 +42,7 @@ pub(super) fn restarts(material: &Material<'_>) -> Vec<Finding> {
                 of_peer[start..].iter().take_while(|(time, _)| time.since(of_peer[start].0) <= AT_ONCE).count();
             let burst = &of_peer[start..start + length];
             if length >= LEAST_BURST
-                && let Some(finding) = restart(material, peer, burst, refused)
+                && let Some(finding) = restart(material, peer, burst, (refused, &joined))
             {
                 found.push(finding);
             }
@@ -53,7 +56,7 @@ fn restart(
     material: &Material<'_>,
     peer: Endpoint,
     burst: &[(Timestamp, usize)],
-    refused: &[Timestamp],
+    (refused, joined): (&[Timestamp], &[(usize, usize)]),
 ) -> Option<Finding> {
     let (first, last) = (burst.first()?.0, burst.last()?.0);
     let after: Vec<Timestamp> =
@@ -61,12 +64,12 @@ fn restart(
     if after.is_empty() {
         return None;
     }
-    let ended: Vec<usize> = burst.iter().map(|(_, connection)| *connection).collect();
-    let calls: Vec<usize> = (0..material.background.calls.len())
-        .filter(|call| {
-            material.background.joined.matches[*call].connection.is_some_and(|connection| ended.contains(&connection))
-        })
-        .collect();
+    let of = |connection: usize| {
+        let from = joined.partition_point(|(other, _)| *other < connection);
+        joined[from..].iter().take_while(move |(other, _)| *other == connection).map(|(_, call)| *call)
+    };
+    let mut calls: Vec<usize> = burst.iter().flat_map(|(_, connection)| of(*connection)).collect();
+    calls.sort_unstable();
     let host = calls.first().map(|call| material.background.calls[*call].target.host.clone());
     let name = host.clone().unwrap_or_else(|| peer.to_string());
     let refused_until = after.last().map_or(0.0, |last| seconds(last.since(first)));

@@ -18,7 +18,7 @@ use super::{
 pub enum Finished {
     /// As it is.
     Whole(Box<Connection>),
-    /// One that ended in good order: opened at once, every request answered, no byte lost or sent again, closed by FINs.
+    /// One that ended in good order: opened at once, every request answered, no byte lost or sent again, closed by FINs before any RST.
     Packed(Box<Packed>),
 }
 
@@ -62,7 +62,7 @@ impl Finished {
         }
     }
 
-    /// The same, to be had.
+    /// All that is kept of it, taken out.
     pub fn into_whole(self) -> Box<Connection> {
         match self {
             Self::Whole(connection) => connection,
@@ -70,7 +70,7 @@ impl Finished {
         }
     }
 
-    /// The same, to be changed; it is whole from then on.
+    /// It, to be changed; it is whole from then on.
     pub fn whole_mut(&mut self) -> &mut Connection {
         if let Self::Packed(packed) = self {
             *self = Self::Whole(Box::new(packed.unpack()));

@@ -242,8 +242,7 @@ impl Node {
     }
 }
 
-/// The time, on the captures' clock, in which the failed calls of some gateways can have met anything; `None` where there is no call, or none
-/// was looked for.
+/// The time, on the captures' clock, in which the failed calls of some gateways can have met anything; `None` where there is none.
 fn needed(nodes: &[Node]) -> Option<RangeInclusive<Timestamp>> {
     let of_node = |node: &Node| {
         let calls = || node.logs.iter().flat_map(|log| &log.scan.calls).map(|call| call.time);

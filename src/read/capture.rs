@@ -242,13 +242,13 @@ impl<'a> Reader<'a> {
             match Source::open(input) {
                 Ok(mut source) => {
                     let (first, slab) = source.first();
-                    // Files are closed again: a directory may hold more of them than a process may have open.
                     let is_outside = needed.zip(first).is_some_and(|(needed, first)| {
                         first > *needed.end()
                             || first < *needed.start()
                                 && source.last(input, first).is_some_and(|last| last < *needed.start())
                     });
                     let report = source.report().clone();
+                    // Files are closed again: a directory may hold more of them than a process may have open.
                     let held = (input.source == input::Source::Stdin).then_some((source, Some(slab)));
                     let which = if is_outside { &mut outside } else { &mut found };
                     which.push(Found { input, first, held, report });
@@ -256,8 +256,9 @@ impl<'a> Reader<'a> {
                 Err(error) => unreadable.push(InputReport::unreadable(input, error.to_string())),
             }
         }
-        if found.is_empty() {
-            found = std::mem::take(&mut outside);
+        // A file without a packet is nothing that is left.
+        if found.iter().all(|found| found.first.is_none()) {
+            found.append(&mut outside);
         }
         unreadable.extend(outside.into_iter().map(|found| InputReport { passed_over: true, ..found.report }));
         // Files without a packet come last; names break ties, so that the order of arguments does not matter.

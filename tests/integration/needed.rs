@@ -97,4 +97,9 @@ fn where_none_fits_all_are_read() {
     fs::remove_file(scratch.path("in/gateway.pcap")).unwrap();
     let (passed, ..) = analyzed(&scratch, &[]);
     assert_eq!(names(&passed, false), ["earlier.pcap", "later.pcap"]);
+    // One that was begun and holds no packet yet is no capture of the right time.
+    let none = Records { link: 1, snap_length: 65_535, all: Vec::new() };
+    scratch.write("in/next.pcap", none.pcap(Order::Little, false));
+    let (passed, ..) = analyzed(&scratch, &[]);
+    assert_eq!(names(&passed, false), ["earlier.pcap", "later.pcap", "next.pcap"]);
 }

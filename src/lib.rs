@@ -14,6 +14,7 @@ pub mod join;
 pub mod pipeline;
 pub mod read;
 pub mod report;
+mod scratch;
 pub mod track;
 
 #[cfg(test)]

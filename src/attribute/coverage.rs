@@ -28,9 +28,16 @@ impl Covered {
         if holes.is_empty() {
             return Self { span, holes };
         }
-        let torn: Vec<&Connection> =
-            connections.iter().filter_map(Finished::whole).filter(|connection| is_torn(connection)).collect();
-        holes.retain(|hole| torn.iter().any(|connection| is_torn_by(connection, *hole)));
+        let mut tears = vec![false; holes.len()];
+        for connection in connections.iter().filter(|connection| !connection.in_order()).map(Finished::open) {
+            if is_torn(&connection) {
+                for (tears, hole) in tears.iter_mut().zip(&holes) {
+                    *tears |= is_torn_by(&connection, *hole);
+                }
+            }
+        }
+        let mut tears = tears.into_iter();
+        holes.retain(|_| tears.next() == Some(true));
         Self { span, holes }
     }
 

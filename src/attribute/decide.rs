@@ -66,7 +66,7 @@ impl Background<'_> {
         let found = &self.joined.matches[call];
         let chosen = found.candidates.iter().find(|candidate| Some(candidate.connection) == found.connection);
         let opened = chosen.map(|candidate| self.connections[candidate.connection].open());
-        let case = self.case(call, found, chosen.zip(opened.as_deref()));
+        let case = self.case(call, found, chosen.zip(opened.as_ref()));
         let ruling = judge(&case);
         let mut attribution = Attribution {
             evidence: Evidence::new(&case, ruling.cause),

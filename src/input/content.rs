@@ -6,11 +6,12 @@
 use std::{
     fs::File,
     io::{self, Read},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
 use super::inflated::{Inflated, InflatedReader};
+use crate::scratch;
 
 /// A stretch of bytes.
 #[derive(Clone, Debug)]
@@ -131,18 +132,8 @@ impl Plain {
         let left = self.length.saturating_sub(offset);
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
         let wanted = buffer.get_mut(..most).unwrap_or_default();
-        positional(&self.file, wanted, self.start.saturating_add(offset))
+        scratch::read_at(&self.file, wanted, self.start.saturating_add(offset))
     }
-}
-
-#[cfg(unix)]
-fn positional(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
-}
-
-#[cfg(windows)]
-fn positional(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
 }
 
 /// Reads a [`Content`] from its start on.
@@ -198,7 +189,7 @@ pub(super) fn cut(missing: u64) -> io::Error {
 /// A file of its own for bytes that can be read only once but are wanted at any place. It has no name once it is made, and goes with the
 /// last reader.
 pub(super) fn spooled(stream: &mut dyn Read) -> io::Result<(Content, Option<io::Error>)> {
-    let mut file = unnamed()?;
+    let mut file = scratch::unnamed()?;
     let mut taken = stream.take(MOST_SPOOLED);
     // What was read before an error is used.
     let mut fault = io::copy(&mut taken, &mut file).err();
@@ -209,38 +200,8 @@ pub(super) fn spooled(stream: &mut dyn Read) -> io::Result<(Content, Option<io::
     Ok((Content::of_unnamed(Arc::new(file), length), fault))
 }
 
-/// A new file without a name, readable by its owner alone.
-fn unnamed() -> io::Result<File> {
-    let mut number = 0;
-    loop {
-        let path = directory().join(format!("wirecause-{}-{number}", std::process::id()));
-        let mut options = File::options();
-        options.read(true).write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        match options.open(&path) {
-            Ok(file) => {
-                std::fs::remove_file(&path)?;
-                return Ok(file);
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MOST_NAMES => number += 1,
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Where large files go that nobody else reads: the directory that the user names, or the one that lies on a disk where the usual one may
-/// lie in memory.
-fn directory() -> PathBuf {
-    let on_disk = Path::new("/var/tmp");
-    let is_named = std::env::var_os("TMPDIR").is_some();
-    if !is_named && on_disk.is_dir() { on_disk.to_owned() } else { std::env::temp_dir() }
-}
-
 /// Bytes kept on disk of one archive that cannot be read where it lies.
 const MOST_SPOOLED: u64 = 8 << 30;
-/// Names tried for such a file: those taken are of threads that are just about to give them up.
-const MOST_NAMES: u32 = 10_000;
 
 #[cfg(test)]
 mod tests {

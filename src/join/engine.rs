@@ -1,6 +1,6 @@
 //! The join as a whole: passes over all calls, each with what the one before taught.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::{BTreeMap, HashSet};
 
 use rayon::prelude::*;
 use wirecause_parsers::{
@@ -8,7 +8,7 @@ use wirecause_parsers::{
     time::Timestamp,
 };
 
-use crate::track::{Connection, Finished};
+use crate::track::Finished;
 
 use super::{
     anchor::{Anchor, AnchorKind},
@@ -258,13 +258,21 @@ impl<'a> Pass<'a> {
     /// How often each request target was seen among the endpoint's last exchanges, and how often its failed calls name it.
     fn paths(&self, endpoint: &Endpoint) -> Paths<'a> {
         let mut paths = Paths::default();
+        let mut asked = HashSet::new();
         for call in &endpoint.calls {
-            paths.failed.add(path_of(&self.calls[*call].url));
+            let url = self.calls[*call].url.as_str();
+            paths.failed.add(path_of(url));
+            // A proxy gets the whole URL.
+            asked.extend([path_of(url), url]);
         }
         for connection in &endpoint.connections {
-            match self.connections[*connection].open() {
-                Cow::Borrowed(whole) => targets(whole).for_each(|target| paths.seen.add(target)),
-                Cow::Owned(opened) => targets(&opened).for_each(|target| paths.seen.add(target.to_owned())),
+            for exchange in &self.connections[*connection].open().exchanges.last {
+                let Some(target) = exchange.target.as_deref() else { continue };
+                match asked.get(target) {
+                    Some(asked) => paths.seen.add(*asked),
+                    None if exchange.target_cut => paths.seen.add(target.to_owned()),
+                    None => paths.seen.add_another(),
+                }
             }
         }
         paths
@@ -309,7 +317,7 @@ impl<'a> Pass<'a> {
         let mut shared = vec![false; index.len()];
         for (connection, column) in &index {
             columns[*column] = *connection;
-            shared[*column] = self.connections[*connection].open().is_http2();
+            shared[*column] = self.connections[*connection].is_http2();
         }
         let rows: Vec<Row> = calls
             .iter()
@@ -355,11 +363,6 @@ impl Choice {
             earlier: Vec::new(),
         }
     }
-}
-
-/// The request targets among a connection's last exchanges.
-fn targets(connection: &Connection) -> impl Iterator<Item = &str> {
-    connection.exchanges.last.iter().filter_map(|exchange| exchange.target.as_deref())
 }
 
 /// Groups calls that share candidates; calls without any form no component.

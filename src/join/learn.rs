@@ -161,8 +161,9 @@ impl Pass<'_> {
             return distances;
         }
         // What ended in good order was opened and answered.
-        let open = endpoint.connections.iter().filter_map(|index| self.connections[*index].whole());
-        let mut starts: Vec<Timestamp> = open.filter_map(from).collect();
+        let open = endpoint.connections.iter().map(|index| &self.connections[*index]);
+        let mut starts: Vec<Timestamp> =
+            open.filter(|connection| !connection.in_order()).filter_map(|connection| from(&connection.open())).collect();
         starts.sort_unstable();
         for call in lines.iter().step_by(lines.len().div_ceil(MOST_TIMED)) {
             distances.calls += 1;

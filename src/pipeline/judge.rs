@@ -1,7 +1,6 @@
 //! Join, verdicts and findings of each gateway by itself, and the tables of all of them together.
 
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     sync::Arc,
@@ -155,7 +154,7 @@ impl<'a> Judged<'a> {
     }
 
     /// A connection as it may be shown.
-    pub(super) fn shown(&self, index: usize) -> Cow<'a, Connection> {
+    pub(super) fn shown(&self, index: usize) -> Connection {
         Redactor::optionally(self.redactor.as_deref(), self.node.connections[index].open(), Redactor::connection)
     }
 
@@ -262,9 +261,8 @@ fn redactor(read: &Read, judged: &[Judged<'_>], config: &InputConfig) -> Redacto
         .chain(shown);
     let ends = connections().flat_map(|connection| {
         let head = connection.head();
-        // What met an ICMP error is never packed.
-        let errors = connection.whole().map_or(&[][..], |whole| &whole.icmp);
-        let senders = errors.iter().map(|icmp| icmp.sender);
+        let errors = if connection.met_icmp() { connection.open().icmp } else { Vec::new() };
+        let senders = errors.into_iter().map(|icmp| icmp.sender);
         senders.chain([head.originator.address, head.responder.address])
     });
     let given = config.nodes.iter().flat_map(|node| node.addresses.iter().copied());

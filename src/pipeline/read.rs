@@ -1,6 +1,6 @@
 //! Everything that was read, by gateway.
 
-use std::{collections::BTreeSet, net::IpAddr, ops::RangeInclusive};
+use std::{collections::BTreeSet, net::IpAddr, ops::RangeInclusive, sync::Arc};
 
 use wirecause_parsers::{
     log::{FailedCall, LogOptions},
@@ -19,7 +19,7 @@ use crate::{
     input::{Input, InputReport},
     join::{NameTable, clock::WIDEST},
     read::{CaptureFile, LogFile, capture::Point, points, read_logs, read_needed},
-    track::Finished,
+    track::{Finished, store::Store},
 };
 
 /// Everything that was read.
@@ -37,6 +37,8 @@ pub(super) struct Read {
     pub(super) span: Span,
     pub(super) reports: Vec<InputReport>,
     pub(super) counters: Counters,
+    /// Where the connections lie.
+    pub(super) store: Arc<Store>,
 }
 
 /// One gateway with what is its own.
@@ -166,7 +168,7 @@ impl Read {
     fn captures(&mut self, inputs: &[Input], needed: Option<&RangeInclusive<Timestamp>>) -> Group {
         let first = self.capture_files.len();
         let points = self.capture_files.iter().map(|file| file.point + 1).max().unwrap_or(0);
-        let (mut captures, beside) = read_needed(inputs, first, needed);
+        let (mut captures, beside) = read_needed(inputs, first, needed, &self.store);
         self.reports.extend(beside);
         self.reports.extend(captures.files.iter().map(|file| file.report.clone()));
         self.counters.add_captures(&captures);
@@ -178,7 +180,7 @@ impl Read {
     }
 
     fn merged(&mut self, points: Vec<Point>) -> Vec<Finished> {
-        let (connections, twins) = points::merge(points);
+        let (connections, twins) = points::merge(points, &self.store);
         self.counters.connections_seen_at_several_points += twins;
         connections
     }

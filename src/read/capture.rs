@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     input::{self, Input, InputReport},
-    track::{Finished, TrackCounts, Tracker},
+    track::{Finished, TrackCounts, Tracker, store::Store},
 };
 
 /// All captures of a run, read and tracked.
@@ -102,15 +102,16 @@ pub struct Point {
 /// Reads `inputs`, which are captures. Those that cannot be opened are reported beside. `base` is the index that frames know the first
 /// file by: files that were read before have those below.
 pub fn read_captures(inputs: &[Input], base: usize) -> (Captures, Vec<InputReport>) {
-    read_needed(inputs, base, None)
+    read_needed(inputs, base, None, &Arc::default())
 }
 
 /// The same, without the files that lie wholly outside the time that is needed, as far as their ends show: they are passed over, and reported
-/// so beside. Where that leaves none, all are read: what is wrong shows in them.
+/// so beside. Where that leaves none, all are read: what is wrong shows in them. What is kept of the connections lies in `store`.
 pub fn read_needed(
     inputs: &[Input],
     base: usize,
     needed: Option<&RangeInclusive<Timestamp>>,
+    store: &Arc<Store>,
 ) -> (Captures, Vec<InputReport>) {
     let mut reader = Reader::new(inputs, base, needed);
     let mut captures = Captures::default();
@@ -119,7 +120,7 @@ pub fn read_needed(
     let mut next = reader.next(Slab::default());
     while let Some(Read { slab, file, point }) = next {
         if points.len() <= point {
-            points.resize_with(point + 1, LivePoint::default);
+            points.resize_with(point + 1, || LivePoint::new(store));
         }
         let Some(of_point) = points.get_mut(point) else { break };
         let due = of_point.queue.push(slab, file);
@@ -167,13 +168,12 @@ struct LivePoint {
     shards: Vec<Tracker>,
 }
 
-impl Default for LivePoint {
-    fn default() -> Self {
-        Self { queue: Queue::default(), shards: (0..SHARDS).map(|_| Tracker::default()).collect() }
-    }
-}
-
 impl LivePoint {
+    fn new(store: &Arc<Store>) -> Self {
+        let shards = (0..SHARDS).map(|_| Tracker::keeping_in(Arc::clone(store))).collect();
+        Self { queue: Queue::default(), shards }
+    }
+
     fn finish(mut self, captures: &mut Captures, files: Vec<usize>) -> (Point, TrackCounts) {
         let due = self.queue.finish();
         captures.add(route(&due, &mut self.shards));
@@ -192,7 +192,7 @@ impl LivePoint {
 /// The connections of all shards in order of their start.
 fn merged(shards: Vec<Vec<Finished>>) -> Vec<Finished> {
     let mut all: Vec<Finished> = shards.into_iter().flatten().collect();
-    all.par_sort_by_cached_key(|connection| connection.head().place());
+    all.par_sort_unstable_by_key(|connection| connection.head().place());
     all
 }
 

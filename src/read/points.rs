@@ -5,27 +5,30 @@
 //! are not recognised. Two captures of one place (an interface and all interfaces, the same file in two forms) are no two points: what
 //! both saw proves nothing, and the fuller record is kept.
 
-use std::{collections::HashMap, mem};
+use std::{collections::HashMap, sync::Arc};
 
 use wirecause_parsers::{packet::Endpoint, time::Timestamp};
 
 use crate::track::{
     Connection, Exchange, Finished, Side,
     connection::{Elsewhere, Passage},
+    finished::Shelf,
+    store::Store,
 };
 
 use super::capture::Point;
 
-/// All connections of all points, each once, in order of their start; and how many were seen at more than one point.
-pub fn merge(points: Vec<Point>) -> (Vec<Finished>, u64) {
+/// All connections of all points, each once, in order of their start; and how many were seen at more than one point. What is kept of those lies
+/// in `store`.
+pub fn merge(points: Vec<Point>, store: &Arc<Store>) -> (Vec<Finished>, u64) {
     let mut points = points.into_iter().map(|point| point.connections);
     let mut merged = Merged { kept: points.next().unwrap_or_default(), ..Merged::default() };
     if points.len() == 0 {
         return (merged.kept, 0);
     }
     merged.know(0);
-    points.for_each(|connections| merged.add(connections));
-    merged.kept.sort_by_cached_key(|connection| connection.head().place());
+    points.for_each(|connections| merged.add(connections, store));
+    merged.kept.sort_unstable_by_key(|connection| connection.head().place());
     (merged.kept, merged.twins)
 }
 
@@ -41,7 +44,7 @@ struct Merged {
 type Key = (Endpoint, Endpoint, Option<u32>);
 
 impl Merged {
-    fn add(&mut self, connections: Vec<Finished>) {
+    fn add(&mut self, connections: Vec<Finished>, store: &Arc<Store>) {
         let before = self.kept.len();
         let mut pairs: Vec<(usize, Finished)> = Vec::new();
         for connection in connections {
@@ -60,22 +63,13 @@ impl Merged {
             pairs.iter().filter(|(other, far)| is_one_place(&self.kept[*other].open(), &far.open())).count();
         let one_place = same_place * 2 > pairs.len();
         let until = [last(&self.kept), last(pairs.iter().map(|(_, connection)| connection))];
-        for (other, mut far) in pairs {
-            let own = &mut self.kept[other];
-            let mut until = until;
-            if nearness(&far.open()) > nearness(&own.open()) {
-                mem::swap(&mut far, own);
-                until.reverse();
-            }
-            if !one_place {
-                let own = own.whole_mut();
-                own.elsewhere = Some(Box::new(seen_elsewhere(own, *far.into_whole(), until)));
-            } else if own.open().elsewhere.is_none() {
-                // What a third point saw stays with the connection, whichever record of it is kept.
-                if let Some(elsewhere) = far.into_whole().elsewhere {
-                    own.whole_mut().elsewhere = Some(elsewhere);
-                }
-            }
+        pairs.sort_by_key(|(other, _)| *other);
+        let mut shelf = Shelf::new(Arc::clone(store));
+        for of_one in pairs.chunk_by(|(a, _), (b, _)| a == b) {
+            let Some((other, _)) = of_one.first() else { continue };
+            let own = self.kept[*other].open();
+            let merged = of_one.iter().fold(own, |own, (_, far)| one_of_two(own, far.open(), one_place, until));
+            self.kept[*other] = shelf.put(merged);
         }
     }
 
@@ -85,6 +79,21 @@ impl Merged {
             self.known.entry(key(&connection.open())).or_default().push(index);
         }
     }
+}
+
+/// The record that is kept of two of one connection; `until` is when the two captures ended, each by its own clock.
+fn one_of_two(own: Connection, far: Connection, one_place: bool, until: [Option<Timestamp>; 2]) -> Connection {
+    let (mut own, far, until) = match nearness(&far) > nearness(&own) {
+        true => (far, own, [until[1], until[0]]),
+        false => (own, far, until),
+    };
+    if !one_place {
+        own.elsewhere = Some(Box::new(seen_elsewhere(&own, far, until)));
+    } else if own.elsewhere.is_none() {
+        // What a third point saw stays with the connection, whichever record of it is kept.
+        own.elsewhere = far.elsewhere;
+    }
+    own
 }
 
 fn key(connection: &Connection) -> Key {
@@ -271,7 +280,7 @@ mod tests {
     /// Other connections go on for so long that both captures are known to have run until this one's end.
     fn going_on(mut points: Vec<Point>) -> Vec<Point> {
         for point in &mut points {
-            let mut later = point.connections[0].open().into_owned();
+            let mut later = point.connections[0].open();
             later.originator.port += 1;
             later.end = later.end.plus(10_000_000_000);
             point.connections.push(later.into());
@@ -281,7 +290,7 @@ mod tests {
 
     #[test]
     fn data_lost_between_the_points_is_counted_by_direction() {
-        let (connections, _) = merge(going_on(with_a_loss()));
+        let (connections, _) = merge(going_on(with_a_loss()), &Arc::default());
         let own = connections[0].open();
         let far = own.elsewhere.as_ref().unwrap();
         let [there, back] = far.ways;
@@ -294,7 +303,7 @@ mod tests {
 
     #[test]
     fn where_a_capture_ended_first_nothing_is_known_to_be_lost() {
-        let (connections, _) = merge(with_a_loss());
+        let (connections, _) = merge(with_a_loss(), &Arc::default());
         let own = connections[0].open();
         let far = own.elsewhere.as_ref().unwrap();
         assert_eq!(far.ways.map(|way| way.lost), [None, None]);
@@ -302,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_point_behind_a_router_proves_what_it_saw() {
-        let (connections, twins) = merge(vec![point(0, 0, 400, 0), point(1, 2, 50, 180)]);
+        let (connections, twins) = merge(vec![point(0, 0, 400, 0), point(1, 2, 50, 180)], &Arc::default());
         let own = connections[0].open();
         let elsewhere = own.elsewhere.as_ref().unwrap();
         assert_eq!((connections.len(), twins, elsewhere.resets.len()), (1, 1, 1));
@@ -311,19 +320,19 @@ mod tests {
 
     #[test]
     fn the_far_end_of_a_cable_is_another_point() {
-        let (connections, _) = merge(vec![point(0, 0, 150, 0), point(1, 0, 30, 60)]);
+        let (connections, _) = merge(vec![point(0, 0, 150, 0), point(1, 0, 30, 60)], &Arc::default());
         assert!(connections[0].open().elsewhere.is_some());
     }
 
     #[test]
     fn two_captures_of_one_place_are_no_two_points() {
-        let (connections, twins) = merge(vec![point(0, 0, 400, 0), point(1, 0, 400, 3)]);
+        let (connections, twins) = merge(vec![point(0, 0, 400, 0), point(1, 0, 400, 3)], &Arc::default());
         assert_eq!((connections.len(), twins), (1, 1));
         assert!(connections[0].open().elsewhere.is_none());
         // A third file from behind a router still is one.
-        let (connections, _) = merge(vec![point(0, 0, 400, 0), point(1, 0, 400, 3), point(2, 2, 50, 180)]);
+        let (connections, _) = merge(vec![point(0, 0, 400, 0), point(1, 0, 400, 3), point(2, 2, 50, 180)], &Arc::default());
         assert!(connections[0].open().elsewhere.as_ref().is_some_and(|elsewhere| elsewhere.nearer_responder));
-        let (connections, _) = merge(vec![point(0, 0, 400, 0), point(2, 2, 50, 180), point(1, 0, 400, 3)]);
+        let (connections, _) = merge(vec![point(0, 0, 400, 0), point(2, 2, 50, 180), point(1, 0, 400, 3)], &Arc::default());
         assert!(connections[0].open().elsewhere.as_ref().is_some_and(|elsewhere| elsewhere.nearer_responder));
     }
 }

@@ -1,6 +1,6 @@
 //! From what the stages found to rows: names, ids and units of the tables.
 
-use std::{borrow::Cow, collections::BTreeSet, net::IpAddr};
+use std::{collections::BTreeSet, net::IpAddr};
 
 use wirecause_parsers::{log::FailedCall, packet::Endpoint, time::Timestamp};
 
@@ -81,11 +81,11 @@ pub fn call_row(places: Places<'_>, call: &FailedCall, log_file: &str, digest: &
 }
 
 /// Adds connection, evidence and verdict to a call's row; `shown` gives a connection by its index as it may be shown.
-pub fn verdict_row<'a>(
+pub fn verdict_row(
     row: ErrorRow,
     places: Places<'_>,
     found: &Match,
-    shown: impl Fn(usize) -> Cow<'a, Connection>,
+    shown: impl Fn(usize) -> Connection,
     attribution: Attribution,
 ) -> ErrorRow {
     let connection = found.connection.map(&shown);

@@ -6,7 +6,6 @@
 pub mod packets;
 
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
@@ -71,8 +70,7 @@ impl Redactor {
     }
 
     /// A connection between the addresses that stand for its own.
-    pub fn connection<'a>(&self, connection: Cow<'a, Connection>) -> Cow<'a, Connection> {
-        let mut redacted = connection.into_owned();
+    pub fn connection(&self, mut redacted: Connection) -> Connection {
         for end in [&mut redacted.originator, &mut redacted.responder] {
             end.address = self.address(end.address);
         }
@@ -83,7 +81,7 @@ impl Redactor {
         for name in [&mut names.sni, &mut names.host].into_iter().flatten() {
             *name = self.host(name).into();
         }
-        Cow::Owned(redacted)
+        redacted
     }
 
     /// What the log and the explanation say in a row; its connection is redacted already.

@@ -6,7 +6,7 @@
 mod facts;
 mod notes;
 
-use std::{borrow::Cow, collections::BTreeSet, ops::RangeInclusive};
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use wirecause_parsers::{log::FailedCall, packet::Endpoint, time::Timestamp};
 
@@ -35,7 +35,7 @@ pub struct Sources<'a> {
     /// What it was joined to.
     pub found: &'a Match,
     /// The connection, if there is one.
-    pub connection: Option<Cow<'a, Connection>>,
+    pub connection: Option<Connection>,
     /// When its line was written, on the capture's clock.
     pub line: Timestamp,
     /// Questions for its host.
@@ -96,7 +96,7 @@ impl Sources<'_> {
 
     /// Times at which questions to the resolver belong to this call: shortly before the connection, or before the line where there is none.
     pub fn asked(&self) -> RangeInclusive<Timestamp> {
-        match self.connection.as_deref() {
+        match self.connection.as_ref() {
             Some(connection) => connection.start.plus(-ASKED_BEFORE_CONNECTION)..=connection.start,
             None => self.line.plus(-ASKED_BEFORE_LINE)..=self.line.plus(ASKED_AFTER_LINE),
         }
@@ -105,7 +105,7 @@ impl Sources<'_> {
     /// All events in order of time, and the index before which packets are left out.
     fn events(&self) -> (Vec<LadderEvent>, Option<usize>) {
         let mut events: Vec<(LadderEvent, bool)> = Vec::new();
-        if let Some(connection) = self.connection.as_deref() {
+        if let Some(connection) = self.connection.as_ref() {
             let mut teller = notes::Teller::new(connection, self.row.cause, self.found.anchor);
             for (index, note) in connection.notes.iter().enumerate() {
                 let told = teller.note(&note);

@@ -85,6 +85,8 @@ pub struct Elsewhere {
     pub ways: [Passage; 2],
 }
 
+pack_fields!(Elsewhere { resets, end, first_frame, clock, nearer_responder, gaps, ways });
+
 /// What became of one end's segments between the capture point where they came first and the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Passage {
@@ -98,6 +100,8 @@ pub struct Passage {
     /// The second point's clock at a segment less the first's, in ns: of the handshake, and of the last exchange.
     pub delays: [Option<i64>; 2],
 }
+
+pack_fields!(Passage { lost, sent, again, delays });
 
 /// How the ends' roles are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +162,8 @@ pub struct IcmpNote {
     /// Who sent it.
     pub sender: std::net::IpAddr,
 }
+
+pack_fields!(IcmpNote { time, frame, kind, sender });
 
 /// How a connection ended, if it did.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,33 +1,26 @@
-//! Finished connections as they are kept until the run ends: whole, or packed.
+//! Finished connections as they are kept until the run ends: packed.
 //!
-//! Most connections of a busy gateway ended in good order. Each is a kilobyte and a half, though nearly all of its fields are nothing or follow
-//! from others; packed it takes a few hundred bytes. It is opened where it is looked at; what is looked at most often can be had without.
+//! A connection is a kilobyte and a half, though most of its fields are nothing or follow from others; packed it takes some hundred bytes, which
+//! need not be in memory ([`super::store`]). It is opened where it is looked at; what is looked at most often can be had without.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use wirecause_parsers::{packet::Endpoint, time::Timestamp};
 
 use super::{
-    connection::{Connection, Names},
+    connection::{Connection, Names, Worth},
     note::FrameId,
     pack::{Pack, Packer, Unpacker},
+    store::{Store, Stretch, Writer},
 };
 
 /// A finished connection.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Finished {
-    /// As it is.
-    Whole(Box<Connection>),
-    /// One that ended in good order: opened at once, every request answered, no byte lost or sent again, closed by FINs before any RST.
-    Packed(Box<Packed>),
-}
-
-/// A connection in few bytes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Packed {
+#[derive(Clone, Debug)]
+pub struct Finished {
     head: Head,
     names: Arc<Names>,
-    rest: Box<[u8]>,
+    rest: Stretch,
+    marks: u8,
 }
 
 /// What passes over all connections ask first.
@@ -47,79 +40,76 @@ pub struct Head {
 
 impl Finished {
     /// All that is kept of it.
-    pub fn open(&self) -> Cow<'_, Connection> {
-        match self {
-            Self::Whole(connection) => Cow::Borrowed(connection),
-            Self::Packed(packed) => Cow::Owned(packed.unpack()),
-        }
-    }
-
-    /// It, unless it is packed: all that did not end in good order are whole.
-    pub fn whole(&self) -> Option<&Connection> {
-        match self {
-            Self::Whole(connection) => Some(connection),
-            Self::Packed(_) => None,
-        }
-    }
-
-    /// All that is kept of it, taken out.
-    pub fn into_whole(self) -> Box<Connection> {
-        match self {
-            Self::Whole(connection) => connection,
-            Self::Packed(packed) => Box::new(packed.unpack()),
-        }
-    }
-
-    /// It, to be changed; it is whole from then on.
-    pub fn whole_mut(&mut self) -> &mut Connection {
-        if let Self::Packed(packed) = self {
-            *self = Self::Whole(Box::new(packed.unpack()));
-        }
-        match self {
-            Self::Whole(connection) => connection,
-            Self::Packed(_) => self.whole_mut(),
-        }
+    pub fn open(&self) -> Connection {
+        unpack_rest(self.head, Names::clone(&self.names), &mut Unpacker::new(&self.rest.bytes()))
     }
 
     /// Ends and times.
-    pub fn head(&self) -> Head {
-        match self {
-            Self::Whole(connection) => Head::of(connection),
-            Self::Packed(packed) => packed.head,
-        }
+    pub const fn head(&self) -> &Head {
+        &self.head
     }
 
     /// Names that the connection itself shows.
     pub fn names(&self) -> &Names {
-        match self {
-            Self::Whole(connection) => &connection.names,
-            Self::Packed(packed) => &packed.names,
-        }
+        &self.names
+    }
+
+    /// Whether it ended in good order: opened at once, every request answered, no byte lost or sent again, closed by FINs before any RST.
+    pub const fn in_order(&self) -> bool {
+        self.marks & IN_ORDER > 0
+    }
+
+    /// Whether one connection may carry many calls at a time.
+    pub const fn is_http2(&self) -> bool {
+        self.marks & HTTP2 > 0
+    }
+
+    /// Whether a second capture point saw it.
+    pub const fn seen_elsewhere(&self) -> bool {
+        self.marks & ELSEWHERE > 0
+    }
+
+    /// Whether an ICMP error met it.
+    pub const fn met_icmp(&self) -> bool {
+        self.marks & ICMP > 0
     }
 }
 
 impl From<Connection> for Finished {
     fn from(connection: Connection) -> Self {
-        Self::Whole(Box::new(connection))
+        Shelf::default().put(connection)
     }
 }
 
-/// Packs connections; names that many of them show are kept once.
+/// Packs connections; names that many of them show are kept once. What it packed can be opened once it is gone.
 #[derive(Debug, Default)]
 pub struct Shelf {
     packer: Packer,
     names: Vec<Arc<Names>>,
+    writer: Writer,
 }
 
 impl Shelf {
-    /// Packs a connection. One with ICMP errors, or that a second point saw, stays as it is: what they say is not packed.
-    pub fn put(&mut self, connection: Box<Connection>) -> Finished {
-        if !connection.icmp.is_empty() || connection.elsewhere.is_some() {
-            return Finished::Whole(connection);
-        }
+    /// A shelf whose connections lie in `store`.
+    pub fn new(store: Arc<Store>) -> Self {
+        Self { writer: Writer::new(store), ..Self::default() }
+    }
+
+    /// Packs a connection.
+    pub fn put(&mut self, connection: Connection) -> Finished {
         pack_rest(&connection, &mut self.packer);
-        let (head, rest) = (Head::of(&connection), self.packer.take());
-        Finished::Packed(Box::new(Packed { head, names: self.shared(connection.names), rest }))
+        let marks = [
+            (IN_ORDER, connection.worth() != Worth::Everything),
+            (HTTP2, connection.is_http2()),
+            (ELSEWHERE, connection.elsewhere.is_some()),
+            (ICMP, !connection.icmp.is_empty()),
+        ];
+        Finished {
+            head: Head::of(&connection),
+            rest: self.writer.put(|to| self.packer.end(to)),
+            names: self.shared(connection.names),
+            marks: marks.iter().filter(|(_, holds)| *holds).map(|(mark, _)| mark).sum(),
+        }
     }
 
     fn shared(&mut self, names: Names) -> Arc<Names> {
@@ -131,12 +121,6 @@ impl Shelf {
             self.names.push(Arc::clone(&names));
         }
         names
-    }
-}
-
-impl Packed {
-    fn unpack(&self) -> Connection {
-        unpack_rest(self.head, Names::clone(&self.names), &mut Unpacker::new(&self.rest))
     }
 }
 
@@ -168,14 +152,14 @@ fn pack_rest(connection: &Connection, to: &mut Packer) {
         exchanges,
         resets,
         reset_count,
-        icmp: _,
+        icmp,
         protocol,
         tls,
         names: _,
         longest_idle,
         smallest_rtt,
         history,
-        elsewhere: _,
+        elsewhere,
         notes,
     } = connection;
     // Most instants lie near the start, most frames near the first.
@@ -189,10 +173,12 @@ fn pack_rest(connection: &Connection, to: &mut Packer) {
     last_frame.pack(to);
     resets.pack(to);
     reset_count.pack(to);
+    icmp.pack(to);
     protocol.pack(to);
     longest_idle.pack(to);
     smallest_rtt.pack(to);
     history.pack(to);
+    elsewhere.pack(to);
     notes.pack(to);
 }
 
@@ -208,10 +194,12 @@ fn unpack_rest(head: Head, names: Names, from: &mut Unpacker<'_>) -> Connection 
     let last_frame = Pack::unpack(from);
     let resets = Pack::unpack(from);
     let reset_count = Pack::unpack(from);
+    let icmp = Pack::unpack(from);
     let protocol = Pack::unpack(from);
     let longest_idle = Pack::unpack(from);
     let smallest_rtt = Pack::unpack(from);
     let history = Pack::unpack(from);
+    let elsewhere = Pack::unpack(from);
     let notes = Pack::unpack(from);
     Connection {
         originator,
@@ -227,20 +215,25 @@ fn unpack_rest(head: Head, names: Names, from: &mut Unpacker<'_>) -> Connection 
         exchanges,
         resets,
         reset_count,
-        icmp: Vec::new(),
+        icmp,
         protocol,
         tls,
         names,
         longest_idle,
         smallest_rtt,
         history,
-        elsewhere: None,
+        elsewhere,
         notes,
     }
 }
 
 /// Sets of names kept once by each shard. A gateway calls some dozens of backends; more are kept by each connection itself.
 const MAX_SHARED: usize = 64;
+/// Marks of a connection.
+const IN_ORDER: u8 = 1;
+const HTTP2: u8 = 2;
+const ELSEWHERE: u8 = 4;
+const ICMP: u8 = 8;
 
 #[cfg(test)]
 mod tests {
@@ -257,18 +250,17 @@ mod tests {
         let input = Input { name: "gateway.pcap".to_owned(), source: Source::File(path), explicit: true };
         let (captures, _) = read_captures(&[input], 0);
         let connections = &captures.points[0].connections;
-        let (mut shelf, mut packed, mut bytes) = (Shelf::default(), 0, 0);
-        for connection in connections {
-            let again = shelf.put(Box::new(connection.open().into_owned()));
-            assert_eq!(again.open(), connection.open());
-            assert_eq!((again.head(), again.names()), (connection.head(), connection.names()));
-            assert_eq!(again.clone().into_whole(), connection.clone().into_whole());
-            if let Finished::Packed(one) = &again {
-                (packed, bytes) = (packed + 1, bytes + one.rest.len());
-            }
-        }
-        assert!(packed > 60 && packed + 10 > connections.len(), "{packed} of {}", connections.len());
-        assert!(bytes < 600 * packed, "{} bytes each", bytes / packed);
+        let mut shelf = Shelf::default();
+        let again: Vec<Finished> = connections.iter().map(|connection| shelf.put(connection.open())).collect();
         assert!(shelf.names.len() < 32, "{} sets of names", shelf.names.len());
+        drop(shelf);
+        let mut bytes = 0;
+        for (again, connection) in again.iter().zip(connections) {
+            assert_eq!(again.open(), connection.open());
+            assert_eq!(again.head(), connection.head());
+            assert_eq!((again.names(), again.marks), (connection.names(), connection.marks));
+            bytes += again.rest.bytes().len();
+        }
+        assert!(bytes < 600 * again.len(), "{} bytes each", bytes / again.len());
     }
 }

@@ -392,8 +392,8 @@ impl Live {
         self.tail.push_back(note);
     }
 
-    /// Ends it: what is kept, and whether it ended in good order.
-    pub(super) fn finish(mut self) -> (Box<Connection>, bool) {
+    /// Ends it: what is kept.
+    pub(super) fn finish(mut self) -> Connection {
         let mut connection = self.connection;
         connection.exchanges.settle();
         connection.history = mem::take(&mut self.history).finish();
@@ -411,9 +411,7 @@ impl Live {
         let notes = self.head.into_iter().chain(self.tail).enumerate();
         let kept = notes.filter(|(index, _)| !left_out.contains(index)).map(|(_, note)| note);
         connection.notes = kept.collect();
-        connection.exchanges.last.shrink_to_fit();
-        connection.resets.shrink_to_fit();
-        (Box::new(connection), worth != Worth::Everything)
+        connection
     }
 }
 

@@ -19,6 +19,7 @@ pub mod reset;
 pub mod sequence;
 pub mod side;
 pub mod state;
+pub mod store;
 pub mod stream;
 #[cfg(test)]
 pub(crate) mod testing;

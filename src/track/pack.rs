@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use wirecause_parsers::{
-    packet::{Endpoint, TcpFlags},
+    packet::{Endpoint, IcmpKind, TcpFlags},
     time::Timestamp,
 };
 
@@ -49,13 +49,18 @@ impl Packer {
     /// What was written, and begins anew.
     pub(super) fn take(&mut self) -> Box<[u8]> {
         let mut packed = Vec::with_capacity(self.bits.len() + self.bytes.len() + 1);
-        number(&mut packed, self.bits.len() as u64);
+        self.end(&mut packed);
+        packed.into()
+    }
+
+    /// Adds what was written to `packed`, and begins anew.
+    pub(super) fn end(&mut self, packed: &mut Vec<u8>) {
+        number(packed, self.bits.len() as u64);
         packed.extend_from_slice(&self.bits);
         packed.extend_from_slice(&self.bytes);
         self.bits.clear();
         self.bytes.clear();
         (self.bit_count, self.last) = (0, Last::default());
-        packed.into()
     }
 
     /// Instants and frames from here on are told from these.
@@ -212,23 +217,55 @@ impl Pack for TcpFlags {
     }
 }
 
+impl Pack for IpAddr {
+    fn pack(&self, to: &mut Packer) {
+        to.bit(self.is_ipv6());
+        match self {
+            Self::V4(address) => to.bytes.extend(address.octets()),
+            Self::V6(address) => to.bytes.extend(address.octets()),
+        }
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Self {
+        if from.bit() {
+            Self::from(taken::<16>(&mut from.bytes).unwrap_or_default())
+        } else {
+            Self::from(taken::<4>(&mut from.bytes).unwrap_or_default())
+        }
+    }
+}
+
 impl Pack for Endpoint {
     fn pack(&self, to: &mut Packer) {
-        to.bit(self.address.is_ipv6());
-        match self.address {
-            IpAddr::V4(address) => to.bytes.extend(address.octets()),
-            IpAddr::V6(address) => to.bytes.extend(address.octets()),
-        }
+        self.address.pack(to);
         to.bytes.extend(self.port.to_le_bytes());
     }
 
     fn unpack(from: &mut Unpacker<'_>) -> Self {
-        let address = if from.bit() {
-            IpAddr::from(taken::<16>(&mut from.bytes).unwrap_or_default())
-        } else {
-            IpAddr::from(taken::<4>(&mut from.bytes).unwrap_or_default())
+        Self { address: Pack::unpack(from), port: u16::from_le_bytes(taken(&mut from.bytes).unwrap_or_default()) }
+    }
+}
+
+impl Pack for IcmpKind {
+    fn pack(&self, to: &mut Packer) {
+        let (place, mtu): (u8, u32) = match *self {
+            Self::Unreachable => (0, 0),
+            Self::PortUnreachable => (1, 0),
+            Self::Prohibited => (2, 0),
+            Self::TimeExceeded => (3, 0),
+            Self::TooBig(mtu) => (4, mtu),
         };
-        Self { address, port: u16::from_le_bytes(taken(&mut from.bytes).unwrap_or_default()) }
+        (place, mtu).pack(to);
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Self {
+        match <(u8, u32)>::unpack(from) {
+            (0, _) => Self::Unreachable,
+            (1, _) => Self::PortUnreachable,
+            (2, _) => Self::Prohibited,
+            (3, _) => Self::TimeExceeded,
+            (_, mtu) => Self::TooBig(mtu),
+        }
     }
 }
 
@@ -242,6 +279,16 @@ impl<T: Pack> Pack for Option<T> {
 
     fn unpack(from: &mut Unpacker<'_>) -> Self {
         from.bit().then(|| T::unpack(from))
+    }
+}
+
+impl<T: Pack> Pack for Box<T> {
+    fn pack(&self, to: &mut Packer) {
+        T::pack(self, to);
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Self {
+        Self::new(T::unpack(from))
     }
 }
 

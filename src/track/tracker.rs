@@ -1,6 +1,9 @@
 //! The table of live connections of one shard.
 
-use std::collections::{HashMap, VecDeque, hash_map::Entry};
+use std::{
+    collections::{HashMap, VecDeque, hash_map::Entry},
+    sync::Arc,
+};
 
 use foldhash::fast::RandomState;
 use wirecause_parsers::{
@@ -14,6 +17,7 @@ use super::{
     flow::FlowKey,
     live::Live,
     note::FrameId,
+    store::Store,
 };
 
 /// Follows the connections of one shard.
@@ -101,6 +105,11 @@ impl Tracker {
         Self { bounds, ..Self::default() }
     }
 
+    /// A tracker whose connections lie in `store`.
+    pub fn keeping_in(store: Arc<Store>) -> Self {
+        Self { shelf: Shelf::new(store), ..Self::default() }
+    }
+
     /// Takes the next segment of this shard.
     pub fn segment(&mut self, arrival: &Arrival<'_>) {
         let key = FlowKey::new(arrival.segment.ends);
@@ -154,7 +163,7 @@ impl Tracker {
         for live in std::mem::take(&mut self.live).into_values() {
             self.keep(*live);
         }
-        self.finished.sort_by_cached_key(|connection| connection.head().place());
+        self.finished.sort_unstable_by_key(|connection| connection.head().place());
         (self.finished, self.counts)
     }
 
@@ -195,8 +204,7 @@ impl Tracker {
 
     /// Keeps a connection to which nothing more belongs.
     fn keep(&mut self, ended: Live) {
-        let (connection, in_order) = ended.finish();
-        self.finished.push(if in_order { self.shelf.put(connection) } else { Finished::Whole(connection) });
+        self.finished.push(self.shelf.put(ended.finish()));
     }
 
     fn begin(&mut self, key: FlowKey, arrival: &Arrival<'_>) {

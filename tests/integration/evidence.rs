@@ -6,6 +6,7 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::Command,
+    sync::Arc,
 };
 
 use serde_json::Value;
@@ -208,7 +209,7 @@ fn a_capture_that_is_gone_or_another_is_a_fault_and_gives_no_evidence() {
     let path = scratch.write("gateway.pcap", &bytes);
     let input = Input { name: "gateway.pcap".to_owned(), source: Source::File(path.clone()), explicit: true };
     let (mut captures, _) = read_captures(&[input], 0);
-    let (connections, _) = points::merge(std::mem::take(&mut captures.points));
+    let (connections, _) = points::merge(std::mem::take(&mut captures.points), &Arc::default());
     let flow = WantedFlow::new(&connections, 0, &captures.files);
     let asked = Timestamp::from_nanos(0)..=connections[0].head().end;
     let wanted = [Wanted { flow, host: String::new(), asked }];

@@ -21,11 +21,9 @@ pub(super) fn between_points(material: &Material<'_>) -> Vec<Finding> {
     let members = material.calls_by_peer();
     let mut seen: BTreeMap<Endpoint, Between> = BTreeMap::new();
     for connection in material.background.connections {
-        // What a second point saw is never packed.
-        if let Some(connection) = connection.whole()
-            && members.contains_key(&connection.responder)
-        {
-            seen.entry(connection.responder).or_default().add(connection);
+        let peer = connection.head().responder;
+        if connection.seen_elsewhere() && members.contains_key(&peer) {
+            seen.entry(peer).or_default().add(&connection.open());
         }
     }
     let found = members.into_iter().filter_map(|(peer, (_, calls))| seen.get(&peer)?.finding(peer, calls));

@@ -14,10 +14,10 @@ pub(super) fn restarts(material: &Material<'_>) -> Vec<Finding> {
     let mut refusals: BTreeMap<Endpoint, Vec<Timestamp>> = BTreeMap::new();
     for connection in material.background.connections {
         // What was refused did not end in good order.
-        if let Some(connection) = connection.whole()
-            && let Some(refused) = refusal(connection)
+        if !connection.in_order()
+            && let Some(refused) = refusal(&connection.open())
         {
-            refusals.entry(connection.responder).or_default().push(refused);
+            refusals.entry(connection.head().responder).or_default().push(refused);
         }
     }
     let mut endings: BTreeMap<Endpoint, Vec<(Timestamp, usize)>> = BTreeMap::new();

@@ -89,7 +89,7 @@ impl<'a> Wire<'a> {
         // Where the instant of the failure is not known it lies no later than the line.
         let time = if anchor.kind == AnchorKind::Since { anchor.time.max(line) } else { anchor.time };
         let anchor = Anchor { time, ..anchor };
-        let exchange = anchor.exchange.and_then(|index| connection.exchanges.last.get(index));
+        let exchange = anchor.exchange_of(connection);
         let reset =
             connection.reset_by(Direction::Responder).filter(|reset| reset.time <= anchor.time.plus(AFTERWARDS));
         // What came after the gateway's own ending ended nothing.

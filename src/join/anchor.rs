@@ -26,6 +26,11 @@ pub struct Anchor {
 }
 
 impl Anchor {
+    /// The exchange that it lies on.
+    pub(crate) fn exchange_of<'a>(&self, connection: &'a Connection) -> Option<&'a Exchange> {
+        connection.exchanges.last.get(self.exchange?)
+    }
+
     /// Whether a line follows it at once, and nothing is unusual about it.
     pub(super) fn is_prompt(&self) -> bool {
         self.kind == AnchorKind::Event && self.penalty > -1.0

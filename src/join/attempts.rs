@@ -4,38 +4,36 @@
 
 use std::collections::HashSet;
 
-use wirecause_parsers::{log::Retry, time::Timestamp};
+use wirecause_parsers::{
+    log::{FailedCall, Retry},
+    time::Timestamp,
+};
 
 use super::{
     clock::Clock,
-    engine::{Candidate, Match, Pass, Paths},
+    engine::{Match, Pass, Possible, Scene},
     near::Near,
     score::path_of,
     timeouts::Timeouts,
 };
 
 /// Sets back candidates that carried an earlier attempt of the call, with another candidate that carried the next.
-pub(super) fn set_back(pass: &Pass<'_>, call: usize, paths: &Paths<'_>, clock: &Clock, possible: &mut [Candidate]) {
-    by_request_line(pass, call, paths, possible);
-    by_succession(&pass.calls[call].retries, clock, possible);
+pub(super) fn set_back(call: &FailedCall, scene: &Scene<'_>, clock: &Clock, possible: &mut [Possible]) {
+    by_request_line(call, scene, possible);
+    by_succession(&call.retries, clock, possible);
 }
 
 /// Where the request line is on the wire and names this call alone, it stands on as many connections as the call had attempts, and
 /// the log tells how the last one ended.
-fn by_request_line(pass: &Pass<'_>, call: usize, paths: &Paths<'_>, possible: &mut [Candidate]) {
-    let path = path_of(&pass.calls[call].url);
-    let begun = |candidate: &Candidate| {
-        let connection = pass.connections[candidate.connection].open();
-        let exchange = connection.exchanges.last.get(candidate.anchor.exchange?)?;
-        (!exchange.target_cut && exchange.target.as_deref() == Some(path)).then_some(exchange.request_start)
-    };
-    let Some(last) = possible.iter().filter_map(begun).max() else { return };
-    if paths.failed.count(path) != 1 || !(1..=MOST_ATTEMPTS).contains(&paths.seen.count(path)) {
+fn by_request_line(call: &FailedCall, scene: &Scene<'_>, possible: &mut [Possible]) {
+    let path = path_of(&call.url);
+    let Some(last) = possible.iter().filter_map(|possible| possible.asked).max() else { return };
+    if scene.failed.count(path) != 1 || !(1..=MOST_ATTEMPTS).contains(&scene.seen.count(path)) {
         return;
     }
-    for candidate in possible {
+    for Possible { candidate, asked } in possible {
         // One attempt begins when the one before has failed.
-        let before = begun(candidate).is_some_and(|start| start < last);
+        let before = asked.is_some_and(|start| start < last);
         if before && candidate.anchor.time <= last {
             candidate.score -= EARLIER_ATTEMPT;
         }
@@ -43,12 +41,12 @@ fn by_request_line(pass: &Pass<'_>, call: usize, paths: &Paths<'_>, possible: &m
 }
 
 /// Where a line says that an attempt is repeated, and right behind the event that it follows another candidate's request begins.
-fn by_succession(retries: &[Retry], clock: &Clock, possible: &mut [Candidate]) {
+fn by_succession(retries: &[Retry], clock: &Clock, possible: &mut [Possible]) {
     if retries.is_empty() {
         return;
     }
-    let begins: Vec<Timestamp> = possible.iter().filter_map(|candidate| candidate.anchor.begin).collect();
-    for candidate in possible {
+    let begins: Vec<Timestamp> = possible.iter().filter_map(|possible| possible.candidate.anchor.begin).collect();
+    for Possible { candidate, .. } in possible {
         let failed = candidate.anchor.time;
         let told = retries.iter().any(|retry| {
             let late = clock.to_capture(retry.time).since(failed);
@@ -80,8 +78,8 @@ pub(super) fn find_earlier(pass: &Pass<'_>, matches: &mut [Match], clock: &Clock
             let nearest = near
                 .within((retry.symptom, None), &(line.plus(-RETRY_LATE)..=line.plus(RETRY_EARLY)))
                 .iter()
-                .filter(|(connection, _)| !taken.contains(connection))
-                .map(|(connection, anchor)| (line.since(anchor.time).abs(), *connection))
+                .filter(|place| !taken.contains(&(place.connection as usize)))
+                .map(|place| (line.since(place.time).abs(), place.connection as usize))
                 .min();
             if let Some((_, connection)) = nearest {
                 taken.insert(connection);

@@ -6,7 +6,10 @@
 
 use wirecause_parsers::time::Timestamp;
 
-use super::drift::{Knot, Window, course, explained, extra_at, slope};
+use super::{
+    drift::{Knot, Window, course, explained, extra_at, slope},
+    votes::Votes,
+};
 
 /// Log clock less capture clock.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,13 +97,12 @@ impl Clock {
         (all.clone().min().unwrap_or(self.offset), all.max().unwrap_or(self.offset))
     }
 
-    /// Estimates the offset from plausible votes: call and difference in nanoseconds. `calls` is how many calls voted, `times` the stamps of
-    /// all calls in order.
-    pub(super) fn estimate(votes: &[(usize, i64)], calls: usize, times: &[Timestamp], windows: &[Window]) -> Self {
+    /// Estimates the offset from votes; `times` are the stamps of all calls in order, `windows` what agrees of the votes.
+    pub(super) fn estimate(votes: Votes<'_>, times: &[Timestamp], windows: &[Window]) -> Self {
         let assumed =
             Self { offset: 0, knots: Vec::new(), uncertainty: UNKNOWN, pairs: 0, source: ClockSource::Assumed };
         // Each goes over all votes by itself.
-        let (spread, line) = rayon::join(|| mode(votes, WITHIN), || slope(votes, times));
+        let (spread, line) = rayon::join(|| mode(votes.all(), WITHIN), || slope(votes, times));
         let Some(spread) = spread else { return assumed };
         let (steady, knots) = course(votes, times, windows).unwrap_or((spread.low, Vec::new()));
         let agree = explained(votes, times, steady, &knots).max(spread.pairs);
@@ -113,7 +115,7 @@ impl Clock {
                 source: ClockSource::Estimated,
             };
         }
-        if spread.pairs < ENOUGH.min(calls) || spread.pairs <= 2 * chance(votes, spread.low) {
+        if spread.pairs < ENOUGH.min(votes.voting()) || spread.pairs <= 2 * chance(votes, spread.low) {
             return assumed;
         }
         let offset = steady;
@@ -157,20 +159,10 @@ pub struct Spread {
     pub pairs: usize,
 }
 
-/// Whether a clock may be set so wrong at all, ns.
-pub(super) const fn is_plausible(vote: i64) -> bool {
-    vote.abs() <= WIDEST
-}
-
 /// The window of width `within` that holds votes of the most calls; of equal ones the narrowest, then the first. Each call counts
 /// once in a window, however many connections it could belong to.
-pub fn mode(votes: &[(usize, i64)], within: i64) -> Option<Spread> {
-    mode_among(votes, within, |_| true)
-}
-
-/// The same among those votes alone that are taken.
-pub(super) fn mode_among(votes: &[(usize, i64)], within: i64, taken: impl Fn(i64) -> bool) -> Option<Spread> {
-    let mut sorted: Vec<(i64, usize)> = promising(votes, within, taken);
+pub fn mode(votes: impl Iterator<Item = (usize, i64)> + Clone, within: i64) -> Option<Spread> {
+    let mut sorted: Vec<(i64, usize)> = promising(votes, within);
     sorted.sort_unstable();
     let calls = sorted.iter().map(|(_, call)| *call + 1).max()?;
     let mut inside = vec![0_u32; calls];
@@ -202,36 +194,42 @@ pub(super) fn mode_among(votes: &[(usize, i64)], within: i64, taken: impl Fn(i64
 /// A window lies in two neighbouring cells of its own width, and a cell of as many calls as have votes in it makes a window; so cells are
 /// left out that hold fewer votes together with either neighbour. Cells that share a slot count each other's votes, which leaves in too
 /// many and never too few.
-fn promising(votes: &[(usize, i64)], within: i64, taken: impl Fn(i64) -> bool) -> Vec<(i64, usize)> {
-    let votes = || votes.iter().copied().filter(|(_, vote)| taken(*vote));
+fn promising(votes: impl Iterator<Item = (usize, i64)> + Clone, within: i64) -> Vec<(i64, usize)> {
     // Small enough for the processor's caches: a slot of some votes that have nothing to do with each other still falls short.
-    let slots = (votes().count() / VOTES_A_SLOT).max(1).next_power_of_two();
+    let slots = (votes.clone().count() / VOTES_A_SLOT).clamp(1, MOST_SLOTS).next_power_of_two();
     let cell = |vote: i64| vote.div_euclid(within.max(1));
     // The upper bits of a product with the golden ratio's depend on all of the other factor's (Knuth).
     let slot = |cell: i64| ((cell as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (slots - 1);
     let mut count = vec![0_u32; slots];
-    for (_, vote) in votes() {
-        count[slot(cell(vote))] += 1;
+    let (mut most, mut fullest) = (0, 0);
+    for (_, vote) in votes.clone() {
+        let cell = cell(vote);
+        let held = &mut count[slot(cell)];
+        *held += 1;
+        if *held > most {
+            (most, fullest) = (*held, cell);
+        }
     }
     let of = |cell: i64| count[slot(cell)];
-    let fullest = votes().map(|(_, vote)| cell(vote)).max_by_key(|cell| (of(*cell), *cell));
     let mut calls: Vec<usize> =
-        votes().filter(|(_, vote)| Some(cell(*vote)) == fullest).map(|(call, _)| call).collect();
+        votes.clone().filter(|(_, vote)| cell(*vote) == fullest).map(|(call, _)| call).collect();
     calls.sort_unstable();
     calls.dedup();
     let enough = |cell: i64| (of(cell) + of(cell - 1).max(of(cell + 1))) as usize >= calls.len();
-    votes().filter(|(_, vote)| enough(cell(*vote))).map(|(call, vote)| (vote, call)).collect()
+    votes.filter(|(_, vote)| enough(cell(*vote))).map(|(call, vote)| (vote, call)).collect()
 }
 
 /// How many calls agree by chance: the best window far from the chosen one.
-fn chance(votes: &[(usize, i64)], low: i64) -> usize {
-    mode_among(votes, WITHIN, |vote| (vote - low).abs() > FAR).map_or(0, |spread| spread.pairs)
+fn chance(votes: Votes<'_>, low: i64) -> usize {
+    mode(votes.far_from(low, FAR), WITHIN).map_or(0, |spread| spread.pairs)
 }
 
 /// Largest offset looked for: zones reach from −12 to +14 h, a misread sign doubles it, ns.
 pub const WIDEST: i64 = 28 * 3_600 * 1_000_000_000;
 /// Scattered votes that share a slot, about.
 const VOTES_A_SLOT: usize = 4;
+/// Slots at most: sixteen megabytes.
+const MOST_SLOTS: usize = 1 << 22;
 /// Width of a window of agreeing votes: the usual logging delay, ns.
 const WITHIN: i64 = 30_000_000;
 /// Votes this far from the chosen offset are wrong pairs, ns. Nearer ones may be right pairs of late lines.
@@ -245,7 +243,7 @@ const UNKNOWN: i64 = 1_000_000_000;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::votes::tests::Written, *};
 
     const MS: i64 = 1_000_000;
 
@@ -261,11 +259,15 @@ mod tests {
         votes
     }
 
+    fn estimate(votes: &[(usize, i64)]) -> Clock {
+        Clock::estimate(Votes(&Written::new(votes).voters()), &[], &[])
+    }
+
     #[test]
     fn a_misread_zone_is_found_with_an_offset_of_seconds_on_top() {
         let lags: Vec<i64> = [1, 3, 2, 8, 15, 1, 4, 2, 900, 3_000].map(|ms| ms * MS).into();
         let offset = -5 * 3_600_000 * MS - 1_800_000 * MS + 1_700 * MS;
-        let clock = Clock::estimate(&votes(offset, &lags), lags.len(), &[], &[]);
+        let clock = estimate(&votes(offset, &lags));
         assert_eq!(clock.source, ClockSource::Estimated);
         assert!((clock.offset - offset - MS).abs() <= 2 * MS, "{clock:?}");
     }
@@ -285,7 +287,7 @@ mod tests {
                 (calls.len(), high.map_or(0, |high| high - low))
             };
             let most = votes.iter().map(|(_, vote)| window(*vote).0).max();
-            let found = mode(&votes, within).unwrap();
+            let found = mode(votes.iter().copied(), within).unwrap();
             assert_eq!(Some(found.pairs), most, "seed {seed}");
             assert!(found.width <= within && window(found.low).0 == found.pairs, "seed {seed}: {found:?}");
         }
@@ -294,7 +296,7 @@ mod tests {
     #[test]
     fn votes_that_do_not_agree_are_no_evidence() {
         let votes = [(0, 5_000 * MS), (1, 900 * MS), (2, -40_000 * MS), (3, 77_000 * MS)];
-        assert_eq!(Clock::estimate(&votes, 4, &[], &[]).source, ClockSource::Assumed);
+        assert_eq!(estimate(&votes).source, ClockSource::Assumed);
     }
 
     #[test]

@@ -8,7 +8,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 use wirecause_parsers::time::Timestamp;
 
-use super::clock::{mode, mode_among};
+use super::{
+    clock::mode,
+    votes::{Voter, Votes},
+};
 
 /// A point of the log at which the offset is known, in nanoseconds against the clock's reference offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +22,9 @@ pub struct Knot {
     pub extra: i64,
 }
 
-/// The offset's course: `None` where one value serves the whole log. `votes` are (call, difference in ns) in order of the calls, `times` the stamps of the
-/// calls in order, `windows` what agrees of them; the first of the pair is the reference offset.
-pub(super) fn course(votes: &[(usize, i64)], times: &[Timestamp], windows: &[Window]) -> Option<(i64, Vec<Knot>)> {
+/// The offset's course: `None` where one value serves the whole log. `times` are the stamps of the calls in order, `windows` what agrees of the
+/// votes; the first of the pair is the reference offset.
+pub(super) fn course(votes: Votes<'_>, times: &[Timestamp], windows: &[Window]) -> Option<(i64, Vec<Knot>)> {
     let reference = windows.first()?.offset;
     if windows.len() < 2 || windows.iter().all(|window| (window.offset - reference).abs() <= SAME) {
         return None;
@@ -41,31 +44,27 @@ pub(super) fn course(votes: &[(usize, i64)], times: &[Timestamp], windows: &[Win
 
 /// A clock that gains or loses at a constant rate, where calls are too few to follow it window by window: the straight line on which the most
 /// votes lie.
-pub struct Slope {
+pub(super) struct Slope {
     /// Offset at the log's first stamp.
-    pub offset: i64,
+    pub(super) offset: i64,
     /// The line, from the first stamp to the last.
-    pub knots: Vec<Knot>,
+    pub(super) knots: Vec<Knot>,
     /// Calls that agree on it.
-    pub pairs: usize,
+    pub(super) pairs: usize,
 }
 
 /// The line that most of `votes` lie on, if it rises or falls and no other place has nearly as many of them.
-pub fn slope(votes: &[(usize, i64)], times: &[Timestamp]) -> Option<Slope> {
+pub(super) fn slope(votes: Votes<'_>, times: &[Timestamp]) -> Option<Slope> {
     let (first, last) = (*times.first()?, *times.last()?);
     let span = last.since(first);
     let widest = (span / STEEPEST).min(MOST_DRIFT);
     if widest < 2 * AGREE {
         return None;
     }
-    let coarse = mode(votes, 2 * widest + AGREE)?;
-    let near = |low: i64| {
-        let inside: Vec<(usize, i64)> =
-            votes.iter().copied().filter(|(_, vote)| (low..=low + 2 * widest + AGREE).contains(vote)).collect();
-        let every = inside.len().div_ceil(MOST_TRIED).max(1);
-        inside.into_iter().step_by(every).collect::<Vec<_>>()
-    };
-    let inside = near(coarse.low);
+    let coarse = mode(votes.all(), 2 * widest + AGREE)?;
+    let inside = votes.within(coarse.low..=coarse.low + 2 * widest + AGREE);
+    let every = inside.clone().count().div_ceil(MOST_TRIED).max(1);
+    let inside: Vec<(usize, i64)> = inside.step_by(every).collect();
     let along = |total: i64| -> Vec<(usize, i64)> {
         let gain = |call: usize| times.get(call).map_or(0, |time| part_of(total, time.since(first), span));
         inside.iter().map(|(call, vote)| (*call, vote - gain(*call))).collect()
@@ -73,12 +72,11 @@ pub fn slope(votes: &[(usize, i64)], times: &[Timestamp]) -> Option<Slope> {
     let steps = widest / (AGREE / 2);
     let lines = (-steps..=steps).filter_map(|step| {
         let total = step * (AGREE / 2);
-        mode(&along(total), AGREE).map(|spread| (total, spread))
+        mode(along(total).into_iter(), AGREE).map(|spread| (total, spread))
     });
     let (total, best) = lines.max_by_key(|(total, spread)| (spread.pairs, -spread.width, -total.abs()))?;
-    let far: Vec<(usize, i64)> =
-        along(total).into_iter().filter(|(_, vote)| (vote - best.low).abs() > 2 * AGREE).collect();
-    let chance = mode(&far, AGREE).map_or(0, |spread| spread.pairs);
+    let far = along(total).into_iter().filter(|(_, vote)| (vote - best.low).abs() > 2 * AGREE);
+    let chance = mode(far, AGREE).map_or(0, |spread| spread.pairs);
     let knots = vec![Knot { time: first, extra: 0 }, Knot { time: last, extra: total }];
     (total != 0 && best.pairs > 2 * chance).then_some(Slope { offset: best.low, knots, pairs: best.pairs })
 }
@@ -88,17 +86,12 @@ fn part_of(total: i64, part: i64, whole: i64) -> i64 {
 }
 
 /// How many calls have a vote that a course explains.
-pub fn explained(votes: &[(usize, i64)], times: &[Timestamp], reference: i64, knots: &[Knot]) -> usize {
-    let mut calls: Vec<usize> = votes
-        .iter()
-        .filter(|(call, vote)| {
-            let extra = times.get(*call).map_or(0, |time| extra_at(knots, *time));
-            (-AGREE / 4..=AGREE).contains(&(vote - reference - extra))
-        })
-        .map(|(call, _)| *call)
-        .collect();
-    calls.dedup();
-    calls.len()
+pub(super) fn explained(votes: Votes<'_>, times: &[Timestamp], reference: i64, knots: &[Knot]) -> usize {
+    let is_explained = |voter: &&Voter<'_>| {
+        let offset = reference + times.get(voter.call).map_or(0, |time| extra_at(knots, *time));
+        voter.agrees(&(offset - AGREE / 4..=offset + AGREE))
+    };
+    votes.0.iter().filter(is_explained).count()
 }
 
 /// The calls of a stretch of the log, which votes as one.
@@ -123,21 +116,15 @@ pub(super) fn between(agreeing: &[Window]) -> Vec<usize> {
     apart.collect()
 }
 
-/// The stretches of the log whose votes agree, in order. Votes stand in order of their calls.
-pub(super) fn agreeing(votes: &[(usize, i64)], times: &[Timestamp]) -> Vec<Window> {
-    debug_assert!(votes.is_sorted_by_key(|(call, _)| *call), "votes stand in order of their calls");
+/// The stretches of the log whose votes agree, in order.
+pub(super) fn agreeing(votes: Votes<'_>, times: &[Timestamp]) -> Vec<Window> {
     let windows = (0..windows(times.len())).into_par_iter().filter_map(|window| {
         let calls = calls_of(window, times.len());
-        Window::of(of_calls(votes, &calls), times, calls)
+        Window::of(votes.of_calls(&calls), times, calls)
     });
     let mut windows: Vec<Window> = windows.collect();
     take_back_chance(&mut windows, votes);
     windows
-}
-
-fn of_calls<'a>(votes: &'a [(usize, i64)], calls: &Range<usize>) -> &'a [(usize, i64)] {
-    let place = |limit: usize| votes.partition_point(|(call, _)| *call < limit);
-    votes.get(place(calls.start)..place(calls.end)).unwrap_or_default()
 }
 
 /// What the knots add to the reference offset at an instant of the log.
@@ -156,7 +143,7 @@ pub fn extra_at(knots: &[Knot], time: Timestamp) -> i64 {
 
 /// Where hardly more calls of a window agree on its own offset than on that of the window before, the clock was not set: they agree by chance,
 /// as those of a burst do whose lines are all as late.
-fn take_back_chance(windows: &mut [Window], votes: &[(usize, i64)]) {
+fn take_back_chance(windows: &mut [Window], votes: Votes<'_>) {
     for index in 1..windows.len() {
         let [before, window] = &mut windows[index - 1..=index] else { continue };
         if window.is_step_from(before) && window.agreeing(votes, before.offset) * 2 >= window.pairs {
@@ -176,15 +163,15 @@ pub(super) struct Window {
 }
 
 impl Window {
-    fn of(votes: &[(usize, i64)], times: &[Timestamp], Range { start: from, end: to }: Range<usize>) -> Option<Self> {
-        let own: Vec<(usize, i64)> = votes.iter().map(|(call, vote)| (call - from, *vote)).collect();
-        let spread = mode(&own, AGREE)?;
-        let chance = mode_among(&own, AGREE, |vote| (vote - spread.low).abs() > FAR).map_or(0, |far| far.pairs);
+    fn of(votes: Votes<'_>, times: &[Timestamp], Range { start: from, end: to }: Range<usize>) -> Option<Self> {
+        let own = |(call, vote): (usize, i64)| (call - from, vote);
+        let spread = mode(votes.all().map(own), AGREE)?;
+        let chance = mode(votes.far_from(spread.low, FAR).map(own), AGREE).map_or(0, |far| far.pairs);
         let enough = spread.pairs >= LEAST && spread.pairs * 4 >= to - from && spread.pairs > 2 * chance;
         let middle = times[usize::midpoint(from, to)];
-        let near = |vote: i64| (0..=AGREE).contains(&(vote - spread.low));
+        let near = votes.within(spread.low..=spread.low + AGREE).map(own);
         // Strays before the right ones would make the window begin earlier than these do.
-        let offset = mode_among(&own, PROMPT, near).map_or(spread.low, |dense| dense.low);
+        let offset = mode(near, PROMPT).map_or(spread.low, |dense| dense.low);
         enough.then_some(Self { from, to, middle, offset, pairs: spread.pairs })
     }
 
@@ -195,26 +182,19 @@ impl Window {
     }
 
     /// How many of its calls agree on another offset.
-    fn agreeing(&self, votes: &[(usize, i64)], offset: i64) -> usize {
-        let mut agrees = vec![false; self.to - self.from];
-        let own = of_calls(votes, &(self.from..self.to)).iter();
-        for (call, _) in own.filter(|(_, vote)| (-AGREE / 2..=AGREE).contains(&(vote - offset))) {
-            if let Some(agrees) = call.checked_sub(self.from).and_then(|call| agrees.get_mut(call)) {
-                *agrees = true;
-            }
-        }
-        agrees.into_iter().filter(|agrees| *agrees).count()
+    fn agreeing(&self, votes: Votes<'_>, offset: i64) -> usize {
+        let range = offset - AGREE / 2..=offset + AGREE;
+        votes.of_calls(&(self.from..self.to)).0.iter().filter(|voter| voter.agrees(&range)).count()
     }
 }
 
 /// The stamp of the first call after a step: the cut at which most calls agree with the offset of their side.
-fn step(votes: &[(usize, i64)], times: &[Timestamp], before: &Window, after: &Window) -> Timestamp {
+fn step(votes: Votes<'_>, times: &[Timestamp], before: &Window, after: &Window) -> Timestamp {
     let mut gain = vec![0_i64; after.to - before.from + 1];
     let mut agrees = vec![[false; 2]; after.to - before.from];
-    for (call, vote) in of_calls(votes, &(before.from..after.to)) {
-        for (side, offset) in [before.offset, after.offset].into_iter().enumerate() {
-            agrees[call - before.from][side] |= (-AGREE..=2 * AGREE).contains(&(vote - offset));
-        }
+    for voter in votes.of_calls(&(before.from..after.to)).0 {
+        let agrees_on = |offset: i64| voter.agrees(&(offset - AGREE..=offset + 2 * AGREE));
+        agrees[voter.call - before.from] = [before.offset, after.offset].map(agrees_on);
     }
     gain[0] = agrees.iter().filter(|[_, late]| *late).count() as i64;
     for (index, [early, late]) in agrees.iter().enumerate() {
@@ -248,7 +228,7 @@ const FASTEST_DRIFT: i64 = 1_000;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::votes::tests::Written, *};
 
     const MS: i64 = 1_000_000;
     const SECOND: i64 = 1_000 * MS;
@@ -267,7 +247,13 @@ mod tests {
     }
 
     fn course_of(votes: &[(usize, i64)], times: &[Timestamp]) -> Option<(i64, Vec<Knot>)> {
-        course(votes, times, &agreeing(votes, times))
+        let written = Written::new(votes);
+        let voters = written.voters();
+        course(Votes(&voters), times, &agreeing(Votes(&voters), times))
+    }
+
+    fn slope_of(votes: &[(usize, i64)], times: &[Timestamp]) -> Option<Slope> {
+        slope(Votes(&Written::new(votes).voters()), times)
     }
 
     #[test]
@@ -306,7 +292,7 @@ mod tests {
     #[test]
     fn a_drift_in_a_log_of_few_calls_is_a_straight_line() {
         let (votes, times) = drawn(240, |event| 5 * SECOND + event / 10_000);
-        let line = slope(&votes, &times).expect("a line");
+        let line = slope_of(&votes, &times).expect("a line");
         for call in [0_usize, 100, 239] {
             let event = call as i64 * 30 * SECOND;
             let found = line.offset + extra_at(&line.knots, Timestamp::from_nanos(event + 5 * SECOND));
@@ -315,7 +301,7 @@ mod tests {
         }
         assert!(line.pairs > 200, "{}", line.pairs);
         let (votes, times) = drawn(240, |_| 5 * SECOND);
-        assert!(slope(&votes, &times).is_none_or(|line| line.pairs < 240));
+        assert!(slope_of(&votes, &times).is_none_or(|line| line.pairs < 240));
     }
 
     /// A step as small as this may be a drift; by the middle of the next window either is followed.

@@ -1,6 +1,9 @@
 //! The join as a whole: passes over all calls, each with what the one before taught.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    ops::RangeInclusive,
+};
 
 use rayon::prelude::*;
 use wirecause_parsers::{
@@ -11,7 +14,7 @@ use wirecause_parsers::{
 use crate::track::Finished;
 
 use super::{
-    anchor::{Anchor, AnchorKind},
+    anchor::{Anchor, AnchorKind, open_exchange},
     assign::{Assigned, Row, assign},
     attempts,
     began::Durations,
@@ -19,10 +22,10 @@ use super::{
     clock::{Clock, ClockSource},
     infer::infer,
     names::NameTable,
-    near::{Near, kind},
+    near::{Kind, Near, kind},
     pool::lease,
     score::{LagModel, Model, Targets, lag_ms, path_of, reach, score},
-    step::Ground,
+    stretch::{Seen, Stretch},
     timeouts::Timeouts,
 };
 
@@ -120,33 +123,30 @@ pub fn join(calls: &[&FailedCall], connections: &[Finished], names: &NameTable, 
     let mut near = told_pass.near_all();
     let known = given.unwrap_or_else(|| told_pass.estimate_clock(&near));
     let known = Some(known).filter(|clock| clock.source != ClockSource::Assumed);
-    let endpoints = infer(&told_pass, known.as_ref());
-    let endpoint_of = endpoint_of(calls.len(), &endpoints);
+    let endpoints = infer(&told_pass, &near, known.as_ref());
     let pass = Pass { calls, connections, endpoints: &endpoints, start, end, pause };
-
-    if endpoints.iter().any(|endpoint| endpoint.inferred) {
-        near = pass.near_all();
-    }
+    near = pass.near_again(&near, |endpoint| endpoints[endpoint].inferred);
     let clock = known.unwrap_or_else(|| pass.estimate_clock(&near));
     let mut model = Model { clock, lags: LagModel::prior(), begin: None, durations: Durations::prior() };
-    let mut timeouts = pass.learn_timeouts(&model.clock, &config.timeouts);
+    let scenes: Vec<Scene<'_>> = endpoints.iter().map(|endpoint| pass.scene(endpoint)).collect();
+    let mut timeouts = pass.learn_timeouts(&scenes, &model.clock, &config.timeouts);
     let teachers = pass.teachers();
-    let paths: Vec<Paths<'_>> = endpoints.par_iter().map(|endpoint| pass.paths(endpoint)).collect();
     near = pass.near_under(&near, &timeouts);
-    let mut outcome = pass.run(&model, &near, &paths, &teachers);
+    let mut ground = Ground { near, scenes, endpoint_of: endpoint_of(calls.len(), &endpoints) };
+    let mut outcome = pass.run(&model, &ground, &teachers);
     for pass_number in 1..=PASSES {
-        let ground = Ground { near: &near, paths: &paths, endpoint_of: &endpoint_of };
         model.clock = pass.place_steps(&model, &ground);
         model.clock = pass.find_step(&model, &ground, &outcome, &teachers);
         model.clock = pass.refine_clock(&outcome, &model.clock);
-        timeouts = pass.learn_timeouts(&model.clock, &config.timeouts);
+        timeouts = pass.learn_timeouts(&ground.scenes, &model.clock, &config.timeouts);
         model.lags = pass.learn_lags(&outcome, &model.clock);
         model.begin = pass.learn_begin(&outcome, &model.clock);
         model.durations = pass.learn_durations(&outcome, &model.clock);
         let calls = if pass_number < PASSES { &teachers } else { &pass.everyone() };
-        near = pass.near_under(&near, &timeouts);
-        outcome = pass.run(&model, &near, &paths, calls);
+        ground.near = pass.near_under(&ground.near, &timeouts);
+        outcome = pass.run(&model, &ground, calls);
     }
+    let Ground { endpoint_of, .. } = ground;
     let mut matches: Vec<Match> = outcome
         .into_iter()
         .enumerate()
@@ -181,13 +181,34 @@ pub(super) struct Pass<'a> {
     pub(super) pause: i64,
 }
 
-/// Request targets of an endpoint.
+/// What the connections of an endpoint show together.
 #[derive(Default)]
-pub(super) struct Paths<'a> {
-    /// Among its last exchanges.
+pub(super) struct Scene<'a> {
+    /// Request targets of its last exchanges.
     pub(super) seen: Targets<'a>,
-    /// Among its failed calls.
+    /// Those of its failed calls.
     pub(super) failed: Targets<'a>,
+    /// When requests that were never answered ended, in order.
+    pub(super) unanswered: Vec<Timestamp>,
+    /// When connections began that were not opened at once, in order.
+    pub(super) unopened: Vec<Timestamp>,
+}
+
+/// What calls are held against.
+pub(super) struct Ground<'a> {
+    /// The anchors of each endpoint.
+    pub(super) near: Vec<Near>,
+    /// What the connections of each endpoint show together.
+    pub(super) scenes: Vec<Scene<'a>>,
+    /// Each call's endpoint.
+    pub(super) endpoint_of: Vec<usize>,
+}
+
+/// A connection that may explain a call.
+pub(super) struct Possible {
+    pub(super) candidate: Candidate,
+    /// When the connection was asked for what the call names, word for word.
+    pub(super) asked: Option<Timestamp>,
 }
 
 /// A pass's choice for one call.
@@ -202,11 +223,18 @@ pub(super) struct Choice {
 impl<'a> Pass<'a> {
     /// The anchors of each endpoint's connections for all its calls, as long as nothing is learned of timeouts.
     pub(super) fn near_all(&self) -> Vec<Near> {
-        let near = |endpoint: &Endpoint| {
-            let kinds = endpoint.calls.iter().map(|call| kind(self.calls[*call]));
-            Near::new(kinds, &endpoint.connections, self.connections, &Timeouts::default())
-        };
-        self.endpoints.par_iter().map(near).collect()
+        self.endpoints.par_iter().map(|endpoint| self.near_of(endpoint)).collect()
+    }
+
+    fn near_of(&self, endpoint: &Endpoint) -> Near {
+        let kinds = endpoint.calls.iter().map(|call| kind(self.calls[*call]));
+        Near::new(kinds, &endpoint.connections, self.connections, &Timeouts::default())
+    }
+
+    /// The same, where only `changed` endpoints have other connections than before.
+    pub(super) fn near_again(&self, near: &[Near], changed: impl Fn(usize) -> bool) -> Vec<Near> {
+        let own = |(index, endpoint)| if changed(index) { self.near_of(endpoint) } else { near[index].clone() };
+        self.endpoints.iter().enumerate().map(own).collect()
     }
 
     /// The same under what was learned of the gateway's timeouts.
@@ -228,18 +256,10 @@ impl<'a> Pass<'a> {
     }
 
     /// Joins the calls that are `taken`; the others are joined to nothing.
-    fn run(&self, model: &Model, near: &[Near], paths: &[Paths<'_>], taken: &[bool]) -> Vec<Choice> {
+    fn run(&self, model: &Model, ground: &Ground<'_>, taken: &[bool]) -> Vec<Choice> {
         let mut choices: Vec<Choice> = vec![Choice::default(); self.calls.len()];
-        let scored: Vec<Vec<(usize, Vec<Candidate>)>> = self
-            .endpoints
-            .par_iter()
-            .zip(near.par_iter().zip(paths))
-            .map(|(endpoint, (near, paths))| {
-                let taken = endpoint.calls.par_iter().copied().filter(|call| taken[*call]);
-                taken.map(|call| (call, self.possible(call, near, model, paths))).collect()
-            })
-            .collect();
-        for (call, possible) in scored.into_iter().flatten() {
+        let taken: Vec<usize> = (0..self.calls.len()).filter(|call| taken[*call]).collect();
+        for (call, possible) in self.scored(&taken, model, ground, |possible| possible) {
             choices[call].possible = possible;
         }
         let solved: Vec<(Vec<usize>, Vec<Assigned>, Vec<usize>)> = components(&choices, self.connections.len())
@@ -255,53 +275,93 @@ impl<'a> Pass<'a> {
         choices
     }
 
-    /// How often each request target was seen among the endpoint's last exchanges, and how often its failed calls name it.
-    fn paths(&self, endpoint: &Endpoint) -> Paths<'a> {
-        let mut paths = Paths::default();
+    /// What is made of the possible connections of each of `calls`, which are in order. Neighbours look at the same connections, which are
+    /// opened for them together.
+    pub(super) fn scored<T: Send>(
+        &self,
+        calls: &[usize],
+        model: &Model,
+        ground: &Ground<'_>,
+        made: impl Fn(Vec<Candidate>) -> T + Sync,
+    ) -> Vec<(usize, T)> {
+        let mut of_endpoint: Vec<Vec<usize>> = vec![Vec::new(); self.endpoints.len()];
+        for call in calls {
+            of_endpoint[ground.endpoint_of[*call]].push(*call);
+        }
+        let line = |call: usize| model.clock.to_capture(self.calls[call].time);
+        let runs: Vec<(usize, &[usize])> = of_endpoint
+            .iter()
+            .enumerate()
+            .flat_map(|(endpoint, calls)| runs(calls, line).map(move |run| (endpoint, run)))
+            .collect();
+        let of_run = |(endpoint, run): (usize, &[usize])| -> Vec<(usize, T)> {
+            let mut spans: BTreeMap<Kind, RangeInclusive<Timestamp>> = BTreeMap::new();
+            for call in run.iter().map(|call| self.calls[*call]) {
+                let own = reach(call, &model.clock);
+                let span = spans.entry(kind(call)).or_insert_with(|| own.clone());
+                *span = *own.start().min(span.start())..=*own.end().max(span.end());
+            }
+            let stretch = Stretch::open(&ground.near[endpoint], &spans, self.connections);
+            let possible = |call: usize| made(self.possible(call, &stretch, model, &ground.scenes[endpoint]));
+            run.iter().map(|call| (*call, possible(*call))).collect()
+        };
+        runs.into_par_iter().flat_map_iter(of_run).collect()
+    }
+
+    fn scene(&self, endpoint: &Endpoint) -> Scene<'a> {
+        let mut scene = Scene::default();
         let mut asked = HashSet::new();
         for call in &endpoint.calls {
             let url = self.calls[*call].url.as_str();
-            paths.failed.add(path_of(url));
+            scene.failed.add(path_of(url));
             // A proxy gets the whole URL.
             asked.extend([path_of(url), url]);
         }
-        for connection in &endpoint.connections {
-            for exchange in &self.connections[*connection].open().exchanges.last {
-                let Some(target) = exchange.target.as_deref() else { continue };
-                match asked.get(target) {
-                    Some(asked) => paths.seen.add(*asked),
-                    None if exchange.target_cut => paths.seen.add(target.to_owned()),
-                    None => paths.seen.add_another(),
-                }
+        let of_part = |part: &[usize]| {
+            let mut own = Scene::default();
+            for index in part {
+                own.add(&self.connections[*index], &asked);
             }
+            own
+        };
+        for part in endpoint.connections.par_chunks(PART).map(of_part).collect::<Vec<_>>() {
+            scene.seen.append(part.seen);
+            scene.unanswered.extend(part.unanswered);
+            scene.unopened.extend(part.unopened);
         }
-        paths
+        scene.unanswered.sort_unstable();
+        scene.unopened.sort_unstable();
+        scene
     }
 
-    pub(super) fn possible(&self, index: usize, near: &Near, model: &Model, paths: &Paths<'_>) -> Vec<Candidate> {
+    fn possible(&self, index: usize, stretch: &Stretch, model: &Model, scene: &Scene<'_>) -> Vec<Candidate> {
         let call = self.calls[index];
         let path = path_of(&call.url);
         let line = model.clock.to_capture(call.time);
         let quiet = self.pause.saturating_mul(MANY_PAUSES).saturating_add(BEYOND);
         let beyond = self.end.is_some_and(|end| line.since(end) > quiet);
-        let mut possible: Vec<Candidate> = near
+        let mut possible: Vec<Possible> = stretch
             .within(kind(call), &reach(call, &model.clock))
             .iter()
-            .filter_map(|(connection, anchor)| {
-                let score = score((call, path), &self.connections[*connection].open(), anchor, model, &paths.seen)?;
+            .filter_map(|Seen { connection, anchor, shown }| {
+                let score = score((call, path), shown, anchor, model, &scene.seen)?;
                 // What was on the wire when the line was written was not captured: it need not be a connection that ended idle before.
                 let unseen = if beyond && anchor.kind == AnchorKind::Idle { UNSEEN } else { 0.0 };
-                Some(Candidate { connection: *connection, anchor: *anchor, score: score - unseen })
+                let candidate = Candidate { connection: *connection, anchor: *anchor, score: score - unseen };
+                Some(Possible { candidate, asked: shown.asked_for(path) })
             })
             .collect();
         // Of two anchors on one connection the better counts.
-        possible.sort_by(|a, b| a.connection.cmp(&b.connection).then(b.score.total_cmp(&a.score)));
-        possible.dedup_by_key(|candidate| candidate.connection);
-        attempts::set_back(self, index, paths, &model.clock, &mut possible);
-        possible.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.connection.cmp(&b.connection)));
-        possible.truncate(MAX_CANDIDATES);
-        possible.shrink_to_fit();
-        possible
+        possible.sort_by(|Possible { candidate: a, .. }, Possible { candidate: b, .. }| {
+            a.connection.cmp(&b.connection).then(b.score.total_cmp(&a.score))
+        });
+        possible.dedup_by_key(|possible| possible.candidate.connection);
+        attempts::set_back(call, scene, &model.clock, &mut possible);
+        let mut candidates: Vec<Candidate> = possible.into_iter().map(|possible| possible.candidate).collect();
+        candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.connection.cmp(&b.connection)));
+        candidates.truncate(MAX_CANDIDATES);
+        candidates.shrink_to_fit();
+        candidates
     }
 
     /// Solves one component; columns are its connections.
@@ -334,6 +394,29 @@ impl<'a> Pass<'a> {
     }
 }
 
+impl<'a> Scene<'a> {
+    /// Adds a connection; `asked` are the targets that calls name.
+    fn add(&mut self, connection: &Finished, asked: &HashSet<&'a str>) {
+        let in_order = connection.in_order();
+        let connection = connection.open();
+        for exchange in &connection.exchanges.last {
+            let Some(target) = exchange.target.as_deref() else { continue };
+            match asked.get(target) {
+                Some(asked) => self.seen.add(*asked),
+                None if exchange.target_cut => self.seen.add(target.to_owned()),
+                None => self.seen.add_another(),
+            }
+        }
+        // What ended in good order was opened at once and answered.
+        if !in_order {
+            let open = open_exchange(&connection).filter(|(_, exchange)| exchange.response_start.is_none());
+            self.unanswered.extend(open.map(|(_, exchange)| exchange.request_end));
+            let unopened = connection.resp.packets == 0 || connection.handshake.syns > 1;
+            self.unopened.extend(connection.handshake.syn.filter(|_| unopened));
+        }
+    }
+}
+
 impl Choice {
     pub(super) fn anchor(&self) -> Option<&Anchor> {
         let chosen = self.chosen?;
@@ -363,6 +446,19 @@ impl Choice {
             earlier: Vec::new(),
         }
     }
+}
+
+/// Calls of an endpoint, which are in order, in runs of those whose `line`s lie close together.
+fn runs(calls: &[usize], line: impl Fn(usize) -> Timestamp) -> impl Iterator<Item = &[usize]> {
+    let mut left = calls;
+    std::iter::from_fn(move || {
+        let first = line(*left.first()?);
+        let is_near = |call: &&usize| line(**call).since(first).abs() <= RUN;
+        let length = left.iter().take(LONGEST_RUN).take_while(is_near).count();
+        let (run, rest) = left.split_at(length);
+        left = rest;
+        Some(run)
+    })
 }
 
 /// Groups calls that share candidates; calls without any form no component.
@@ -400,6 +496,13 @@ const PASSES: usize = 3;
 const MOST_TEACHERS: usize = 8_000;
 /// Neighbours that are learned from together: a burst and what surrounds it.
 const STRETCH: usize = 500;
+/// Time that a run of calls spans at most, ns: about as long as the time before a line in which its connection is looked for, so that each
+/// connection is opened for two runs.
+const RUN: i64 = 240_000_000_000;
+/// Connections that a thread looks at at a time.
+const PART: usize = 1024;
+/// Calls of a run at most.
+const LONGEST_RUN: usize = 512;
 /// Candidates kept per call: what is fortieth in score is never chosen, since each of the others would have to be taken by a call
 /// that it fits better.
 const MAX_CANDIDATES: usize = 40;

@@ -11,15 +11,16 @@ use wirecause_parsers::packet::Endpoint as Peer;
 use crate::track::{Finished, Names};
 
 use super::{
-    anchor::{Anchor, AnchorKind},
+    anchor::AnchorKind,
     candidates::{Endpoint, own_names},
     clock::{Clock, ClockSource},
     engine::Pass,
-    near::{Near, kind},
+    near::{Near, Place, kind},
 };
 
-/// Gives endpoints without an address the connections of the peer that their errors fit, where one fits clearly.
-pub(super) fn infer(pass: &Pass<'_>, given: Option<&Clock>) -> Vec<Endpoint> {
+/// Gives endpoints without an address the connections of the peer that their errors fit, where one fits clearly. `near` are the anchors of those
+/// that have one.
+pub(super) fn infer(pass: &Pass<'_>, near: &[Near], given: Option<&Clock>) -> Vec<Endpoint> {
     let mut endpoints = pass.endpoints.to_vec();
     // A peer that no name has comes first; then one that serves a named endpoint may serve a second name.
     for peers in [free_peers, shared_peers] {
@@ -28,7 +29,7 @@ pub(super) fn infer(pass: &Pass<'_>, given: Option<&Clock>) -> Vec<Endpoint> {
             break;
         }
         let peers = peers(pass, &named_peers(pass.connections, &endpoints));
-        for (index, peer) in among(&Pass { endpoints: &endpoints, ..*pass }, &unnamed, &peers, given) {
+        for (index, peer) in among(&Pass { endpoints: &endpoints, ..*pass }, near, &unnamed, &peers, given) {
             endpoints[index].connections.clone_from(&peers[&peer]);
             endpoints[index].addresses = BTreeSet::from([peer.address]);
             endpoints[index].inferred = true;
@@ -40,6 +41,7 @@ pub(super) fn infer(pass: &Pass<'_>, given: Option<&Clock>) -> Vec<Endpoint> {
 /// The unnamed endpoints whose errors fit one of `peers`, with that peer.
 fn among(
     pass: &Pass<'_>,
+    near: &[Near],
     unnamed: &[usize],
     peers: &BTreeMap<Peer, Vec<usize>>,
     given: Option<&Clock>,
@@ -59,7 +61,7 @@ fn among(
         return Vec::new();
     }
     let trial = Pass { endpoints: &trial, ..*pass };
-    let near = trial.near_all();
+    let near = trial.near_again(near, |endpoint| unnamed.contains(&endpoint));
     let clock = given.cloned().unwrap_or_else(|| trial.estimate_clock(&near));
     if clock.source == ClockSource::Assumed {
         return Vec::new();
@@ -110,9 +112,10 @@ fn fitting(trial: &Pass<'_>, near: &[Near], unnamed: &[usize], clock: &Clock) ->
             let line = clock.to_capture(trial.calls[*call].time);
             let span = line.plus(-LATEST)..=line.plus(-EARLIEST);
             // That the gateway itself ended an open exchange is as telling as what the peer did.
-            let at_once = |(_, anchor): &&(usize, Anchor)| matches!(anchor.kind, AnchorKind::Event | AnchorKind::Own);
-            for (connection, _) in near.within(kind(trial.calls[*call]), &span).iter().filter(at_once) {
-                calls_of.entry(trial.connections[*connection].head().responder).or_default().insert(*call);
+            let at_once = |place: &&Place| matches!(place.kind, AnchorKind::Event | AnchorKind::Own);
+            for place in near.within(kind(trial.calls[*call]), &span).iter().filter(at_once) {
+                let peer = trial.connections[place.connection as usize].head().responder;
+                calls_of.entry(peer).or_default().insert(*call);
             }
         }
         let mut counts: Vec<(usize, Peer)> = calls_of.into_iter().map(|(peer, calls)| (calls.len(), peer)).collect();

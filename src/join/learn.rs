@@ -6,18 +6,17 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 use wirecause_parsers::{log::Symptom, time::Timestamp};
 
-use crate::track::Connection;
-
 use super::{
-    anchor::{AnchorKind, open_exchange},
+    anchor::AnchorKind,
     began::{Durations, Excess, excess},
     candidates::Endpoint,
-    clock::{Clock, is_plausible},
+    clock::Clock,
     drift,
-    engine::{Choice, Pass, endpoint_of},
+    engine::{Choice, Pass, Scene, endpoint_of},
     near::{Near, kind},
     score::LagModel,
     timeouts::{self, Timeouts},
+    votes::{Voter, Votes},
 };
 
 impl Pass<'_> {
@@ -25,14 +24,12 @@ impl Pass<'_> {
     pub(super) fn estimate_clock(&self, near: &[Near]) -> Clock {
         let times: Vec<Timestamp> = self.calls.iter().map(|call| call.time).collect();
         let endpoint_of = endpoint_of(self.calls.len(), self.endpoints);
-        let votes_of = |window: usize| -> Vec<(usize, i64)> {
+        let voters_of = |window: usize| {
             let calls = drift::calls_of(window, self.calls.len());
-            let votes = calls.flat_map(|index| {
+            calls.map(|index| {
                 let call = self.calls[index];
-                let at_once = near[endpoint_of[index]].prompt(kind(call)).iter();
-                at_once.map(move |time| (index, call.time.since(*time))).filter(|(_, vote)| is_plausible(*vote))
-            });
-            votes.collect()
+                Voter::new(index, call.time, near[endpoint_of[index]].prompt(kind(call)))
+            })
         };
         // Of very many calls some stretches of the log vote for all, and those between them where two do not agree.
         let pairs: usize = (0..self.calls.len())
@@ -41,28 +38,28 @@ impl Pass<'_> {
         let windows = drift::windows(self.calls.len());
         let taken = (windows * MOST_VOTES / pairs.max(1)).clamp(LEAST_WINDOWS, windows.max(LEAST_WINDOWS));
         let mut chosen: BTreeSet<usize> = (0..taken).map(|index| index * windows / taken).collect();
-        let (mut votes, mut fresh): (Vec<(usize, i64)>, Vec<usize>) = (Vec::new(), chosen.iter().copied().collect());
         loop {
-            // Many votes are much memory: they are gathered once, in order of their calls.
-            for more in fresh.par_iter().map(|window| votes_of(*window)).collect::<Vec<_>>() {
-                votes.extend(more);
-            }
-            votes.sort_by_key(|(call, _)| *call);
-            let agreeing = drift::agreeing(&votes, &times);
+            let voters: Vec<Voter<'_>> = chosen.iter().flat_map(|window| voters_of(*window)).collect();
+            let votes = Votes(&voters);
+            let agreeing = drift::agreeing(votes, &times);
             let between = if chosen.len() < taken + MORE_WINDOWS { drift::between(&agreeing) } else { Vec::new() };
-            fresh = between.into_iter().filter(|window| chosen.insert(*window)).collect();
-            if fresh.is_empty() {
-                let mut voting: Vec<usize> = votes.iter().map(|(call, _)| *call).collect();
-                voting.dedup();
-                return Clock::estimate(&votes, voting.len(), &times, &agreeing);
+            let more = between.into_iter().fold(false, |more, window| chosen.insert(window) | more);
+            if !more {
+                return Clock::estimate(votes, &times, &agreeing);
             }
         }
     }
 
     /// Timeouts by endpoint: those `given` for its host, else its own, else those of all.
-    pub(super) fn learn_timeouts(&self, clock: &Clock, given: &[(String, Timeouts)]) -> Vec<Timeouts> {
+    pub(super) fn learn_timeouts(
+        &self,
+        scenes: &[Scene<'_>],
+        clock: &Clock,
+        given: &[(String, Timeouts)],
+    ) -> Vec<Timeouts> {
+        let all = self.endpoints.par_iter().zip(scenes);
         let distances: Vec<[Distances; 2]> =
-            self.endpoints.par_iter().map(|endpoint| self.distances(endpoint, clock)).collect();
+            all.map(|(endpoint, scene)| self.distances(endpoint, scene, clock)).collect();
         let all = [0, 1].map(|which| Distances::of_all(distances.iter().map(|of_endpoint| &of_endpoint[which])));
         let of_all = learn_both(&all);
         self.endpoints
@@ -133,39 +130,16 @@ impl Pass<'_> {
     }
 
     /// Distances from last bytes and from first SYNs to the lines of an endpoint's timeouts that name no limit.
-    fn distances(&self, endpoint: &Endpoint, clock: &Clock) -> [Distances; 2] {
-        let unanswered = |connection: &Connection| {
-            let (_, exchange) = open_exchange(connection)?;
-            (exchange.response_start.is_none()).then_some(exchange.request_end)
-        };
-        let unopened = |connection: &Connection| {
-            connection.handshake.syn.filter(|_| connection.resp.packets == 0 || connection.handshake.syns > 1)
-        };
-        [
-            self.distances_from(endpoint, clock, Symptom::ReadTimeout, unanswered),
-            self.distances_from(endpoint, clock, Symptom::ConnectTimeout, unopened),
-        ]
+    fn distances(&self, endpoint: &Endpoint, scene: &Scene<'_>, clock: &Clock) -> [Distances; 2] {
+        [(Symptom::ReadTimeout, &scene.unanswered), (Symptom::ConnectTimeout, &scene.unopened)]
+            .map(|(symptom, starts)| self.distances_from(endpoint, clock, symptom, starts))
     }
 
-    fn distances_from(
-        &self,
-        endpoint: &Endpoint,
-        clock: &Clock,
-        symptom: Symptom,
-        from: impl Fn(&Connection) -> Option<Timestamp>,
-    ) -> Distances {
+    fn distances_from(&self, endpoint: &Endpoint, clock: &Clock, symptom: Symptom, starts: &[Timestamp]) -> Distances {
         let unnamed = |call: &&usize| self.calls[**call].symptom == symptom && self.calls[**call].timeout_ms.is_none();
         let lines: Vec<usize> = endpoint.calls.iter().filter(unnamed).copied().collect();
         let mut distances = Distances::default();
-        if lines.is_empty() {
-            return distances;
-        }
-        // What ended in good order was opened and answered.
-        let open = endpoint.connections.iter().map(|index| &self.connections[*index]);
-        let mut starts: Vec<Timestamp> =
-            open.filter(|connection| !connection.in_order()).filter_map(|connection| from(&connection.open())).collect();
-        starts.sort_unstable();
-        for call in lines.iter().step_by(lines.len().div_ceil(MOST_TIMED)) {
+        for call in lines.iter().step_by(lines.len().div_ceil(MOST_TIMED).max(1)) {
             distances.calls += 1;
             let line = clock.to_capture(self.calls[*call].time);
             let first = starts.partition_point(|start| line.since(*start) > timeouts::LONGEST);

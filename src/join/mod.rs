@@ -20,7 +20,9 @@ mod near;
 mod pool;
 pub mod score;
 mod step;
+mod stretch;
 pub mod timeouts;
+mod votes;
 
 pub use engine::{Candidate, Certainty, JoinConfig, Joined, Match, join};
 pub use names::NameTable;

@@ -18,26 +18,37 @@ use wirecause_parsers::{
 use crate::track::Finished;
 
 use super::{
-    anchor::{Anchor, anchors},
+    anchor::{AnchorKind, anchors},
     timeouts::Timeouts,
 };
 
 /// What makes the anchors of two failures the same: symptom, and the limit that the log names, in nanoseconds, where it matters.
 pub(super) type Kind = (Symptom, Option<i64>);
 
+/// Where an anchor lies: no more than it takes to find it, since there are as many as connections, for each kind.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) time: Timestamp,
+    /// Index of its connection.
+    pub(super) connection: u32,
+    /// Which of the connection's anchors of its kind.
+    pub(super) nth: u8,
+    pub(super) kind: AnchorKind,
+}
+
 /// The anchors of one kind.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Anchors {
-    /// In order of time, each with its connection.
-    all: Arc<[(usize, Anchor)]>,
+    /// In order of time.
+    all: Vec<Place>,
     /// The times of those that a line follows at once, as nothing about them is unusual.
-    prompt: Arc<[Timestamp]>,
+    prompt: Vec<Timestamp>,
 }
 
 /// The anchors of one endpoint's connections.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Near {
-    by_kind: BTreeMap<Kind, Anchors>,
+    by_kind: BTreeMap<Kind, Arc<Anchors>>,
     timeouts: Timeouts,
 }
 
@@ -64,50 +75,66 @@ impl Near {
         Self { by_kind, timeouts: *timeouts }
     }
 
-    /// All anchors of a kind in order of time, each with its connection.
-    pub(super) fn all(&self, kind: Kind) -> &[(usize, Anchor)] {
-        self.by_kind.get(&kind).map(|anchors| &*anchors.all).unwrap_or_default()
+    /// The timeouts under which they lie there.
+    pub(super) const fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
+    }
+
+    /// All anchors of a kind in order of time.
+    pub(super) fn all(&self, kind: Kind) -> &[Place] {
+        self.by_kind.get(&kind).map(|anchors| anchors.all.as_slice()).unwrap_or_default()
     }
 
     /// The times of those that a line follows at once, in order.
     pub(super) fn prompt(&self, kind: Kind) -> &[Timestamp] {
-        self.by_kind.get(&kind).map(|anchors| &*anchors.prompt).unwrap_or_default()
+        self.by_kind.get(&kind).map(|anchors| anchors.prompt.as_slice()).unwrap_or_default()
     }
 
     /// Those that lie in `span`.
-    pub(super) fn within(&self, kind: Kind, span: &RangeInclusive<Timestamp>) -> &[(usize, Anchor)] {
-        let all = self.all(kind);
-        let from = all.partition_point(|(_, anchor)| anchor.time < *span.start());
-        let to = all.partition_point(|(_, anchor)| anchor.time <= *span.end());
-        all.get(from..to).unwrap_or_default()
+    pub(super) fn within(&self, kind: Kind, span: &RangeInclusive<Timestamp>) -> &[Place] {
+        part_within(self.all(kind), span, |place| place.time)
     }
 }
 
+/// What lies in `span` of things in order of time.
+pub(super) fn part_within<'a, T>(
+    all: &'a [T],
+    span: &RangeInclusive<Timestamp>,
+    time: impl Fn(&T) -> Timestamp,
+) -> &'a [T] {
+    let from = all.partition_point(|one| time(one) < *span.start());
+    let to = all.partition_point(|one| time(one) <= *span.end());
+    all.get(from..to).unwrap_or_default()
+}
+
 /// The anchors of each kind. A connection is opened once for all of them.
-fn of_kinds(kinds: &[Kind], connections: &[usize], all: &[Finished], timeouts: &Timeouts) -> BTreeMap<Kind, Anchors> {
+fn of_kinds(kinds: &[Kind], connections: &[usize], all: &[Finished], timeouts: &Timeouts) -> BTreeMap<Kind, Arc<Anchors>> {
     if kinds.is_empty() {
         return BTreeMap::new();
     }
     let of_part = |part: &[usize]| {
-        let mut found: Vec<Vec<(usize, Anchor)>> = vec![Vec::new(); kinds.len()];
+        let mut found: Vec<(Vec<Place>, Vec<Timestamp>)> = vec![Default::default(); kinds.len()];
         for index in part {
             let connection = all[*index].open();
-            for ((symptom, limit), found) in kinds.iter().zip(&mut found) {
-                found.extend(anchors(*symptom, &connection, *limit, timeouts).map(|anchor| (*index, anchor)));
+            for ((symptom, limit), (places, prompt)) in kinds.iter().zip(&mut found) {
+                for (nth, anchor) in (0..).zip(anchors(*symptom, &connection, *limit, timeouts)) {
+                    places.push(Place { time: anchor.time, connection: *index as u32, nth, kind: anchor.kind });
+                    prompt.extend(anchor.is_prompt().then_some(anchor.time));
+                }
             }
         }
         found
     };
     let parts: Vec<_> = connections.par_chunks(PART).map(of_part).collect();
-    let in_order = |(place, kind): (usize, &Kind)| {
-        let mut found: Vec<(usize, Anchor)> =
-            parts.iter().filter_map(|part| part.get(place)).flatten().copied().collect();
-        // Stable: the anchors of one connection stay in their order.
-        found.sort_by_key(|(_, anchor)| anchor.time);
-        let prompt = found.iter().filter(|(_, anchor)| anchor.is_prompt()).map(|(_, anchor)| anchor.time).collect();
-        (*kind, Anchors { all: found.into(), prompt })
+    let in_order = |(number, kind): (usize, &Kind)| {
+        let of_kind = || parts.iter().filter_map(|part| part.get(number));
+        let mut all: Vec<Place> = of_kind().flat_map(|(places, _)| places).copied().collect();
+        let mut prompt: Vec<Timestamp> = of_kind().flat_map(|(_, prompt)| prompt).copied().collect();
+        all.sort_unstable_by_key(|place| (place.time, place.connection, place.nth));
+        prompt.sort_unstable();
+        (*kind, Arc::new(Anchors { all, prompt }))
     };
-    kinds.par_iter().enumerate().map(|(place, kind)| in_order((place, kind))).collect()
+    kinds.par_iter().enumerate().map(in_order).collect()
 }
 
 /// The kind of a call's failure.

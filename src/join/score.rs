@@ -10,12 +10,11 @@ use wirecause_parsers::{
     time::Timestamp,
 };
 
-use crate::track::{Connection, Exchange};
-
 use super::{
     anchor::{Anchor, AnchorKind},
     began::{Durations, thread_score},
     clock::Clock,
+    stretch::{Shown, ShownExchange},
 };
 
 /// What all calls together taught.
@@ -110,6 +109,14 @@ impl<'a> Targets<'a> {
         self.total += 1;
     }
 
+    /// Counts all that others counted.
+    pub fn append(&mut self, others: Self) {
+        for (target, count) in others.counts {
+            *self.counts.entry(target).or_default() += count;
+        }
+        self.total += others.total;
+    }
+
     /// How often a target was counted.
     pub fn count(&self, target: &str) -> usize {
         self.counts.get(target).copied().unwrap_or(0)
@@ -128,16 +135,16 @@ pub fn reach(call: &FailedCall, clock: &Clock) -> RangeInclusive<Timestamp> {
     line.plus(-(LONGEST_LAG * 1e6) as i64)..=line.plus(early as i64 + call.resolution)
 }
 
-/// The score of a pair, or `None` where it is impossible: a call and its URL's path, a connection and its anchor. `targets` are those
-/// seen on the endpoint.
-pub fn score(
+/// The score of a pair, or `None` where it is impossible: a call and its URL's path, what a connection shows, and its anchor. `targets` are
+/// those seen on the endpoint.
+pub(super) fn score(
     (call, path): (&FailedCall, &str),
-    connection: &Connection,
+    shown: &Shown,
     anchor: &Anchor,
     model: &Model,
     targets: &Targets<'_>,
 ) -> Option<f64> {
-    let exchange = anchor.exchange.and_then(|index| connection.exchanges.last.get(index));
+    let exchange = shown.exchange.as_ref();
     let lag = lag_ms(call, anchor, &model.clock);
     let mut total = anchor.penalty + lag_score(call, anchor.kind, lag, model)?;
     total += target_score((call, path), exchange, targets)?;
@@ -148,9 +155,9 @@ pub fn score(
         None => begin_score(call, anchor, model),
     };
     total += premature_score(call, exchange);
-    total += phase_score(call, exchange, connection);
+    total += phase_score(call, shown);
     total += words_score(call, anchor);
-    total += remote_score(call, connection)?;
+    total += remote_score(call, shown)?;
     Some(total)
 }
 
@@ -186,7 +193,11 @@ fn lag_score(call: &FailedCall, kind: AnchorKind, lag: f64, model: &Model) -> Op
 }
 
 /// In plain HTTP the request line names the call, as much as its target is rare on the endpoint.
-fn target_score((call, path): (&FailedCall, &str), exchange: Option<&Exchange>, targets: &Targets<'_>) -> Option<f64> {
+fn target_score(
+    (call, path): (&FailedCall, &str),
+    exchange: Option<&ShownExchange>,
+    targets: &Targets<'_>,
+) -> Option<f64> {
     let Some((target, cut)) = exchange.and_then(|exchange| Some((exchange.target.as_deref()?, exchange.target_cut)))
     else {
         return Some(0.0);
@@ -231,9 +242,9 @@ fn retry_score(retry: &Retry, anchor: &Anchor, model: &Model) -> f64 {
 }
 
 /// The body bytes that a premature end counts are the capture's.
-fn premature_score(call: &FailedCall, exchange: Option<&Exchange>) -> f64 {
+fn premature_score(call: &FailedCall, exchange: Option<&ShownExchange>) -> f64 {
     let counted = call.premature_end.and_then(|end| end.received);
-    match (counted, exchange.and_then(Exchange::body_received)) {
+    match (counted, exchange.and_then(|exchange| exchange.body_received)) {
         (Some(counted), Some(received)) if counted == received => 4.0,
         (Some(_), Some(_)) => -4.0,
         _ => 0.0,
@@ -241,13 +252,12 @@ fn premature_score(call: &FailedCall, exchange: Option<&Exchange>) -> f64 {
 }
 
 /// What the gateway was doing by its stack frames, against how far the exchange had come.
-fn phase_score(call: &FailedCall, exchange: Option<&Exchange>, connection: &Connection) -> f64 {
+fn phase_score(call: &FailedCall, shown: &Shown) -> f64 {
     let Some(phase) = call.phase else { return 0.0 };
-    let answered = exchange.is_some_and(|exchange| exchange.response_bytes > 0);
-    let established = connection.handshake.syn_ack.is_some() || connection.handshake.syn.is_none();
+    let answered = shown.exchange.as_ref().is_some_and(|exchange| exchange.answered);
     match phase {
-        Phase::Connect if established => -4.0,
-        Phase::TlsHandshake if connection.tls.client_data => -3.0,
+        Phase::Connect if shown.established => -4.0,
+        Phase::TlsHandshake if shown.client_data => -3.0,
         Phase::SendRequest | Phase::AwaitResponse if answered => -3.0,
         Phase::ReadBody if !answered => -4.0,
         _ => 0.0,
@@ -267,9 +277,9 @@ pub fn met_on_write(call: &FailedCall) -> bool {
     call.phase == Some(Phase::SendRequest) || words.iter().any(|word| call.message.contains(word))
 }
 
-fn remote_score(call: &FailedCall, connection: &Connection) -> Option<f64> {
+fn remote_score(call: &FailedCall, shown: &Shown) -> Option<f64> {
     match call.remote {
-        Some(remote) if remote != connection.responder.address => None,
+        Some(remote) if remote != shown.peer => None,
         Some(_) | None => Some(0.0),
     }
 }

@@ -5,26 +5,15 @@
 
 use std::{cmp::Reverse, collections::HashMap, ops::Range};
 
-use rayon::prelude::*;
 use wirecause_parsers::time::Timestamp;
 
 use super::{
     anchor::AnchorKind,
     clock::{Clock, ClockSource, mode},
-    engine::{Choice, NONE, Pass, Paths},
-    near::{Near, kind},
+    engine::{Candidate, Choice, Ground, NONE, Pass},
+    near::kind,
     score::Model,
 };
-
-/// What calls are tried against.
-pub(super) struct Ground<'a> {
-    /// The anchors of each endpoint.
-    pub(super) near: &'a [Near],
-    /// The request targets of each endpoint.
-    pub(super) paths: &'a [Paths<'a>],
-    /// Each call's endpoint.
-    pub(super) endpoint_of: &'a [usize],
-}
 
 impl Pass<'_> {
     /// The clock of `model`, or one that has another offset in the stretch of the log in which calls found no connection and find one under
@@ -47,16 +36,16 @@ impl Pass<'_> {
             .step_by(lost.len().div_ceil(MOST_ASKED))
             .flat_map(|call| {
                 let line = self.calls[*call].time;
-                let at_once = anchors(*call).iter().filter(|(_, anchor)| anchor.kind == AnchorKind::Event);
-                at_once.map(move |(_, anchor)| (*call, line.since(anchor.time)))
+                let at_once = anchors(*call).iter().filter(|place| place.kind == AnchorKind::Event);
+                at_once.map(move |place| (*call, line.since(place.time)))
             })
             .collect();
-        let now: Vec<f64> = taken.par_iter().map(|call| self.fit(*call, model, ground)).collect();
+        let now = self.fits(&taken, model, ground);
         let mut tried: Vec<(f64, i64, Range<usize>)> = agreed_on(&votes)
             .into_iter()
             .map(|offset| {
                 let side = Model { clock: Clock { offset, knots: Vec::new(), ..model.clock.clone() }, ..model.clone() };
-                let fits: Vec<f64> = taken.par_iter().map(|call| self.fit(*call, &side, ground)).collect();
+                let fits = self.fits(&taken, &side, ground);
                 let gains = taken.iter().zip(fits.iter().zip(&now));
                 let gains = gains.map(|(call, (fit, now))| if captured(call) { fit - now } else { 0.0 });
                 let (gain, stretch) = best_stretch(gains);
@@ -87,8 +76,9 @@ impl Pass<'_> {
             let begin = after.checked_sub(2).and_then(knot).unwrap_or(0);
             let end = knot(after + 1).unwrap_or(self.calls.len());
             let around = begin.max(present.saturating_sub(MOST_MOVED))..end.min(present + MOST_MOVED);
-            let gain = |call: usize| self.fit(call, &sides[0], ground) - self.fit(call, &sides[1], ground);
-            let gains: Vec<f64> = around.clone().into_par_iter().map(gain).collect();
+            let calls: Vec<usize> = around.clone().collect();
+            let [before, behind] = sides.map(|side| self.fits(&calls, &side, ground));
+            let gains = before.into_iter().zip(behind).map(|(before, behind)| before - behind);
             let (mut total, mut best, mut cut) = (0.0, 0.0, around.start);
             for (call, gain) in around.zip(gains) {
                 total += gain;
@@ -103,11 +93,12 @@ impl Pass<'_> {
         clock
     }
 
-    /// How well a call's best candidate explains it, or that it has none, nats.
-    fn fit(&self, call: usize, model: &Model, ground: &Ground<'_>) -> f64 {
-        let endpoint = ground.endpoint_of[call];
-        let possible = self.possible(call, &ground.near[endpoint], model, &ground.paths[endpoint]);
-        possible.first().map_or(NONE, |best| best.score.max(NONE))
+    /// How well the best candidate of each of `calls` explains it, or that it has none, nats; they are in order.
+    fn fits(&self, calls: &[usize], model: &Model, ground: &Ground<'_>) -> Vec<f64> {
+        let best = |possible: Vec<Candidate>| possible.first().map_or(NONE, |best| best.score.max(NONE));
+        let mut fits = self.scored(calls, model, ground, best);
+        fits.sort_unstable_by_key(|(call, _)| *call);
+        fits.into_iter().map(|(_, fit)| fit).collect()
     }
 }
 
@@ -128,9 +119,8 @@ fn agreed_on(votes: &[(usize, i64)]) -> Vec<i64> {
     cells.sort_unstable_by_key(|(cell, count)| (Reverse(*count), cell.abs(), *cell));
     let low = |(cell, _): (i64, usize)| {
         let from = cell * PROMPT;
-        let inside: Vec<(usize, i64)> =
-            votes.iter().copied().filter(|(_, vote)| (from..from + 2 * PROMPT).contains(vote)).collect();
-        mode(&inside, PROMPT).map(|dense| dense.low)
+        let inside = votes.iter().copied().filter(|(_, vote)| (from..from + 2 * PROMPT).contains(vote));
+        mode(inside, PROMPT).map(|dense| dense.low)
     };
     let mut offsets: Vec<i64> = Vec::new();
     for offset in cells.into_iter().take(2 * MOST_TRIED).filter_map(low) {

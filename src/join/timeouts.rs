@@ -19,7 +19,7 @@ pub struct Timeouts {
 pub fn learn(distances: &[(usize, i64)], calls: usize) -> Option<i64> {
     let eligible: Vec<(usize, i64)> =
         distances.iter().copied().filter(|(_, distance)| (SHORTEST..=LONGEST).contains(distance)).collect();
-    let Spread { low, pairs, .. } = mode(&eligible, WITHIN)?;
+    let Spread { low, pairs, .. } = mode(eligible.iter().copied(), WITHIN)?;
     // With one call any distance is as good as another; with more, chance agreement of a third of them is rare.
     (pairs >= 2 && pairs * 3 >= calls || calls == 1 && eligible.len() == 1).then_some(low)
 }

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// A finished connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Finished {
     head: Head,
     names: Arc<Names>,

@@ -101,6 +101,12 @@ pub(super) struct Stretch {
     start: u16,
 }
 
+impl PartialEq for Stretch {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
 impl Stretch {
     /// The bytes; nothing where they cannot be read, or before what wrote them is done.
     pub(super) fn bytes(&self) -> Cow<'_, [u8]> {

@@ -385,7 +385,7 @@ mod tests {
         send(0x10, !closed_by_responder, b"");
         send(0x11, !closed_by_responder, b"");
         send(0x10, closed_by_responder, b"");
-        let connection = tracker.finish().0.remove(0).into_whole();
+        let connection = tracker.finish().0.remove(0).open();
         (connection.notes.len(), connection.orig.packets + connection.resp.packets)
     }
 

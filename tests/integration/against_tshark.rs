@@ -14,7 +14,7 @@ use std::{
 use wirecause::{
     input::{expand, open},
     read::{Captures, read_captures},
-    track::{Connection, Finished},
+    track::Connection,
 };
 use wirecause_maker::{Profile, draw};
 use wirecause_parsers::{
@@ -129,10 +129,10 @@ fn compare(capture: &Path) -> (Total, String) {
     total.duplicates = duplicates;
     faults.equal("segments captured twice", captures.track.duplicates, duplicates);
     let expected = conversations(&kept);
-    let connections: Vec<Box<Connection>> =
-        captures.points.into_iter().flat_map(|point| point.connections.into_iter().map(Finished::into_whole)).collect();
+    let connections: Vec<Connection> =
+        captures.points.into_iter().flat_map(|point| point.connections).map(|finished| finished.open()).collect();
     let mut by_frame: BTreeMap<u64, &Connection> =
-        connections.iter().map(|connection| (connection.first_frame.number(), &**connection)).collect();
+        connections.iter().map(|connection| (connection.first_frame.number(), connection)).collect();
     faults.equal("conversations", connections.len(), expected.len());
     for conversation in &expected {
         total.conversations += 1;

@@ -88,7 +88,7 @@ fn a_four_tuple_used_again_is_a_new_connection() {
     let second = draw(&Parties { isn: [5, 6], ..Parties::new(40_001) }, 60.0, &LIFE);
     let (connections, _) = track([first.clone(), second].concat()).finish();
     assert_eq!(connections.len(), 2);
-    let connections: Vec<Box<Connection>> = connections.into_iter().map(Finished::into_whole).collect();
+    let connections: Vec<Connection> = connections.iter().map(Finished::open).collect();
     assert_eq!(connections[0], only(first));
     assert_eq!(connections[1].exchanges.count, 4);
     assert_eq!(connections[1].start.since(connections[0].start), 60_000 * NANOS_PER_MILLI);
@@ -480,8 +480,8 @@ fn lines(lines: &[&str]) -> Vec<Packet> {
 }
 
 /// The only connection of packets in the order in which they stand.
-fn only(packets: impl AsRef<[Packet]>) -> Box<Connection> {
+fn only(packets: impl AsRef<[Packet]>) -> Connection {
     let (mut connections, _) = track_in_order(packets.as_ref()).finish();
     assert_eq!(connections.len(), 1, "{connections:#?}");
-    connections.remove(0).into_whole()
+    connections.remove(0).open()
 }

@@ -208,8 +208,8 @@ fn compare(rows: &[Row], before: &[&'static str]) {
     assert!(faults.is_empty(), "\n{faults}");
 }
 
-fn only(lines: &[&str]) -> Box<Connection> {
+fn only(lines: &[&str]) -> Connection {
     let (mut connections, _) = track(draw(&Parties::new(40_001), 0.0, lines)).finish();
     assert_eq!(connections.len(), 1, "{lines:?}: {connections:#?}");
-    connections.remove(0).into_whole()
+    connections.remove(0).open()
 }

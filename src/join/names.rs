@@ -49,8 +49,8 @@ impl NameTable {
         }
     }
 
-    /// Adds a DNS message seen at `time`.
-    pub fn add_message(&mut self, time: Timestamp, message: &dns::Message) {
+    /// Adds a DNS message with that transaction id, seen at `time`.
+    pub fn add_message(&mut self, time: Timestamp, id: u16, message: &dns::Message) {
         for (alias, canonical) in &message.aliases {
             self.aliases.entry(alias.clone()).or_default().insert(canonical.clone());
         }
@@ -64,11 +64,13 @@ impl NameTable {
             (0, true) => Answer::Empty,
             (code, _) => Answer::Error(code),
         });
-        let open = queries.iter().rposition(|query| query.id == message.id && query.outcome.is_none());
-        if let (Some(open), true) = (open, outcome.is_some()) {
-            queries[open].outcome = outcome;
+        let recent = queries.partition_point(|query| time.since(query.time) > LONGEST_WAIT);
+        let mut recent = queries.iter_mut().skip(recent).rev();
+        let asked = recent.find(|query| query.id == id && query.outcome.is_none());
+        if let (Some(asked), Some(_)) = (asked, outcome) {
+            asked.outcome = outcome;
         } else if queries.len() < MAX_QUERIES {
-            queries.push(Query { time, id: message.id, outcome });
+            queries.push(Query { time, id, outcome });
         }
     }
 
@@ -115,6 +117,8 @@ impl NameTable {
     }
 }
 
+/// A resolver's client gives a question up sooner, whatever it was told to wait (`resolv.conf`: five seconds, thirty at the most), ns.
+const LONGEST_WAIT: i64 = 60_000_000_000;
 /// Questions kept per name: a resolver that is asked for every call would grow the table without end.
 const MAX_QUERIES: usize = 4096;
 /// Longest chain of aliases followed; resolvers give up after 8 to 16.
@@ -145,6 +149,7 @@ mod tests {
         let mut names = NameTable::default();
         names.add_message(
             Timestamp::default(),
+            1,
             &answer("api.example", &["10.0.0.1", "10.0.0.2"], &[("api.example", "lb.example")]),
         );
         assert_eq!(names.addresses("api.example").len(), 2);
@@ -156,6 +161,7 @@ mod tests {
         let mut names = NameTable::default();
         names.add_message(
             Timestamp::default(),
+            1,
             &answer("a.example", &[], &[("a.example", "b.example"), ("b.example", "a.example")]),
         );
         assert!(names.addresses("a.example").is_empty());
@@ -164,7 +170,7 @@ mod tests {
     #[test]
     fn the_hosts_file_wins_over_dns() {
         let mut names = NameTable::default();
-        names.add_message(Timestamp::default(), &answer("api.example", &["10.0.0.1"], &[]));
+        names.add_message(Timestamp::default(), 1, &answer("api.example", &["10.0.0.1"], &[]));
         names.add_hosts([("API.example".into(), IpAddr::from([10, 9, 9, 9]))]);
         assert_eq!(names.addresses("api.example"), BTreeSet::from([IpAddr::from([10, 9, 9, 9])]));
     }
@@ -180,9 +186,9 @@ mod tests {
             addresses: vec![],
             aliases: vec![],
         };
-        names.add_message(Timestamp::default(), &question);
+        names.add_message(Timestamp::default(), 7, &question);
         assert_eq!(names.queries("gone.example")[0].outcome, None);
-        names.add_message(Timestamp::default(), &dns::Message { response: true, rcode: 3, ..question });
+        names.add_message(Timestamp::default(), 7, &dns::Message { response: true, rcode: 3, ..question });
         assert_eq!(
             names.queries("gone.example"),
             [Query { time: Timestamp::default(), id: 7, outcome: Some(Answer::Error(3)) }]

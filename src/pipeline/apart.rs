@@ -100,7 +100,7 @@ impl Owners {
             group.files.dedup();
             group.points.extend(moved);
             group.dns.extend(rest.dns.iter().cloned());
-            group.dns.sort_by_key(|(time, _)| *time);
+            group.dns.sort_by_key(|heard| heard.time);
         }
         rest
     }

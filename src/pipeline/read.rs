@@ -4,7 +4,6 @@ use std::{collections::BTreeSet, net::IpAddr, ops::RangeInclusive, sync::Arc};
 
 use wirecause_parsers::{
     log::{FailedCall, LogOptions},
-    payload::dns,
     time::Timestamp,
 };
 
@@ -18,7 +17,7 @@ use crate::{
     config::InputConfig,
     input::{Input, InputReport},
     join::{NameTable, clock::WIDEST},
-    read::{CaptureFile, LogFile, capture::Point, points, read_logs, read_needed},
+    read::{CaptureFile, Heard, LogFile, capture::Point, points, read_logs, read_needed},
     track::{Finished, store::Store},
 };
 
@@ -71,7 +70,7 @@ pub(super) struct Others {
 pub(super) struct Group {
     pub(super) points: Vec<Point>,
     /// DNS messages in order of time.
-    pub(super) dns: Vec<(Timestamp, dns::Message)>,
+    pub(super) dns: Vec<Heard>,
     /// Indices of the captures.
     pub(super) files: Vec<usize>,
 }
@@ -259,11 +258,11 @@ fn needed(nodes: &[Node]) -> Option<RangeInclusive<Timestamp>> {
     Some(from..=to)
 }
 
-fn names<'a>(config: &InputConfig, dns: impl Iterator<Item = &'a (Timestamp, dns::Message)>) -> NameTable {
+fn names<'a>(config: &InputConfig, dns: impl Iterator<Item = &'a Heard>) -> NameTable {
     let mut names = NameTable::default();
     names.add_hosts(config.hosts.iter().cloned());
-    for (time, message) in dns {
-        names.add_message(*time, message);
+    for Heard { time, id, message } in dns {
+        names.add_message(*time, *id, message);
     }
     names
 }

@@ -3,7 +3,11 @@
 //! Files that were rotated are one capture: their connections run on. Files whose times overlap were taken at different points, and
 //! each point is tracked by itself, in shards whose number is fixed, so that the result does not depend on threads.
 
-use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    ops::RangeInclusive,
+    sync::Arc,
+};
 
 use rayon::prelude::*;
 use wirecause_parsers::{
@@ -31,7 +35,7 @@ pub struct Captures {
     /// The points at which they were taken, each with its connections.
     pub points: Vec<Point>,
     /// DNS messages in order of time.
-    pub dns: Vec<(Timestamp, dns::Message)>,
+    pub dns: Vec<Heard>,
     /// Frames that hold nothing for us, by reason.
     pub skipped: BTreeMap<Skip, u64>,
     /// DNS messages that could not be read.
@@ -46,6 +50,17 @@ pub struct Captures {
     pub track: TrackCounts,
     /// DNS messages that were read and not kept because there were too many.
     pub dns_beyond_bound: u64,
+}
+
+/// A DNS message as it was captured.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    /// When.
+    pub time: Timestamp,
+    /// Its transaction id.
+    pub id: u16,
+    /// What it says, id and times to live left out: resolvers say the same again and again, which is kept once.
+    pub message: Arc<dns::Message>,
 }
 
 /// One capture file.
@@ -114,7 +129,7 @@ pub fn read_needed(
     store: &Arc<Store>,
 ) -> (Captures, Vec<InputReport>) {
     let mut reader = Reader::new(inputs, base, needed);
-    let mut captures = Captures::default();
+    let (mut captures, mut said) = (Captures::default(), HashSet::new());
     let mut points: Vec<LivePoint> = Vec::new();
     let mut spare = Vec::new();
     let mut next = reader.next(Slab::default());
@@ -128,15 +143,15 @@ pub fn read_needed(
         let fresh = spare.pop().unwrap_or_default();
         let (read, beside) = rayon::join(|| reader.next(fresh), || route(&due, &mut of_point.shards));
         next = read;
-        captures.add(beside);
+        captures.add(beside, &mut said);
         spare.extend(emptied(due));
     }
     for (index, point) in points.into_iter().enumerate() {
-        let (point, counts) = point.finish(&mut captures, reader.files_of(index));
+        let (point, counts) = point.finish(&mut captures, &mut said, reader.files_of(index));
         captures.track += counts;
         captures.points.push(point);
     }
-    captures.dns.sort_by_key(|(time, _)| *time);
+    captures.dns.sort_by_key(|heard| heard.time);
     captures.files = reader.files;
     (captures, reader.unreadable)
 }
@@ -147,11 +162,12 @@ fn emptied(due: Due) -> impl Iterator<Item = Slab> {
 }
 
 impl Captures {
-    fn add(&mut self, beside: Vec<Beside>) {
+    /// Adds what frames hold beside TCP; `said` are the DNS messages so far.
+    fn add(&mut self, beside: Vec<Beside>, said: &mut HashSet<Arc<dns::Message>>) {
         for part in beside {
             let room = MAX_DNS.saturating_sub(self.dns.len());
             self.dns_beyond_bound += part.dns.len().saturating_sub(room) as u64;
-            self.dns.extend(part.dns.into_iter().take(room));
+            self.dns.extend(part.dns.into_iter().take(room).map(|(time, message)| heard(time, message, said)));
             for (skip, count) in part.skipped {
                 *self.skipped.entry(skip).or_default() += count;
             }
@@ -160,6 +176,23 @@ impl Captures {
             self.segments += part.segments;
         }
     }
+}
+
+/// A message that says what one of `said` does is kept as that.
+fn heard(time: Timestamp, mut message: dns::Message, said: &mut HashSet<Arc<dns::Message>>) -> Heard {
+    let id = std::mem::take(&mut message.id);
+    message.addresses.iter_mut().for_each(|(_, _, time_to_live)| *time_to_live = 0);
+    let message = match said.get(&message) {
+        Some(known) => Arc::clone(known),
+        None => {
+            let message = Arc::new(message);
+            if said.len() < MAX_SAID {
+                said.insert(Arc::clone(&message));
+            }
+            message
+        }
+    };
+    Heard { time, id, message }
 }
 
 /// A capture point under way.
@@ -174,9 +207,14 @@ impl LivePoint {
         Self { queue: Queue::default(), shards }
     }
 
-    fn finish(mut self, captures: &mut Captures, files: Vec<usize>) -> (Point, TrackCounts) {
+    fn finish(
+        mut self,
+        captures: &mut Captures,
+        said: &mut HashSet<Arc<dns::Message>>,
+        files: Vec<usize>,
+    ) -> (Point, TrackCounts) {
         let due = self.queue.finish();
-        captures.add(route(&due, &mut self.shards));
+        captures.add(route(&due, &mut self.shards), said);
         captures.steps_back += self.queue.steps_back;
         let mut counts = TrackCounts::default();
         let finished: Vec<_> = self.shards.into_par_iter().map(Tracker::finish).collect();
@@ -361,8 +399,10 @@ fn may_continue(latest: Option<Timestamp>, first: Option<Timestamp>) -> bool {
 /// Points told apart. Captures of one incident come from a handful of machines and interfaces; each point costs its shards.
 const MAX_POINTS: usize = 64;
 const TOO_MANY_POINTS: &str = "not read: captures of more than 64 points overlap in time";
-/// DNS messages kept, at some two hundred bytes each. A gateway caches what it resolved, so that days hold less.
+/// DNS messages kept, at 24 bytes each and some two hundred for what none said before. A gateway caches what it resolved, so that days hold less.
 const MAX_DNS: usize = 1 << 20;
+/// Messages by which others are known that say the same: questions and answers of some thousand names.
+const MAX_SAID: usize = 1 << 16;
 /// Bytes of a capture read at a time and tracked while the next are read. The second-level cache should hold them: the
 /// frames are looked at once more when they are tracked.
 const SLAB_BYTES: usize = 2 << 20;

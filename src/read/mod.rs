@@ -13,5 +13,5 @@ mod route;
 mod source;
 pub mod tail;
 
-pub use capture::{CaptureFile, Captures, read_captures, read_needed};
+pub use capture::{CaptureFile, Captures, Heard, read_captures, read_needed};
 pub use log::{LogFile, read_logs};

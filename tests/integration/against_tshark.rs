@@ -13,7 +13,7 @@ use std::{
 
 use wirecause::{
     input::{expand, open},
-    read::{Captures, read_captures},
+    read::{Captures, Heard, read_captures},
     track::Connection,
 };
 use wirecause_maker::{Profile, draw};
@@ -233,7 +233,7 @@ fn server_name(expected: &Conversation<'_>, found: &Connection, bytes: &[u8], to
 /// DNS messages in order; how many.
 fn dns(capture: &Path, captures: &Captures, faults: &mut Faults) -> u64 {
     let theirs = tshark::dns(capture);
-    let ours: Vec<tshark::Dns> = captures.dns.iter().map(|(time, message)| of_message(time.nanos(), message)).collect();
+    let ours: Vec<tshark::Dns> = captures.dns.iter().map(of_message).collect();
     faults.equal("DNS messages", ours.len(), theirs.len());
     for (ours, theirs) in ours.iter().zip(&theirs) {
         faults.equal("DNS message", ours, theirs);
@@ -241,10 +241,10 @@ fn dns(capture: &Path, captures: &Captures, faults: &mut Faults) -> u64 {
     theirs.len() as u64
 }
 
-fn of_message(time: i64, message: &Message) -> tshark::Dns {
+fn of_message(Heard { time, id, message }: &Heard) -> tshark::Dns {
     tshark::Dns {
-        time,
-        id: message.id,
+        time: time.nanos(),
+        id: *id,
         response: message.response,
         rcode: message.rcode,
         question: message.question.as_ref().map(|(name, _)| name.clone()),

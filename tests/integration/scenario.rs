@@ -406,11 +406,11 @@ fn names(scenario: &Scenario) -> NameTable {
             addresses: vec![],
             aliases: vec![],
         };
-        names.add_message(at(query.at), &question);
+        names.add_message(at(query.at), question.id, &question);
         if let Some(rcode) = query.rcode {
             let addresses = query.addresses.iter().map(|address| (query.name.clone(), *address, 60)).collect();
             let answer = dns::Message { response: true, rcode, addresses, ..question };
-            names.add_message(at(query.at + 0.001), &answer);
+            names.add_message(at(query.at + 0.001), answer.id, &answer);
         }
     }
     names

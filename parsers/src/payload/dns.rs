@@ -6,7 +6,7 @@ use simple_dns::{Name, Packet, QTYPE, SimpleDnsError, rdata::RData};
 use thiserror::Error;
 
 /// What a message says. Names are lower-case, without a dot at the end.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Message {
     /// Transaction id.
     pub id: u16,

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use wirecause::track::{Arrival, Connection, Direction, Finished, FrameId, TrackCounts, Tracker, finished::Shelf};
+use wirecause::track::{
+    Arrival, Bounds, Connection, Direction, Finished, FrameId, TrackCounts, Tracker, finished::Shelf,
+};
 use wirecause_parsers::{
     packet::{Endpoint, FlowEnds, IcmpError, IcmpKind, IpFacts, Segment, TcpFlags},
     time::Timestamp,
@@ -13,6 +15,8 @@ pub fn tracker(bytes: &[u8]) {
     let drawn = draw(bytes);
     let (connections, counts) = track(&drawn);
     check(&drawn, &connections, counts);
+    let packed = track_within(&drawn, Bounds { live: 0, ..Bounds::default() });
+    assert!(packed == (connections, counts), "those that were packed while under way go on where they stood");
 }
 
 /// A segment or an ICMP error of a drawn stream.
@@ -127,7 +131,11 @@ fn content(number: u8) -> Vec<u8> {
 
 /// Tracks a drawn stream.
 pub(crate) fn track(drawn: &[Drawn]) -> (Vec<Finished>, TrackCounts) {
-    let mut tracker = Tracker::default();
+    track_within(drawn, Bounds::default())
+}
+
+fn track_within(drawn: &[Drawn], bounds: Bounds) -> (Vec<Finished>, TrackCounts) {
+    let mut tracker = Tracker::with_bounds(bounds);
     for (number, drawn) in (1..).zip(drawn) {
         let frame = FrameId::new(0, number);
         if drawn.icmp {

@@ -42,33 +42,36 @@ pub fn endpoints(calls: &[&FailedCall], connections: &[Finished], names: &NameTa
             let mut addresses = names.addresses(&target.host);
             addresses.extend(of_target.iter().filter_map(|call| calls[*call].remote));
             let mut found = index.of(target, &addresses);
+            let head = |candidate: &u32| connections[*candidate as usize].head();
+            let names = |candidate: &u32| connections[*candidate as usize].names();
             // The client's leg of the same call may name the same host: its responder is the gateway itself.
-            let heads = found.iter().map(|candidate| connections[*candidate].head());
+            let heads = found.iter().map(head);
             let gateways: BTreeSet<IpAddr> = heads
                 .filter(|head| addresses.contains(&head.responder.address))
                 .map(|head| head.originator.address)
                 .collect();
             found.retain(|candidate| {
-                let responder = connections[*candidate].head().responder.address;
+                let responder = head(candidate).responder.address;
                 addresses.contains(&responder) || !gateways.contains(&responder)
             });
-            found.retain(|candidate| !names_another(connections[*candidate].names(), target, &hosts));
+            found.retain(|candidate| !names_another(names(candidate), target, &hosts));
             found = index.with_nameless(found);
-            found.retain(|candidate| may_have_asked_for(connections[*candidate].names(), target));
+            found.retain(|candidate| may_have_asked_for(names(candidate), target));
             for candidate in &found {
-                addresses.insert(connections[*candidate].head().responder.address);
+                addresses.insert(head(candidate).responder.address);
             }
-            Endpoint { target: target.clone(), addresses, calls: of_target, connections: found, inferred: false }
+            let connections = found.into_iter().map(|candidate| candidate as usize).collect();
+            Endpoint { target: target.clone(), addresses, calls: of_target, connections, inferred: false }
         })
         .collect()
 }
 
-/// Connections by address and by the names they show.
+/// Connections by address and by the names they show: indices in order, in few bytes since there may be millions.
 struct Index<'a> {
-    by_address: HashMap<(IpAddr, u16), Vec<usize>>,
-    by_name: HashMap<&'a str, Vec<usize>>,
+    by_address: HashMap<(IpAddr, u16), Vec<u32>>,
+    by_name: HashMap<&'a str, Vec<u32>>,
     /// Those that asked a proxy for what was cut, where it can be but one target of the log.
-    by_cut_name: HashMap<&'a Target, Vec<usize>>,
+    by_cut_name: HashMap<&'a Target, Vec<u32>>,
     connections: &'a [Finished],
 }
 
@@ -76,7 +79,7 @@ impl<'a> Index<'a> {
     fn new(connections: &'a [Finished], targets: &[&'a Target]) -> Self {
         let (by_address, by_name, by_cut_name) = (HashMap::new(), HashMap::new(), HashMap::new());
         let mut index = Self { by_address, by_name, by_cut_name, connections };
-        for (position, connection) in connections.iter().enumerate() {
+        for (position, connection) in (0..).zip(connections) {
             let end = connection.head().responder;
             index.by_address.entry((end.address, end.port)).or_default().push(position);
             for name in own_names(connection.names()) {
@@ -94,36 +97,41 @@ impl<'a> Index<'a> {
         index
     }
 
-    fn of(&self, target: &Target, addresses: &BTreeSet<IpAddr>) -> Vec<usize> {
-        let mut found = BTreeSet::new();
+    fn of(&self, target: &Target, addresses: &BTreeSet<IpAddr>) -> Vec<u32> {
+        let mut found: Vec<u32> = Vec::new();
         for address in addresses {
             found.extend(self.by_address.get(&(*address, target.port)).into_iter().flatten());
         }
         for position in self.by_name.get(target.host.as_str()).into_iter().flatten() {
-            let connection = &self.connections[*position];
+            let connection = &self.connections[*position as usize];
             let proxied = connection.names().connect.as_ref().is_some_and(|(_, port)| *port == target.port);
             if connection.head().responder.port == target.port || proxied {
-                found.insert(*position);
+                found.push(*position);
             }
         }
         found.extend(self.by_cut_name.get(target).into_iter().flatten());
-        found.into_iter().collect()
+        in_order(found)
     }
 
     /// Adds the connections that show no name, to the peers of those that are `found`: where a connection shows whose address a peer is,
     /// attempts to connect to it that came to nothing are known too.
-    fn with_nameless(&self, found: Vec<usize>) -> Vec<usize> {
+    fn with_nameless(&self, mut found: Vec<u32>) -> Vec<u32> {
         let peers: BTreeSet<(IpAddr, u16)> = found
             .iter()
-            .map(|position| self.connections[*position].head().responder)
+            .map(|position| self.connections[*position as usize].head().responder)
             .map(|peer| (peer.address, peer.port))
             .collect();
         let of_peers = peers.iter().filter_map(|peer| self.by_address.get(peer)).flatten();
-        let nameless = of_peers.filter(|position| own_names(self.connections[**position].names()).next().is_none());
-        let mut all: BTreeSet<usize> = nameless.copied().collect();
-        all.extend(found);
-        all.into_iter().collect()
+        let nameless = |position: &&u32| own_names(self.connections[**position as usize].names()).next().is_none();
+        found.extend(of_peers.filter(nameless));
+        in_order(found)
     }
+}
+
+fn in_order(mut found: Vec<u32>) -> Vec<u32> {
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 /// Names that a connection shows itself: TLS server name, HTTP Host, the target of a tunnel.

@@ -141,7 +141,7 @@ pub fn read_needed(
         let due = of_point.queue.push(slab, file);
         // What follows is read while this is tracked.
         let fresh = spare.pop().unwrap_or_default();
-        let (read, beside) = rayon::join(|| reader.next(fresh), || route(&due, &mut of_point.shards));
+        let (read, beside) = rayon::join(|| reader.next(fresh), || of_point.track(&due));
         next = read;
         captures.add(beside, &mut said);
         spare.extend(emptied(due));
@@ -199,12 +199,14 @@ fn heard(time: Timestamp, mut message: dns::Message, said: &mut HashSet<Arc<dns:
 struct LivePoint {
     queue: Queue,
     shards: Vec<Tracker>,
+    /// Those that have finished, in no order.
+    connections: Vec<Finished>,
 }
 
 impl LivePoint {
     fn new(store: &Arc<Store>) -> Self {
         let shards = (0..SHARDS).map(|_| Tracker::keeping_in(Arc::clone(store))).collect();
-        Self { queue: Queue::default(), shards }
+        Self { queue: Queue::default(), shards, connections: Vec::new() }
     }
 
     fn finish(
@@ -214,24 +216,24 @@ impl LivePoint {
         files: Vec<usize>,
     ) -> (Point, TrackCounts) {
         let due = self.queue.finish();
-        captures.add(route(&due, &mut self.shards), said);
+        captures.add(self.track(&due), said);
         captures.steps_back += self.queue.steps_back;
         let mut counts = TrackCounts::default();
         let finished: Vec<_> = self.shards.into_par_iter().map(Tracker::finish).collect();
-        let finished = finished.into_iter().map(|(of_shard, of_counts)| {
+        for (of_shard, of_counts) in finished {
+            self.connections.extend(of_shard);
             counts += of_counts;
-            of_shard
-        });
-        let connections = merged(finished.collect());
-        (Point { files, connections }, counts)
+        }
+        self.connections.par_sort_unstable_by_key(|connection| connection.head().place());
+        (Point { files, connections: self.connections }, counts)
     }
-}
 
-/// The connections of all shards in order of their start.
-fn merged(shards: Vec<Vec<Finished>>) -> Vec<Finished> {
-    let mut all: Vec<Finished> = shards.into_iter().flatten().collect();
-    all.par_sort_unstable_by_key(|connection| connection.head().place());
-    all
+    /// Tracks what is due, and takes what has finished out of the shards: their lists would be there twice when they are put together.
+    fn track(&mut self, due: &Due) -> Vec<Beside> {
+        let beside = route(due, &mut self.shards);
+        self.connections.extend(self.shards.iter_mut().flat_map(Tracker::take_finished));
+        beside
+    }
 }
 
 /// All files, slab by slab.

@@ -150,6 +150,8 @@ pub struct Names {
     pub connect_cut: Option<Box<str>>,
 }
 
+pack_fields!(Names { sni, host, connect, connect_cut });
+
 /// An ICMP error about a segment of a connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IcmpNote {

@@ -4,7 +4,11 @@ use std::collections::VecDeque;
 
 use wirecause_parsers::{packet::Segment, time::Timestamp};
 
-use super::{note::Direction, tracker::Arrival};
+use super::{
+    note::Direction,
+    pack::{Pack, Packer, Unpacker, pack_fields},
+    tracker::Arrival,
+};
 
 /// The last segments of one connection, by what tells packets apart.
 #[derive(Debug, Default)]
@@ -35,6 +39,37 @@ enum Usual {
     Unknown,
     One(Place),
     Several,
+}
+
+pack_fields!(Place { interface, ttl });
+
+/// Of a connection that has not been heard from for longer than a duplicate is on its way, only the places matter.
+impl Pack for Recent {
+    fn pack(&self, to: &mut Packer) {
+        self.usual.pack(to);
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Self {
+        Self { usual: Pack::unpack(from), ..Self::default() }
+    }
+}
+
+impl Pack for Usual {
+    fn pack(&self, to: &mut Packer) {
+        let place = match *self {
+            Self::One(place) => Some(place),
+            Self::Unknown | Self::Several => None,
+        };
+        (*self == Self::Several, place).pack(to);
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Self {
+        match Pack::unpack(from) {
+            (true, _) => Self::Several,
+            (false, Some(place)) => Self::One(place),
+            (false, None) => Self::Unknown,
+        }
+    }
 }
 
 impl Recent {

@@ -9,8 +9,9 @@ use wirecause_parsers::{packet::Endpoint, time::Timestamp};
 
 use super::{
     connection::{Connection, Names, Worth},
+    live::Live,
     note::FrameId,
-    pack::{Pack, Packer, Unpacker},
+    pack::{Pack, Packer, Unpacker, pack_fields},
     store::{Store, Stretch, Writer},
 };
 
@@ -20,7 +21,6 @@ pub struct Finished {
     head: Head,
     names: Arc<Names>,
     rest: Stretch,
-    marks: u8,
 }
 
 /// What passes over all connections ask first.
@@ -56,22 +56,22 @@ impl Finished {
 
     /// Whether it ended in good order: opened at once, every request answered, no byte lost or sent again, closed by FINs before any RST.
     pub const fn in_order(&self) -> bool {
-        self.marks & IN_ORDER > 0
+        self.rest.marks & IN_ORDER > 0
     }
 
     /// Whether one connection may carry many calls at a time.
     pub const fn is_http2(&self) -> bool {
-        self.marks & HTTP2 > 0
+        self.rest.marks & HTTP2 > 0
     }
 
     /// Whether a second capture point saw it.
     pub const fn seen_elsewhere(&self) -> bool {
-        self.marks & ELSEWHERE > 0
+        self.rest.marks & ELSEWHERE > 0
     }
 
     /// Whether an ICMP error met it.
     pub const fn met_icmp(&self) -> bool {
-        self.marks & ICMP > 0
+        self.rest.marks & ICMP > 0
     }
 }
 
@@ -79,6 +79,16 @@ impl From<Connection> for Finished {
     fn from(connection: Connection) -> Self {
         Shelf::default().put(connection)
     }
+}
+
+/// A connection under way that has not been heard from for long, packed.
+#[derive(Debug)]
+pub(super) struct Frozen {
+    bytes: Stretch,
+    /// When its last segment came.
+    pub(super) heard: Timestamp,
+    /// Whether it was closed.
+    pub(super) closed: bool,
 }
 
 /// Packs connections; names that many of them show are kept once. What it packed can be opened once it is gone.
@@ -104,12 +114,24 @@ impl Shelf {
             (ELSEWHERE, connection.elsewhere.is_some()),
             (ICMP, !connection.icmp.is_empty()),
         ];
+        let marks = marks.iter().filter(|(_, holds)| *holds).map(|(mark, _)| mark).sum();
         Finished {
             head: Head::of(&connection),
-            rest: self.writer.put(|to| self.packer.end(to)),
+            rest: self.writer.put(marks, |to| self.packer.end(to)),
             names: self.shared(connection.names),
-            marks: marks.iter().filter(|(_, holds)| *holds).map(|(mark, _)| mark).sum(),
         }
+    }
+
+    /// Packs a connection that is still under way, which is not heard from.
+    pub(super) fn freeze(&mut self, live: &Live) -> Frozen {
+        live.pack(&mut self.packer);
+        let bytes = self.writer.put(0, |to| self.packer.end(to));
+        Frozen { bytes, heard: live.heard(), closed: live.is_closed() }
+    }
+
+    /// Opens such a connection again.
+    pub(super) fn thaw(&self, frozen: &Frozen) -> Live {
+        Pack::unpack(&mut Unpacker::new(&self.writer.bytes(&frozen.bytes)))
     }
 
     fn shared(&mut self, names: Names) -> Arc<Names> {
@@ -124,6 +146,8 @@ impl Shelf {
     }
 }
 
+pack_fields!(Head { originator, responder, start, end, first_frame });
+
 impl Head {
     /// Where it stands among others: by its first segment.
     pub fn place(&self) -> (Timestamp, FrameId) {
@@ -133,6 +157,19 @@ impl Head {
     fn of(connection: &Connection) -> Self {
         let Connection { originator, responder, start, end, first_frame, .. } = *connection;
         Self { originator, responder, start, end, first_frame }
+    }
+}
+
+impl Pack for Connection {
+    fn pack(&self, to: &mut Packer) {
+        Head::of(self).pack(to);
+        self.names.pack(to);
+        pack_rest(self, to);
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Self {
+        let (head, names) = Pack::unpack(from);
+        unpack_rest(head, names, from)
     }
 }
 
@@ -258,7 +295,7 @@ mod tests {
         for (again, connection) in again.iter().zip(connections) {
             assert_eq!(again.open(), connection.open());
             assert_eq!(again.head(), connection.head());
-            assert_eq!((again.names(), again.marks), (connection.names(), connection.marks));
+            assert_eq!((again.names(), again.rest.marks), (connection.names(), connection.rest.marks));
             bytes += again.rest.bytes().len();
         }
         assert!(bytes < 600 * again.len(), "{} bytes each", bytes / again.len());

@@ -18,6 +18,7 @@ use super::{
     measure,
     note::{Direction, Note, NoteKind},
     notes::Notes,
+    pack::pack_fields,
     payload,
     reset::ResetShape,
     side::{Closing, Side},
@@ -41,6 +42,19 @@ pub(super) struct Live {
     challenged: bool,
     content: payload::Content,
 }
+
+pack_fields!(Live {
+    connection,
+    history,
+    head,
+    tail,
+    last_activity,
+    probed,
+    recent,
+    pending_rtt,
+    challenged,
+    content,
+});
 
 impl Live {
     pub(super) fn new(arrival: &Arrival<'_>) -> Self {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use wirecause_parsers::{packet::TcpFlags, time::Timestamp};
 
+use super::pack::{pack_fields, pack_variants};
+
 /// A frame of one of the run's capture files: index of the file, and number in it, in one word.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FrameId(u64);
@@ -93,6 +95,8 @@ pub struct Note {
     pub kind: NoteKind,
 }
 
+pack_fields!(Note { time, frame, from, flags, seq, ack, payload, window, ttl, ip_id, kind });
+
 /// What a segment brought to its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoteKind {
@@ -107,3 +111,5 @@ pub enum NoteKind {
     /// A probe of at most one byte just before the next expected one (RFC 1122, section 4.2.3.6).
     KeepAlive,
 }
+
+pack_variants!(NoteKind { Control, New, OutOfOrder, Retransmission, KeepAlive });

@@ -3,7 +3,7 @@
 //! Numbers take as many bytes as they need, and what is nothing takes a bit: most fields of a connection that went well are nothing. Instants
 //! and frames are written as differences from the one before. Reading is total: behind the end everything is nothing.
 
-use std::net::IpAddr;
+use std::{collections::VecDeque, net::IpAddr};
 
 use wirecause_parsers::{
     packet::{Endpoint, IcmpKind, TcpFlags},
@@ -302,6 +302,19 @@ impl<T: Pack> Pack for Vec<T> {
 
     fn unpack(from: &mut Unpacker<'_>) -> Self {
         (0..usize::unpack(from)).map(|_| T::unpack(from)).collect()
+    }
+}
+
+impl<T: Pack> Pack for VecDeque<T> {
+    fn pack(&self, to: &mut Packer) {
+        self.len().pack(to);
+        for item in self {
+            item.pack(to);
+        }
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Self {
+        Vec::unpack(from).into()
     }
 }
 

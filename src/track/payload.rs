@@ -9,6 +9,7 @@ use super::{
     connection::{Connection, Roles},
     exchange::Exchange,
     note::{Direction, NoteKind},
+    pack::pack_fields,
     stream::{self, Protocol},
     tracker::Arrival,
 };
@@ -21,6 +22,8 @@ pub(super) struct Content {
     /// The exchange under way asks a proxy for a tunnel.
     tunnel: bool,
 }
+
+pack_fields!(Content { hello, tunnel });
 
 /// What the sequence numbers say of a segment's payload.
 #[derive(Clone, Copy, Debug)]

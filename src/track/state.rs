@@ -1,6 +1,6 @@
 //! Zeek's `conn_state` and `history`, as the documentation of its conn log defines them.
 
-use super::{connection::Connection, note::Direction};
+use super::{connection::Connection, note::Direction, pack::pack_fields};
 
 /// Zeek's words for how a connection went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -137,6 +137,8 @@ pub struct History {
     last_numbers: [[Option<i64>; 3]; 2],
     counts: [[u64; 4]; 2],
 }
+
+pack_fields!(History { letters, written, last_numbers, counts });
 
 impl History {
     /// Adds a letter that is written once per side (`a`, `d`, `i`, `q`).

@@ -99,6 +99,8 @@ pub(super) struct Stretch {
     block: Arc<Block>,
     length: u32,
     start: u16,
+    /// What its owner wants to know without the bytes.
+    pub(super) marks: u8,
 }
 
 impl PartialEq for Stretch {
@@ -110,18 +112,23 @@ impl PartialEq for Stretch {
 impl Stretch {
     /// The bytes; nothing where they cannot be read, or before what wrote them is done.
     pub(super) fn bytes(&self) -> Cow<'_, [u8]> {
-        let (start, length) = (usize::from(self.start), self.length as usize);
         match self.block.0.get() {
             None => Cow::default(),
-            Some(Kept::InMemory(bytes)) => Cow::Borrowed(bytes.get(start..start + length).unwrap_or_default()),
-            Some(Kept::InFile { spool, start: block }) => {
-                let mut bytes = vec![0; length];
-                if let Err(error) = scratch::read_exact_at(&spool.file, &mut bytes, block + start as u64) {
+            Some(Kept::InMemory(bytes)) => Cow::Borrowed(self.of(bytes)),
+            Some(Kept::InFile { spool, start }) => {
+                let mut bytes = vec![0; self.length as usize];
+                let at = start + u64::from(self.start);
+                if let Err(error) = scratch::read_exact_at(&spool.file, &mut bytes, at) {
                     let _ = spool.fault.set(error);
                 }
                 Cow::Owned(bytes)
             }
         }
+    }
+
+    fn of<'a>(&self, block: &'a [u8]) -> &'a [u8] {
+        let start = usize::from(self.start);
+        block.get(start..start + self.length as usize).unwrap_or_default()
     }
 }
 
@@ -139,13 +146,23 @@ impl Writer {
     }
 
     /// Keeps what is written to the end of the bytes that it is handed.
-    pub(super) fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Stretch {
+    pub(super) fn put(&mut self, marks: u8, write: impl FnOnce(&mut Vec<u8>)) -> Stretch {
         if self.bytes.len() > LARGEST_START {
             self.end_block();
         }
         let start = self.bytes.len();
         write(&mut self.bytes);
-        Stretch { block: Arc::clone(&self.block), length: (self.bytes.len() - start) as u32, start: start as u16 }
+        let length = (self.bytes.len() - start) as u32;
+        Stretch { block: Arc::clone(&self.block), length, start: start as u16, marks }
+    }
+
+    /// The bytes of a stretch, be they still gathered here.
+    pub(super) fn bytes<'a>(&'a self, stretch: &'a Stretch) -> Cow<'a, [u8]> {
+        if Arc::ptr_eq(&stretch.block, &self.block) {
+            Cow::Borrowed(stretch.of(&self.bytes))
+        } else {
+            stretch.bytes()
+        }
     }
 
     fn end_block(&mut self) {
@@ -163,7 +180,7 @@ impl Drop for Writer {
 }
 
 /// Bytes kept in memory: the connections of an incident, which are looked at again and again.
-const ROOM: usize = 32 << 20;
+const ROOM: usize = 16 << 20;
 /// Where the last stretch of a block begins at most.
 const LARGEST_START: usize = u16::MAX as usize;
 
@@ -172,7 +189,9 @@ mod tests {
     use super::*;
 
     fn put(writer: &mut Writer, bytes: &[u8]) -> Stretch {
-        writer.put(|to| to.extend_from_slice(bytes))
+        let stretch = writer.put(0, |to| to.extend_from_slice(bytes));
+        assert_eq!(*writer.bytes(&stretch), *bytes);
+        stretch
     }
 
     /// Twelve blocks, of which a third has room in memory.

@@ -1,7 +1,7 @@
 //! The table of live connections of one shard.
 
 use std::{
-    collections::{HashMap, VecDeque, hash_map::Entry},
+    collections::{HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -13,7 +13,7 @@ use wirecause_parsers::{
 
 use super::{
     connection::IcmpNote,
-    finished::{Finished, Shelf},
+    finished::{Finished, Frozen, Shelf},
     flow::FlowKey,
     live::Live,
     note::FrameId,
@@ -24,12 +24,18 @@ use super::{
 #[derive(Debug, Default)]
 pub struct Tracker {
     live: HashMap<FlowKey, Box<Live>, RandomState>,
+    /// Those that have not been heard from for long.
+    frozen: HashMap<FlowKey, Frozen, RandomState>,
+    /// When there are so many live ones, those that are not heard from are looked for.
+    freeze_at: usize,
     /// SYNs that nothing has answered or repeated, and their flows in order of arrival; some of these have gone on since.
     openings: HashMap<FlowKey, Opening, RandomState>,
     opened: VecDeque<FlowKey>,
     /// Flows whose connections were closed, and when they may be given up.
     closed: VecDeque<(Timestamp, FlowKey)>,
     finished: Vec<Finished>,
+    /// Finished ones that were taken away.
+    taken: usize,
     shelf: Shelf,
     counts: TrackCounts,
     bounds: Bounds,
@@ -42,11 +48,13 @@ pub struct Bounds {
     pub half_open: usize,
     /// Connections of any other kind.
     pub connections: usize,
+    /// Connections under way from which on those that are not heard from are packed. The result does not depend on it.
+    pub live: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { half_open: MAX_HALF_OPEN, connections: MAX_CONNECTIONS }
+        Self { half_open: MAX_HALF_OPEN, connections: MAX_CONNECTIONS, live: MOST_LIVE }
     }
 }
 
@@ -131,7 +139,7 @@ impl Tracker {
             if let Some(old) = self.live.remove(&key) {
                 self.keep(*old);
             }
-        } else if self.go_on(key) {
+        } else if self.thaw(key) || self.go_on(key) {
             return self.segment(arrival);
         }
         if is_lone_syn(arrival.segment) {
@@ -145,7 +153,7 @@ impl Tracker {
     /// Takes an ICMP error about a flow of this shard.
     pub fn icmp(&mut self, time: Timestamp, frame: FrameId, error: &IcmpError) {
         let key = FlowKey::new(error.quoted);
-        if !self.live.contains_key(&key) {
+        if !self.live.contains_key(&key) && !self.thaw(key) {
             self.go_on(key);
         }
         let Some(live) = self.live.get_mut(&key) else {
@@ -155,13 +163,22 @@ impl Tracker {
         live.icmp(IcmpNote { time, frame, kind: error.kind, sender: error.sender });
     }
 
-    /// Ends tracking: all connections in order of their start.
+    /// The connections that have finished so far and were not taken before, in no order. What is kept of them can be read once tracking has ended.
+    pub fn take_finished(&mut self) -> Vec<Finished> {
+        self.taken += self.finished.len();
+        std::mem::take(&mut self.finished)
+    }
+
+    /// Ends tracking: all connections that were not taken before, in order of their start.
     pub fn finish(mut self) -> (Vec<Finished>, TrackCounts) {
         for opening in std::mem::take(&mut self.openings).into_values() {
             self.keep(*opening.connection());
         }
         for live in std::mem::take(&mut self.live).into_values() {
             self.keep(*live);
+        }
+        for frozen in std::mem::take(&mut self.frozen).into_values() {
+            self.keep(self.shelf.thaw(&frozen));
         }
         self.finished.sort_unstable_by_key(|connection| connection.head().place());
         (self.finished, self.counts)
@@ -178,6 +195,7 @@ impl Tracker {
             self.counts.segments_beyond_bound += 1;
             return false;
         }
+        self.freeze_quiet(opening.time);
         self.live.insert(key, opening.connection());
         true
     }
@@ -187,19 +205,41 @@ impl Tracker {
         while self.closed.front().is_some_and(|(due, _)| *due < now)
             && let Some((_, key)) = self.closed.pop_front()
         {
-            let Entry::Occupied(entry) = self.live.entry(key) else { continue };
+            let live = self.live.get(&key).map(|live| (live.heard(), live.is_closed()));
+            let state = live.or_else(|| self.frozen.get(&key).map(|frozen| (frozen.heard, frozen.closed)));
             // What was still heard from puts it off; a later connection of the same ends is closed by itself.
-            let due = entry.get().heard().plus(LINGER);
-            if !entry.get().is_closed() {
-                continue;
-            }
-            if due < now {
-                let ended = entry.remove();
-                self.keep(*ended);
-            } else {
-                self.closed.push_back((due, key));
+            let Some((heard, true)) = state else { continue };
+            if heard.plus(LINGER) >= now {
+                self.closed.push_back((heard.plus(LINGER), key));
+            } else if let Some(live) = self.live.remove(&key) {
+                self.keep(*live);
+            } else if let Some(frozen) = self.frozen.remove(&key) {
+                self.keep(self.shelf.thaw(&frozen));
             }
         }
+    }
+
+    /// Makes a frozen connection live again; whether there was one.
+    fn thaw(&mut self, key: FlowKey) -> bool {
+        if self.frozen.is_empty() {
+            return false;
+        }
+        let Some(frozen) = self.frozen.remove(&key) else { return false };
+        let live = Box::new(self.shelf.thaw(&frozen));
+        self.freeze_quiet(frozen.heard);
+        self.live.insert(key, live);
+        true
+    }
+
+    /// Where many connections are under way, packs those that have not been heard from for a while before `now`.
+    fn freeze_quiet(&mut self, now: Timestamp) {
+        if self.live.len() < self.freeze_at.max(self.bounds.live) {
+            return;
+        }
+        let quiet = self.live.extract_if(|_, live| now.since(live.heard()) > QUIET);
+        self.frozen.extend(quiet.map(|(key, live)| (key, self.shelf.freeze(&live))));
+        // As many again must come before it is worth looking once more.
+        self.freeze_at = 2 * self.live.len();
     }
 
     /// Keeps a connection to which nothing more belongs.
@@ -213,6 +253,7 @@ impl Tracker {
             return;
         }
         self.counts.segments += 1;
+        self.freeze_quiet(arrival.time);
         self.live.insert(key, begun(arrival));
     }
 
@@ -233,7 +274,7 @@ impl Tracker {
     }
 
     fn is_full(&self) -> bool {
-        self.live.len() + self.finished.len() >= self.bounds.connections
+        self.live.len() + self.frozen.len() + self.finished.len() + self.taken >= self.bounds.connections
     }
 }
 
@@ -257,6 +298,10 @@ fn is_lone_syn(segment: &Segment) -> bool {
     flags.syn() && !flags.ack() && !flags.rst() && !flags.fin() && segment.payload == 0
 }
 
+/// A connection that has not been heard from for so long may be packed, ns: by then its exchange is over, or a timeout runs.
+const QUIET: i64 = 60_000_000_000;
+/// Connections of a shard under way that are kept as they are: at some two kilobytes each, 64 shards take 8 MB.
+const MOST_LIVE: usize = 64;
 /// A closed connection is followed for so long after its last segment, ns: the time for which TCP itself holds its ends back from being
 /// used again, twice the longest life of a segment (RFC 9293, section 3.4.1: MSL is two minutes).
 const LINGER: i64 = 240_000_000_000;
@@ -285,7 +330,7 @@ mod tests {
 
     #[test]
     fn of_too_many_lone_syns_the_oldest_are_forgotten_and_counted() {
-        let mut tracker = Tracker::with_bounds(Bounds { half_open: 10, connections: 100 });
+        let mut tracker = Tracker::with_bounds(Bounds { half_open: 10, connections: 100, ..Bounds::default() });
         for number in 0..50 {
             feed(&mut tracker, u64::from(number) + 1, &segment(number + 1, TcpFlags::SYN, false));
         }
@@ -301,7 +346,7 @@ mod tests {
 
     #[test]
     fn of_too_many_connections_the_latest_are_not_followed_and_counted() {
-        let mut tracker = Tracker::with_bounds(Bounds { half_open: 10, connections: 3 });
+        let mut tracker = Tracker::with_bounds(Bounds { half_open: 10, connections: 3, ..Bounds::default() });
         for number in 0..5 {
             feed(&mut tracker, 2 * u64::from(number) + 1, &segment(number + 1, TcpFlags::SYN, false));
             feed(&mut tracker, 2 * u64::from(number) + 2, &segment(number + 1, TcpFlags(0x12), true));
@@ -354,6 +399,37 @@ mod tests {
         }
         assert_eq!((tracker.live.len(), tracker.finished.len()), (1, 19));
         assert_eq!(tracker.finish().0.len(), 20);
+    }
+
+    /// Of twenty connections a quarter of a minute apart those are packed that wait for their answer longer than a minute, and opened again for it;
+    /// the last ones get none.
+    #[test]
+    fn a_connection_that_is_not_heard_from_is_packed_and_goes_on_where_it_stood() {
+        let tracked = |live: usize| {
+            let mut tracker = Tracker::with_bounds(Bounds { live, ..Bounds::default() });
+            let mut most = 0;
+            for turn in 0..26_u16 {
+                let at = |step: i64| i64::from(turn) * 15_000_000_000 + step * 1_000_000;
+                if turn < 20 {
+                    late(&mut tracker, &segment(turn + 1, TcpFlags::SYN, false), at(0));
+                    late(&mut tracker, &Segment { ack: 1_001, ..segment(turn + 1, TcpFlags(0x12), true) }, at(1));
+                    let acknowledged = Segment { seq: 1_001, ack: 5_001, ..segment(turn + 1, TcpFlags(0x10), false) };
+                    late(&mut tracker, &acknowledged, at(2));
+                    late(&mut tracker, &Segment { payload: 700, ..acknowledged }, at(3));
+                }
+                if let Some(asked) = turn.checked_sub(6) {
+                    let answer = Segment { seq: 5_001, ack: 1_701, ..segment(asked + 1, TcpFlags(0x18), true) };
+                    late(&mut tracker, &Segment { payload: 90, ..answer }, at(4));
+                    late(&mut tracker, &Segment { seq: 5_091, ..segment(asked + 1, TcpFlags(0x14), true) }, at(5));
+                }
+                most = most.max(tracker.frozen.len());
+            }
+            (most, tracker.finish())
+        };
+        let ((frozen, packed), (none, whole)) = (tracked(0), tracked(1_000));
+        assert!(frozen >= 2 && none == 0, "{frozen} and {none} packed");
+        assert!(packed == whole);
+        assert_eq!((whole.0.len(), whole.1.segments), (20, 120));
     }
 
     const REQUEST: &[u8] = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n";

@@ -20,7 +20,6 @@ use wirecause_maker::{Profile, draw};
 use wirecause_parsers::{
     capture::Walker,
     packet::{Decoded, decode},
-    payload::dns::Message,
 };
 
 use crate::{

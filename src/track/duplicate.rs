@@ -22,11 +22,23 @@ struct Seen {
     place: Place,
 }
 
-/// Where on its way a packet was captured: on which interface, before or behind which hop.
+/// Where on its way a packet was captured: on which interface, before or behind which hop, the TTL in the last byte. One number, since each
+/// segment's is compared and kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Place {
-    interface: u32,
-    ttl: u8,
+struct Place(u64);
+
+impl Place {
+    const fn new(interface: u32, ttl: u8) -> Self {
+        Self((interface as u64) << 8 | ttl as u64)
+    }
+
+    const fn interface(self) -> u64 {
+        self.0 >> 8
+    }
+
+    const fn ttl(self) -> u8 {
+        self.0 as u8
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -42,8 +54,8 @@ impl Recent {
     /// with a TTL lower by the hop between. On one interface with an equal TTL it is a retransmission; its copies are its own, as a
     /// stack that answers each late segment by the same bare RST shows.
     pub(super) fn is_duplicate(&mut self, arrival: &Arrival<'_>, from: Direction) -> bool {
-        let place = Place { interface: arrival.interface, ttl: arrival.segment.ip.ttl };
-        let seen = Seen { time: arrival.time, signature: signature(arrival.segment, from), place };
+        let place = Place::new(arrival.interface, arrival.segment.ip.ttl);
+        let signature = signature(arrival.segment, from);
         let past = |old: &Seen| arrival.time.since(old.time) > DUPLICATE_WITHIN;
         while self.segments.len() == RECENT || self.segments.front().is_some_and(past) {
             self.segments.pop_front();
@@ -58,10 +70,10 @@ impl Recent {
             Usual::One(known) if known == place => false,
             Usual::One(_) | Usual::Several => {
                 *usual = Usual::Several;
-                self.has_passed(&seen)
+                self.has_passed(&Seen { time: arrival.time, signature, place })
             }
         };
-        self.segments.push_back(seen);
+        self.segments.push_back(Seen { time: arrival.time, signature, place });
         duplicate
     }
 
@@ -71,7 +83,7 @@ impl Recent {
         let same = self.segments.iter().filter(|old| old.signature == seen.signature).filter(within);
         let times = |place: Place| same.clone().filter(|old| old.place == place).count();
         let (place, own) = (seen.place, times(seen.place));
-        let on_the_way = |old: &Place| old.interface != place.interface || old.ttl.abs_diff(place.ttl) == 1;
+        let on_the_way = |old: &Place| old.interface() != place.interface() || old.ttl().abs_diff(place.ttl()) == 1;
         same.clone().map(|old| old.place).filter(on_the_way).any(|other| times(other) > own)
     }
 }

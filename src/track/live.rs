@@ -76,7 +76,7 @@ impl Live {
                 notes: Notes::default(),
             },
             history,
-            head: Vec::new(),
+            head: Vec::with_capacity(MAX_HEAD),
             tail: VecDeque::new(),
             last_activity: arrival.time,
             probed: false,
@@ -369,7 +369,7 @@ impl Live {
 
     fn keep(&mut self, arrival: &Arrival<'_>, from: Direction, seq: i64, ack: Option<i64>, kind: NoteKind) {
         let segment = arrival.segment;
-        let note = Note {
+        let note = || Note {
             time: arrival.time,
             frame: arrival.frame,
             from,
@@ -383,20 +383,25 @@ impl Live {
             kind,
         };
         if self.head.len() < MAX_HEAD {
-            self.head.push(note);
+            self.head.push(note());
             return;
         }
         if self.tail.len() == MAX_TAIL {
             self.tail.pop_front();
+        } else if self.tail.len() == self.tail.capacity() {
+            // Most connections end soon, or fill it.
+            self.tail.reserve_exact(if self.tail.is_empty() { MAX_HEAD } else { MAX_TAIL - self.tail.len() });
         }
-        self.tail.push_back(note);
+        self.tail.push_back(note());
     }
 
     /// Ends it: what is kept, and whether it ended in good order.
-    pub(super) fn finish(mut self) -> (Box<Connection>, bool) {
-        let mut connection = self.connection;
+    // Boxed from the beginning to the end, since a record of a kilobyte is not copied for nothing.
+    pub(super) fn finish(self: Box<Self>) -> (Box<Connection>, bool) {
+        let Self { connection, history, head: first, tail: last, .. } = *self;
+        let mut connection = Box::new(connection);
         connection.exchanges.settle();
-        connection.history = mem::take(&mut self.history).finish();
+        connection.history = history.finish();
         let worth = connection.worth();
         if worth != Worth::Everything {
             connection.exchanges.keep_last();
@@ -406,14 +411,14 @@ impl Live {
             Worth::Ends => (SHORT_HEAD, SHORT_TAIL),
             Worth::LastExchange | Worth::Everything => (MAX_HEAD, MAX_TAIL),
         };
-        let all = self.head.len() + self.tail.len();
+        let all = first.len() + last.len();
         let left_out = head.min(all)..all.saturating_sub(tail).max(head.min(all));
-        let notes = self.head.into_iter().chain(self.tail).enumerate();
+        let notes = first.into_iter().chain(last).enumerate();
         let kept = notes.filter(|(index, _)| !left_out.contains(index)).map(|(_, note)| note);
         connection.notes = kept.collect();
         connection.exchanges.last.shrink_to_fit();
         connection.resets.shrink_to_fit();
-        (Box::new(connection), worth != Worth::Everything)
+        (connection, worth != Worth::Everything)
     }
 }
 

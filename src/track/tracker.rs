@@ -102,8 +102,13 @@ impl Tracker {
     }
 
     /// Takes the next segment of this shard.
+    // In place, since its key is made of what its caller has just read.
+    #[inline]
     pub fn segment(&mut self, arrival: &Arrival<'_>) {
-        let key = FlowKey::new(arrival.segment.ends);
+        self.segment_of(FlowKey::new(arrival.segment.ends), arrival);
+    }
+
+    fn segment_of(&mut self, key: FlowKey, arrival: &Arrival<'_>) {
         self.retire(arrival.time);
         if let Some(live) = self.live.get_mut(&key) {
             if live.is_duplicate(arrival) {
@@ -120,10 +125,10 @@ impl Tracker {
                 return;
             }
             if let Some(old) = self.live.remove(&key) {
-                self.keep(*old);
+                self.keep(old);
             }
         } else if self.go_on(key) {
-            return self.segment(arrival);
+            return self.segment_of(key, arrival);
         }
         if is_lone_syn(arrival.segment) {
             self.counts.segments += 1;
@@ -149,10 +154,10 @@ impl Tracker {
     /// Ends tracking: all connections in order of their start.
     pub fn finish(mut self) -> (Vec<Finished>, TrackCounts) {
         for opening in std::mem::take(&mut self.openings).into_values() {
-            self.keep(*opening.connection());
+            self.keep(opening.connection());
         }
         for live in std::mem::take(&mut self.live).into_values() {
-            self.keep(*live);
+            self.keep(live);
         }
         self.finished.sort_by_cached_key(|connection| connection.head().place());
         (self.finished, self.counts)
@@ -186,7 +191,7 @@ impl Tracker {
             }
             if due < now {
                 let ended = entry.remove();
-                self.keep(*ended);
+                self.keep(ended);
             } else {
                 self.closed.push_back((due, key));
             }
@@ -194,7 +199,7 @@ impl Tracker {
     }
 
     /// Keeps a connection to which nothing more belongs.
-    fn keep(&mut self, ended: Live) {
+    fn keep(&mut self, ended: Box<Live>) {
         let (connection, in_order) = ended.finish();
         self.finished.push(if in_order { self.shelf.put(connection) } else { Finished::Whole(connection) });
     }

@@ -58,7 +58,7 @@ impl Read {
             if let Decoded::Dns(datagram) = decoded
                 && let Ok(message) = dns::message(datagram.payload)
             {
-                names.add_message(frame.time, &message);
+                names.add_message(frame.time, message.id, &message);
             }
         });
         let connections = support::track(&material.capture.found());

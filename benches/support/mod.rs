@@ -3,7 +3,7 @@
 use std::{fs, io::Read as _, path::Path};
 
 use flate2::read::MultiGzDecoder;
-use wirecause::track::{Arrival, Finished, FlowKey, FrameId, Tracker};
+use wirecause::track::{Arrival, Finished, FrameId, Tracker, flow::shard_of};
 use wirecause_parsers::{
     capture::{FrameRef, LinkType, Walker},
     packet::{Decoded, IcmpError, Segment, decode},
@@ -78,11 +78,11 @@ pub(crate) fn track(found: &[Found<'_>]) -> Vec<Finished> {
     for Found { time, frame, what } in found {
         match what {
             What::Segment { segment, payload, interface } => {
-                let shard = FlowKey::new(segment.ends).shard(SHARDS);
+                let shard = shard_of(segment.ends, SHARDS);
                 let (time, frame, interface) = (*time, *frame, *interface);
                 shards[shard].segment(&Arrival { time, frame, interface, segment, payload });
             }
-            What::Icmp(error) => shards[FlowKey::new(error.quoted).shard(SHARDS)].icmp(*time, *frame, error),
+            What::Icmp(error) => shards[shard_of(error.quoted, SHARDS)].icmp(*time, *frame, error),
         }
     }
     shards.into_iter().flat_map(|tracker| tracker.finish().0).collect()

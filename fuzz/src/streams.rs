@@ -169,7 +169,7 @@ fn check(drawn: &[Drawn], connections: &[Finished], counts: TrackCounts) {
         check_one(connection);
     }
     let mut shelf = Shelf::default();
-    let packed: Vec<Finished> = opened.into_iter().map(|connection| shelf.put(connection)).collect();
+    let packed: Vec<Finished> = opened.iter().map(|connection| shelf.put(connection)).collect();
     drop(shelf);
     assert!(packed == connections, "what is packed again is the same");
 }

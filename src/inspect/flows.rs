@@ -31,7 +31,7 @@ impl Flows {
         if !self.is_asked(&key) {
             return;
         }
-        let direction = if segment.ends.source == key.low { FROM_LOW } else { FROM_HIGH };
+        let direction = if key.is_low(segment.ends.source) { FROM_LOW } else { FROM_HIGH };
         // A SYN that nobody answers is no fault of the capture.
         let opening = segment.flags.syn() && !segment.flags.ack();
         *self.seen.entry(key).or_default() |= direction | if opening { 0 } else { GOES_ON };

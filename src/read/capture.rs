@@ -405,9 +405,9 @@ const TOO_MANY_POINTS: &str = "not read: captures of more than 64 points overlap
 const MAX_DNS: usize = 1 << 20;
 /// Messages by which others are known that say the same: questions and answers of some thousand names.
 const MAX_SAID: usize = 1 << 16;
-/// Bytes of a capture read at a time and tracked while the next are read. The second-level cache should hold them: the
+/// Bytes of a capture read at a time and tracked while the next are read. The second-level cache should hold both: the
 /// frames are looked at once more when they are tracked.
-const SLAB_BYTES: usize = 2 << 20;
+const SLAB_BYTES: usize = 512 << 10;
 /// Rotated files may overlap by this much, ns: packets of one instant fall on either side of the cut.
 const ROTATION_OVERLAP: i64 = 1_000_000_000;
 /// A gateway at work sends something more often than this, if only keep-alives and health checks, ns.

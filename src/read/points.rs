@@ -69,7 +69,7 @@ impl Merged {
             let Some((other, _)) = of_one.first() else { continue };
             let own = self.kept[*other].open();
             let merged = of_one.iter().fold(own, |own, (_, far)| one_of_two(own, far.open(), one_place, until));
-            self.kept[*other] = shelf.put(merged);
+            self.kept[*other] = shelf.put(&merged);
         }
     }
 

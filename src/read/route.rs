@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use wirecause_parsers::{
     capture::{FrameRef, LinkType},
-    packet::{Decoded, FlowEnds, Skip, decode, usual_ends},
+    packet::{Decoded, FlowEnds, Skip, decode, usual_ends, usual_segment},
     payload::dns,
     time::Timestamp,
 };
 
 use super::order::{Due, Piece};
-use crate::track::{Arrival, FlowKey, FrameId, Tracker};
+use crate::track::{Arrival, FrameId, Tracker, flow};
 
 /// What frames hold beside the segments and ICMP errors that shards take.
 #[derive(Debug, Default)]
@@ -77,13 +77,17 @@ impl<'a> Routed<'a> {
     fn new(piece: &'a Piece, range: std::ops::Range<usize>) -> (Self, Beside) {
         let mut beside = Beside::default();
         let frames = piece.slab.frames().get(range.clone()).unwrap_or_default();
+        let usual = piece.slab.shards().get(range.clone()).unwrap_or_default();
         let shards: Vec<u8> = frames
             .iter()
-            .map(|frame| {
+            .zip(usual)
+            .map(|(frame, usual)| {
+                if *usual != NO_SHARD {
+                    beside.segments += 1;
+                    return *usual;
+                }
                 let (link, data) = piece.slab.data(frame);
-                let ends = usual_ends(link, data).inspect(|_| beside.segments += 1);
-                let ends = ends.or_else(|| beside.sort(frame, link, data));
-                ends.map_or(NO_SHARD, |ends| FlowKey::new(ends).shard(SHARDS) as u8)
+                beside.sort(frame, link, data).map_or(NO_SHARD, shard_of)
             })
             .collect();
         let mut ends = [0_u32; SHARDS];
@@ -144,14 +148,27 @@ fn track(piece: &Piece, index: u32, tracker: &mut Tracker) {
     let Some(frame) = piece.slab.frames().get(index as usize) else { return };
     let (link, data) = piece.slab.data(frame);
     let id = FrameId::new(piece.file, frame.number);
-    match decode(link, data, frame.original) {
+    let interface = device(link, data).unwrap_or(frame.interface);
+    if let Some((segment, payload)) = usual_segment(link, data) {
+        return tracker.segment(&Arrival { time: frame.time, frame: id, interface, segment: &segment, payload });
+    }
+    match &decode(link, data, frame.original) {
         Decoded::Tcp(segment, payload) => {
-            let interface = device(link, data).unwrap_or(frame.interface);
-            tracker.segment(&Arrival { time: frame.time, frame: id, interface, segment: &segment, payload });
+            tracker.segment(&Arrival { time: frame.time, frame: id, interface, segment, payload });
         }
-        Decoded::Icmp(error) => tracker.icmp(frame.time, id, &error),
+        Decoded::Icmp(error) => tracker.icmp(frame.time, id, error),
         Decoded::Dns(_) | Decoded::Skipped(_) => {}
     }
+}
+
+/// The shard that the segment in a frame of the usual shape concerns; `NO_SHARD`: what the frame holds is told by [`decode`].
+#[inline]
+pub(super) fn usual_shard(link: LinkType, data: &[u8]) -> u8 {
+    usual_ends(link, data).map_or(NO_SHARD, shard_of)
+}
+
+fn shard_of(ends: FlowEnds) -> u8 {
+    flow::shard_of(ends, SHARDS) as u8
 }
 
 /// The device that a cooked capture names in each frame: the same packet may be captured on several.

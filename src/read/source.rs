@@ -10,7 +10,10 @@ use wirecause_parsers::{
     time::Timestamp,
 };
 
-use super::tail::{chained, last_part};
+use super::{
+    route::usual_shard,
+    tail::{chained, last_part},
+};
 use crate::input::{self, Compression, Input, InputReport, Opened, open};
 
 /// A part of a capture file: bytes, and the whole frames that lie in them.
@@ -20,6 +23,8 @@ pub(super) struct Slab {
     buffer: Vec<u8>,
     filled: usize,
     frames: Vec<FrameRef>,
+    /// The shard of each frame of the usual shape.
+    shards: Vec<u8>,
     links: Arc<Vec<LinkType>>,
 }
 
@@ -27,6 +32,11 @@ impl Slab {
     /// The frames, in the order of the file.
     pub(super) fn frames(&self) -> &[FrameRef] {
         &self.frames
+    }
+
+    /// The shard of each frame, as [`usual_shard`] tells it.
+    pub(super) fn shards(&self) -> &[u8] {
+        &self.shards
     }
 
     /// What was read; the frames lie in it.
@@ -63,6 +73,7 @@ impl Slab {
     fn clear(&mut self) {
         self.filled = 0;
         self.frames.clear();
+        self.shards.clear();
     }
 
     fn begin_with(&mut self, bytes: &[u8]) {
@@ -190,9 +201,15 @@ impl Source {
             self.fail(&error);
             length
         });
-        for frame in slab.frames.iter_mut().skip(before) {
+        // A frame's headers are in the processor's cache now, behind its record's.
+        let interfaces = self.walker.interfaces();
+        slab.shards.extend(slab.frames.iter_mut().skip(before).map(|frame| {
+            let link = interfaces.get(frame.interface as usize).map_or(LinkType::ETHERNET, |interface| interface.link);
+            let shard =
+                usual_shard(link, rest.get(frame.offset..frame.offset + frame.captured as usize).unwrap_or_default());
             frame.offset += from;
-        }
+            shard
+        }));
         consumed
     }
 

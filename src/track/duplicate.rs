@@ -6,7 +6,7 @@ use wirecause_parsers::{packet::Segment, time::Timestamp};
 
 use super::{
     note::Direction,
-    pack::{Pack, Packer, Unpacker, pack_fields},
+    pack::{Pack, Packer, Unpacker},
     tracker::Arrival,
 };
 
@@ -26,11 +26,23 @@ struct Seen {
     place: Place,
 }
 
-/// Where on its way a packet was captured: on which interface, before or behind which hop.
+/// Where on its way a packet was captured: on which interface, before or behind which hop, the TTL in the last byte. One number, since each
+/// segment's is compared and kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Place {
-    interface: u32,
-    ttl: u8,
+struct Place(u64);
+
+impl Place {
+    const fn new(interface: u32, ttl: u8) -> Self {
+        Self((interface as u64) << 8 | ttl as u64)
+    }
+
+    const fn interface(self) -> u64 {
+        self.0 >> 8
+    }
+
+    const fn ttl(self) -> u8 {
+        self.0 as u8
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -40,8 +52,6 @@ enum Usual {
     One(Place),
     Several,
 }
-
-pack_fields!(Place { interface, ttl });
 
 /// Of a connection that has not been heard from for longer than a duplicate is on its way, only the places matter.
 impl Pack for Recent {
@@ -57,7 +67,7 @@ impl Pack for Recent {
 impl Pack for Usual {
     fn pack(&self, to: &mut Packer) {
         let place = match *self {
-            Self::One(place) => Some(place),
+            Self::One(Place(place)) => Some(place),
             Self::Unknown | Self::Several => None,
         };
         (*self == Self::Several, place).pack(to);
@@ -66,7 +76,7 @@ impl Pack for Usual {
     fn unpack(from: &mut Unpacker<'_>) -> Self {
         match Pack::unpack(from) {
             (true, _) => Self::Several,
-            (false, Some(place)) => Self::One(place),
+            (false, Some(place)) => Self::One(Place(place)),
             (false, None) => Self::Unknown,
         }
     }
@@ -77,8 +87,8 @@ impl Recent {
     /// with a TTL lower by the hop between. On one interface with an equal TTL it is a retransmission; its copies are its own, as a
     /// stack that answers each late segment by the same bare RST shows.
     pub(super) fn is_duplicate(&mut self, arrival: &Arrival<'_>, from: Direction) -> bool {
-        let place = Place { interface: arrival.interface, ttl: arrival.segment.ip.ttl };
-        let seen = Seen { time: arrival.time, signature: signature(arrival.segment, from), place };
+        let place = Place::new(arrival.interface, arrival.segment.ip.ttl);
+        let signature = signature(arrival.segment, from);
         let past = |old: &Seen| arrival.time.since(old.time) > DUPLICATE_WITHIN;
         while self.segments.len() == RECENT || self.segments.front().is_some_and(past) {
             self.segments.pop_front();
@@ -93,10 +103,10 @@ impl Recent {
             Usual::One(known) if known == place => false,
             Usual::One(_) | Usual::Several => {
                 *usual = Usual::Several;
-                self.has_passed(&seen)
+                self.has_passed(&Seen { time: arrival.time, signature, place })
             }
         };
-        self.segments.push_back(seen);
+        self.segments.push_back(Seen { time: arrival.time, signature, place });
         duplicate
     }
 
@@ -106,7 +116,7 @@ impl Recent {
         let same = self.segments.iter().filter(|old| old.signature == seen.signature).filter(within);
         let times = |place: Place| same.clone().filter(|old| old.place == place).count();
         let (place, own) = (seen.place, times(seen.place));
-        let on_the_way = |old: &Place| old.interface != place.interface || old.ttl.abs_diff(place.ttl) == 1;
+        let on_the_way = |old: &Place| old.interface() != place.interface() || old.ttl().abs_diff(place.ttl()) == 1;
         same.clone().map(|old| old.place).filter(on_the_way).any(|other| times(other) > own)
     }
 }

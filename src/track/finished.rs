@@ -77,7 +77,7 @@ impl Finished {
 
 impl From<Connection> for Finished {
     fn from(connection: Connection) -> Self {
-        Shelf::default().put(connection)
+        Shelf::default().put(&connection)
     }
 }
 
@@ -106,8 +106,8 @@ impl Shelf {
     }
 
     /// Packs a connection.
-    pub fn put(&mut self, connection: Connection) -> Finished {
-        pack_rest(&connection, &mut self.packer);
+    pub fn put(&mut self, connection: &Connection) -> Finished {
+        pack_rest(connection, &mut self.packer);
         let marks = [
             (IN_ORDER, connection.worth() != Worth::Everything),
             (HTTP2, connection.is_http2()),
@@ -116,9 +116,9 @@ impl Shelf {
         ];
         let marks = marks.iter().filter(|(_, holds)| *holds).map(|(mark, _)| mark).sum();
         Finished {
-            head: Head::of(&connection),
+            head: Head::of(connection),
             rest: self.writer.put(marks, |to| self.packer.end(to)),
-            names: self.shared(connection.names),
+            names: self.shared(&connection.names),
         }
     }
 
@@ -130,15 +130,15 @@ impl Shelf {
     }
 
     /// Opens such a connection again.
-    pub(super) fn thaw(&self, frozen: &Frozen) -> Live {
+    pub(super) fn thaw(&self, frozen: &Frozen) -> Box<Live> {
         Pack::unpack(&mut Unpacker::new(&self.writer.bytes(&frozen.bytes)))
     }
 
-    fn shared(&mut self, names: Names) -> Arc<Names> {
-        if let Some(known) = self.names.iter().find(|known| ***known == names) {
+    fn shared(&mut self, names: &Names) -> Arc<Names> {
+        if let Some(known) = self.names.iter().find(|known| ***known == *names) {
             return Arc::clone(known);
         }
-        let names = Arc::new(names);
+        let names = Arc::new(names.clone());
         if self.names.len() < MAX_SHARED {
             self.names.push(Arc::clone(&names));
         }
@@ -288,7 +288,7 @@ mod tests {
         let (captures, _) = read_captures(&[input], 0);
         let connections = &captures.points[0].connections;
         let mut shelf = Shelf::default();
-        let again: Vec<Finished> = connections.iter().map(|connection| shelf.put(connection.open())).collect();
+        let again: Vec<Finished> = connections.iter().map(|connection| shelf.put(&connection.open())).collect();
         assert!(shelf.names.len() < 32, "{} sets of names", shelf.names.len());
         drop(shelf);
         let mut bytes = 0;

@@ -90,7 +90,7 @@ impl Live {
                 notes: Notes::default(),
             },
             history,
-            head: Vec::new(),
+            head: Vec::with_capacity(MAX_HEAD),
             tail: VecDeque::new(),
             last_activity: arrival.time,
             probed: false,
@@ -383,7 +383,7 @@ impl Live {
 
     fn keep(&mut self, arrival: &Arrival<'_>, from: Direction, seq: i64, ack: Option<i64>, kind: NoteKind) {
         let segment = arrival.segment;
-        let note = Note {
+        let note = || Note {
             time: arrival.time,
             frame: arrival.frame,
             from,
@@ -397,20 +397,25 @@ impl Live {
             kind,
         };
         if self.head.len() < MAX_HEAD {
-            self.head.push(note);
+            self.head.push(note());
             return;
         }
         if self.tail.len() == MAX_TAIL {
             self.tail.pop_front();
+        } else if self.tail.len() == self.tail.capacity() {
+            // Most connections end soon, or fill it.
+            self.tail.reserve_exact(if self.tail.is_empty() { MAX_HEAD } else { MAX_TAIL - self.tail.len() });
         }
-        self.tail.push_back(note);
+        self.tail.push_back(note());
     }
 
     /// Ends it: what is kept.
-    pub(super) fn finish(mut self) -> Connection {
-        let mut connection = self.connection;
+    // Boxed from the beginning to the end, since a record of a kilobyte is not copied for nothing.
+    pub(super) fn finish(self: Box<Self>) -> Box<Connection> {
+        let Self { connection, history, head: first, tail: last, .. } = *self;
+        let mut connection = Box::new(connection);
         connection.exchanges.settle();
-        connection.history = mem::take(&mut self.history).finish();
+        connection.history = history.finish();
         let worth = connection.worth();
         if worth != Worth::Everything {
             connection.exchanges.keep_last();
@@ -420,9 +425,9 @@ impl Live {
             Worth::Ends => (SHORT_HEAD, SHORT_TAIL),
             Worth::LastExchange | Worth::Everything => (MAX_HEAD, MAX_TAIL),
         };
-        let all = self.head.len() + self.tail.len();
+        let all = first.len() + last.len();
         let left_out = head.min(all)..all.saturating_sub(tail).max(head.min(all));
-        let notes = self.head.into_iter().chain(self.tail).enumerate();
+        let notes = first.into_iter().chain(last).enumerate();
         let kept = notes.filter(|(index, _)| !left_out.contains(index)).map(|(_, note)| note);
         connection.notes = kept.collect();
         connection

@@ -119,8 +119,13 @@ impl Tracker {
     }
 
     /// Takes the next segment of this shard.
+    // In place, since its key is made of what its caller has just read.
+    #[inline]
     pub fn segment(&mut self, arrival: &Arrival<'_>) {
-        let key = FlowKey::new(arrival.segment.ends);
+        self.segment_of(FlowKey::new(arrival.segment.ends), arrival);
+    }
+
+    fn segment_of(&mut self, key: FlowKey, arrival: &Arrival<'_>) {
         self.retire(arrival.time);
         if let Some(live) = self.live.get_mut(&key) {
             if live.is_duplicate(arrival) {
@@ -137,10 +142,10 @@ impl Tracker {
                 return;
             }
             if let Some(old) = self.live.remove(&key) {
-                self.keep(*old);
+                self.keep(old);
             }
-        } else if self.thaw(key) || self.go_on(key) {
-            return self.segment(arrival);
+        } else if self.thaw(key, arrival.time) || self.go_on(key) {
+            return self.segment_of(key, arrival);
         }
         if is_lone_syn(arrival.segment) {
             self.counts.segments += 1;
@@ -153,7 +158,7 @@ impl Tracker {
     /// Takes an ICMP error about a flow of this shard.
     pub fn icmp(&mut self, time: Timestamp, frame: FrameId, error: &IcmpError) {
         let key = FlowKey::new(error.quoted);
-        if !self.live.contains_key(&key) && !self.thaw(key) {
+        if !self.live.contains_key(&key) && !self.thaw(key, time) {
             self.go_on(key);
         }
         let Some(live) = self.live.get_mut(&key) else {
@@ -172,10 +177,10 @@ impl Tracker {
     /// Ends tracking: all connections that were not taken before, in order of their start.
     pub fn finish(mut self) -> (Vec<Finished>, TrackCounts) {
         for opening in std::mem::take(&mut self.openings).into_values() {
-            self.keep(*opening.connection());
+            self.keep(opening.connection());
         }
         for live in std::mem::take(&mut self.live).into_values() {
-            self.keep(*live);
+            self.keep(live);
         }
         for frozen in std::mem::take(&mut self.frozen).into_values() {
             self.keep(self.shelf.thaw(&frozen));
@@ -212,7 +217,7 @@ impl Tracker {
             if heard.plus(LINGER) >= now {
                 self.closed.push_back((heard.plus(LINGER), key));
             } else if let Some(live) = self.live.remove(&key) {
-                self.keep(*live);
+                self.keep(live);
             } else if let Some(frozen) = self.frozen.remove(&key) {
                 self.keep(self.shelf.thaw(&frozen));
             }
@@ -220,14 +225,13 @@ impl Tracker {
     }
 
     /// Makes a frozen connection live again; whether there was one.
-    fn thaw(&mut self, key: FlowKey) -> bool {
+    fn thaw(&mut self, key: FlowKey, now: Timestamp) -> bool {
         if self.frozen.is_empty() {
             return false;
         }
         let Some(frozen) = self.frozen.remove(&key) else { return false };
-        let live = Box::new(self.shelf.thaw(&frozen));
-        self.freeze_quiet(frozen.heard);
-        self.live.insert(key, live);
+        self.freeze_quiet(now);
+        self.live.insert(key, self.shelf.thaw(&frozen));
         true
     }
 
@@ -243,8 +247,8 @@ impl Tracker {
     }
 
     /// Keeps a connection to which nothing more belongs.
-    fn keep(&mut self, ended: Live) {
-        self.finished.push(self.shelf.put(ended.finish()));
+    fn keep(&mut self, ended: Box<Live>) {
+        self.finished.push(self.shelf.put(&ended.finish()));
     }
 
     fn begin(&mut self, key: FlowKey, arrival: &Arrival<'_>) {

@@ -34,11 +34,19 @@ use layer::Layer;
 /// Whatever holds no TCP segment, DNS datagram or ICMP error about TCP is [`Decoded::Skipped`] with the reason.
 #[inline]
 pub fn decode(link: LinkType, data: &[u8], original: u32) -> Decoded<'_> {
-    fast::decode(link, data).unwrap_or_else(|| general(link, data, original))
+    usual_segment(link, data)
+        .map_or_else(|| general(link, data, original), |(segment, payload)| Decoded::Tcp(segment, payload))
 }
 
-/// The ends of the TCP segment in a frame of the usual shape, at the cost of a look at its headers; `None`: [`decode`] says what the frame
-/// holds, if anything.
+/// The segment in a frame of the usual shape and what [`decode`] gives with it, where they are wanted without the rest: what may be one of
+/// several is put together in memory and read back from there. `None`: [`decode`] says what the frame holds, if anything.
+#[inline]
+pub fn usual_segment(link: LinkType, data: &[u8]) -> Option<(Segment, &[u8])> {
+    fast::segment(link, data)
+}
+
+/// The ends of the TCP segment in a frame of the usual shape, of either IP version, at the cost of a look at its headers; `None`: [`decode`]
+/// says what the frame holds, if anything.
 #[inline]
 pub fn usual_ends(link: LinkType, data: &[u8]) -> Option<FlowEnds> {
     fast::ends(link, data)

@@ -22,7 +22,7 @@ pub(super) fn decode<'a>(network: &Network, segment: Layer<'a>) -> Result<Decode
         payload: payload.wire,
         window_scale: options.window_scale,
         mss: options.mss,
-        timestamps: options.timestamps,
+        timestamps: options.timestamps(),
         sack: options.sack,
         options_cut: segment.bytes.len() < length,
     };
@@ -39,7 +39,8 @@ fn options(segment: &[u8], length: usize) -> &[u8] {
 pub(super) struct Options {
     pub(super) mss: Option<u16>,
     pub(super) window_scale: Option<u8>,
-    pub(super) timestamps: Option<(u32, u32)>,
+    /// Value and echo of the timestamps option as they stand there: in one piece, as they are read and copied at once.
+    timestamps: Option<[u8; 8]>,
     pub(super) sack: bool,
 }
 
@@ -48,11 +49,19 @@ impl Options {
     #[inline]
     pub(super) fn read(bytes: &[u8], flags: TcpFlags) -> Self {
         // All that most segments carry, padded as every stack pads it (RFC 7323, appendix A).
-        if let &[NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, v0, v1, v2, v3, e0, e1, e2, e3] = bytes {
-            let timestamps = (u32::from_be_bytes([v0, v1, v2, v3]), u32::from_be_bytes([e0, e1, e2, e3]));
+        if let &[NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, ref timestamps @ ..] = bytes
+            && let Ok(timestamps) = timestamps.try_into()
+        {
             return Self { timestamps: Some(timestamps), ..Self::default() };
         }
         Self::read_each(bytes, flags)
+    }
+
+    /// The timestamps option: value and echo.
+    #[inline]
+    pub(super) fn timestamps(&self) -> Option<(u32, u32)> {
+        let [v0, v1, v2, v3, e0, e1, e2, e3] = self.timestamps?;
+        Some((u32::from_be_bytes([v0, v1, v2, v3]), u32::from_be_bytes([e0, e1, e2, e3])))
     }
 
     fn read_each(mut bytes: &[u8], flags: TcpFlags) -> Self {
@@ -76,9 +85,7 @@ impl Options {
             (MAXIMUM_SEGMENT_SIZE, &[high, low]) if flags.syn() => self.mss = Some(u16::from_be_bytes([high, low])),
             (WINDOW_SCALE, &[shift]) if flags.syn() => self.window_scale = Some(shift),
             (SACK_PERMITTED, []) | (SACK, _) => self.sack = true,
-            (TIMESTAMPS, &[v0, v1, v2, v3, e0, e1, e2, e3]) => {
-                self.timestamps = Some((u32::from_be_bytes([v0, v1, v2, v3]), u32::from_be_bytes([e0, e1, e2, e3])));
-            }
+            (TIMESTAMPS, value) => self.timestamps = value.try_into().ok().or(self.timestamps),
             _ => (),
         }
     }

@@ -4,10 +4,10 @@ use std::{fs, net::IpAddr, path::Path};
 
 use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
 
-use super::{ETHERNET, SLL2, SYN, frame};
+use super::{ETHERNET, SLL2, SYN, SYN6, frame};
 use crate::{
     capture::{LinkType, Walker},
-    packet::{Decoded, Segment, decode, fast, general},
+    packet::{Decoded, Segment, decode, fast, general, usual_ends},
 };
 
 /// Captures of the incidents that are not compressed; they stand beside the repository, and may be absent.
@@ -42,12 +42,42 @@ fn each_frame(mut check: impl FnMut(LinkType, &[u8], u32)) {
 fn the_fast_path_is_the_general_one() {
     let mut fast_frames = 0;
     each_frame(|link, data, original| {
-        if let Some(decoded) = fast::decode(link, data) {
+        check_ends(link, data, original);
+        if let Some((segment, payload)) = fast::segment(link, data) {
             fast_frames += 1;
-            assert_eq!(decoded, general(link, data, original));
+            assert_eq!(Decoded::Tcp(segment, payload), general(link, data, original));
         }
     });
     println!("{fast_frames} frames took the fast path");
+}
+
+/// Ends that are read alone are those of the frame's segment, and frames of the usual shape show theirs.
+fn check_ends(link: LinkType, data: &[u8], original: u32) {
+    let ends = match general(link, data, original) {
+        Decoded::Tcp(segment, _) => Some(segment.ends),
+        _ => None,
+    };
+    let found = usual_ends(link, data);
+    assert!(found.is_none() || found == ends, "{found:?} of {ends:?}");
+    assert!(found.is_some() || fast::segment(link, data).is_none(), "{ends:?}");
+}
+
+#[test]
+fn the_ends_of_ipv6_are_those_of_the_general_path_whatever_the_bytes() {
+    let mut found = 0;
+    let whole = frame(&[ETHERNET, "86dd", SYN6]);
+    for place in 0..whole.len() {
+        for value in 0..=255 {
+            let mut data = whole.clone();
+            data[place] = value;
+            for length in [data.len(), data.len() - 3, data.len() - 20, data.len() - 21] {
+                let data = &data[..length];
+                check_ends(LinkType::ETHERNET, data, whole.len() as u32);
+                found += u32::from(usual_ends(LinkType::ETHERNET, data).is_some());
+            }
+        }
+    }
+    assert!(found > 10_000, "{found}");
 }
 
 #[test]
@@ -64,7 +94,8 @@ fn the_fast_path_is_the_general_one_whatever_the_bytes() {
                 for length in [data.len(), data.len() - 3, data.len() - 20] {
                     let (data, original) = (&data[..length], data.len() as u32);
                     assert_eq!(decode(link, data, original), general(link, data, original), "byte {place} = {value}");
-                    fast_frames += usize::from(fast::decode(link, data).is_some());
+                    check_ends(link, data, original);
+                    fast_frames += usize::from(fast::segment(link, data).is_some());
                 }
             }
         }

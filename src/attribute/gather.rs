@@ -95,7 +95,7 @@ impl Background<'_> {
             return wire.peer.and_then(Peer::unheard);
         }
         let peers = endpoint.connections.iter().filter_map(|connection| {
-            let connection = self.connections.get(*connection)?;
+            let connection = self.connections.get(*connection as usize)?;
             self.population.peer(connection.head().responder)
         });
         peers.take(FEW_PEERS).find_map(Peer::unheard)

@@ -22,7 +22,7 @@ pub struct Endpoint {
     /// Indices of the calls.
     pub calls: Vec<usize>,
     /// Indices of the connections, in order of their start.
-    pub connections: Vec<usize>,
+    pub connections: Vec<u32>,
     /// Whether nothing names the address, and it was inferred from the pattern of errors against endings.
     pub inferred: bool,
 }
@@ -60,8 +60,7 @@ pub fn endpoints(calls: &[&FailedCall], connections: &[Finished], names: &NameTa
             for candidate in &found {
                 addresses.insert(head(candidate).responder.address);
             }
-            let connections = found.into_iter().map(|candidate| candidate as usize).collect();
-            Endpoint { target: target.clone(), addresses, calls: of_target, connections, inferred: false }
+            Endpoint { target: target.clone(), addresses, calls: of_target, connections: found, inferred: false }
         })
         .collect()
 }

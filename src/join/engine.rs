@@ -317,10 +317,10 @@ impl<'a> Pass<'a> {
             // A proxy gets the whole URL.
             asked.extend([path_of(url), url]);
         }
-        let of_part = |part: &[usize]| {
+        let of_part = |part: &[u32]| {
             let mut own = Scene::default();
             for index in part {
-                own.add(&self.connections[*index], &asked);
+                own.add(&self.connections[*index as usize], &asked);
             }
             own
         };
@@ -464,12 +464,13 @@ fn runs(calls: &[usize], line: impl Fn(usize) -> Timestamp) -> impl Iterator<Ite
 /// Groups calls that share candidates; calls without any form no component.
 fn components(choices: &[Choice], connections: usize) -> Vec<Vec<usize>> {
     let mut parent: Vec<usize> = (0..choices.len()).collect();
-    // The first call of each connection.
-    let mut first: Vec<Option<usize>> = vec![None; connections];
+    // The first call of each connection, or no call.
+    let mut first: Vec<u32> = vec![u32::MAX; connections];
     for (call, choice) in choices.iter().enumerate() {
         for candidate in &choice.possible {
-            let other = *first[candidate.connection].get_or_insert(call);
-            let (a, b) = (root(&mut parent, call), root(&mut parent, other));
+            let first = &mut first[candidate.connection];
+            *first = (*first).min(call as u32);
+            let (a, b) = (root(&mut parent, call), root(&mut parent, *first as usize));
             parent[a.max(b)] = a.min(b);
         }
     }

@@ -43,7 +43,7 @@ fn among(
     pass: &Pass<'_>,
     near: &[Near],
     unnamed: &[usize],
-    peers: &BTreeMap<Peer, Vec<usize>>,
+    peers: &BTreeMap<Peer, Vec<u32>>,
     given: Option<&Clock>,
 ) -> Vec<(usize, Peer)> {
     let mut trial = pass.endpoints.to_vec();
@@ -76,23 +76,23 @@ fn is_unnamed(endpoint: &Endpoint) -> bool {
 /// Peers of the endpoints.
 fn named_peers(connections: &[Finished], endpoints: &[Endpoint]) -> BTreeSet<Peer> {
     let of_endpoints = endpoints.iter().flat_map(|endpoint| &endpoint.connections);
-    of_endpoints.map(|connection| connections[*connection].head().responder).collect()
+    of_endpoints.map(|connection| connections[*connection as usize].head().responder).collect()
 }
 
 /// Connections by peer, of peers that belong to no named endpoint.
-fn free_peers(pass: &Pass<'_>, named: &BTreeSet<Peer>) -> BTreeMap<Peer, Vec<usize>> {
+fn free_peers(pass: &Pass<'_>, named: &BTreeSet<Peer>) -> BTreeMap<Peer, Vec<u32>> {
     by_peer(pass, |peer, _| !named.contains(peer))
 }
 
 /// Connections that show no endpoint's name themselves, by peer, of peers that belong to a named endpoint.
-fn shared_peers(pass: &Pass<'_>, named: &BTreeSet<Peer>) -> BTreeMap<Peer, Vec<usize>> {
+fn shared_peers(pass: &Pass<'_>, named: &BTreeSet<Peer>) -> BTreeMap<Peer, Vec<u32>> {
     let hosts: BTreeSet<&str> = pass.endpoints.iter().map(|endpoint| endpoint.target.host.as_str()).collect();
     by_peer(pass, |peer, names| named.contains(peer) && !own_names(names).any(|name| hosts.contains(name)))
 }
 
-fn by_peer(pass: &Pass<'_>, taken: impl Fn(&Peer, &Names) -> bool) -> BTreeMap<Peer, Vec<usize>> {
-    let mut peers: BTreeMap<Peer, Vec<usize>> = BTreeMap::new();
-    for (index, connection) in pass.connections.iter().enumerate() {
+fn by_peer(pass: &Pass<'_>, taken: impl Fn(&Peer, &Names) -> bool) -> BTreeMap<Peer, Vec<u32>> {
+    let mut peers: BTreeMap<Peer, Vec<u32>> = BTreeMap::new();
+    for (index, connection) in (0..).zip(pass.connections) {
         let peer = connection.head().responder;
         if taken(&peer, connection.names()) {
             peers.entry(peer).or_default().push(index);

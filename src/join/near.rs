@@ -56,7 +56,7 @@ impl Near {
     /// The anchors that failures of these kinds may have on `connections`, which are indices into `all`.
     pub(super) fn new(
         kinds: impl Iterator<Item = Kind>,
-        connections: &[usize],
+        connections: &[u32],
         all: &[Finished],
         timeouts: &Timeouts,
     ) -> Self {
@@ -66,7 +66,7 @@ impl Near {
     }
 
     /// The same under other timeouts: only the anchors of timeouts depend on them.
-    pub(super) fn under(&self, timeouts: &Timeouts, connections: &[usize], all: &[Finished]) -> Self {
+    pub(super) fn under(&self, timeouts: &Timeouts, connections: &[u32], all: &[Finished]) -> Self {
         let mut by_kind = self.by_kind.clone();
         if self.timeouts != *timeouts {
             let timed: Vec<Kind> = by_kind.keys().copied().filter(|kind| is_timed(kind.0)).collect();
@@ -108,33 +108,37 @@ pub(super) fn part_within<'a, T>(
 }
 
 /// The anchors of each kind. A connection is opened once for all of them.
-fn of_kinds(kinds: &[Kind], connections: &[usize], all: &[Finished], timeouts: &Timeouts) -> BTreeMap<Kind, Arc<Anchors>> {
+fn of_kinds(kinds: &[Kind], connections: &[u32], all: &[Finished], timeouts: &Timeouts) -> BTreeMap<Kind, Arc<Anchors>> {
     if kinds.is_empty() {
         return BTreeMap::new();
     }
-    let of_part = |part: &[usize]| {
+    let of_part = |part: &[u32]| {
         let mut found: Vec<(Vec<Place>, Vec<Timestamp>)> = vec![Default::default(); kinds.len()];
         for index in part {
-            let connection = all[*index].open();
+            let connection = all[*index as usize].open();
             for ((symptom, limit), (places, prompt)) in kinds.iter().zip(&mut found) {
                 for (nth, anchor) in (0..).zip(anchors(*symptom, &connection, *limit, timeouts)) {
-                    places.push(Place { time: anchor.time, connection: *index as u32, nth, kind: anchor.kind });
+                    places.push(Place { time: anchor.time, connection: *index, nth, kind: anchor.kind });
                     prompt.extend(anchor.is_prompt().then_some(anchor.time));
                 }
             }
         }
         found
     };
-    let parts: Vec<_> = connections.par_chunks(PART).map(of_part).collect();
+    let mut parts: Vec<_> = connections.par_chunks(PART).map(of_part).collect();
     let in_order = |(number, kind): (usize, &Kind)| {
-        let of_kind = || parts.iter().filter_map(|part| part.get(number));
-        let mut all: Vec<Place> = of_kind().flat_map(|(places, _)| places).copied().collect();
-        let mut prompt: Vec<Timestamp> = of_kind().flat_map(|(_, prompt)| prompt).copied().collect();
-        all.sort_unstable_by_key(|place| (place.time, place.connection, place.nth));
-        prompt.sort_unstable();
+        let (mut all, mut prompt) = (Vec::new(), Vec::new());
+        // What one part holds goes when it is added, so that not all are there twice.
+        for part in &mut parts {
+            let (places, times) = part.get_mut(number).map(std::mem::take).unwrap_or_default();
+            all.extend(places);
+            prompt.extend(times);
+        }
+        all.par_sort_unstable_by_key(|place: &Place| (place.time, place.connection, place.nth));
+        prompt.par_sort_unstable();
         (*kind, Arc::new(Anchors { all, prompt }))
     };
-    kinds.par_iter().enumerate().map(in_order).collect()
+    kinds.iter().enumerate().map(in_order).collect()
 }
 
 /// The kind of a call's failure.

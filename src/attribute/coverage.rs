@@ -5,7 +5,7 @@
 
 use wirecause_parsers::time::Timestamp;
 
-use crate::track::{Connection, Finished};
+use crate::track::{Connection, Finished, finished::Head};
 
 /// The time that the captures cover.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,8 +29,10 @@ impl Covered {
             return Self { span, holes };
         }
         let mut tears = vec![false; holes.len()];
-        for connection in connections.iter().filter(|connection| !connection.in_order()).map(Finished::open) {
-            if is_torn(&connection) {
+        for connection in connections.iter().filter(|connection| !connection.in_order()) {
+            let Head { start, end, .. } = *connection.head();
+            if holes.iter().any(|hole| spans(*hole, start, end) || appears(*hole, start)) {
+                let connection = connection.open();
                 for (tears, hole) in tears.iter_mut().zip(&holes) {
                     *tears |= is_torn_by(&connection, *hole);
                 }
@@ -63,11 +65,6 @@ impl Covered {
     }
 }
 
-/// Whether packets of a connection were missed: bytes of it were never seen, or its beginning was not.
-fn is_torn(connection: &Connection) -> bool {
-    misses_bytes(connection) || connection.handshake.syn.is_none()
-}
-
 fn misses_bytes(connection: &Connection) -> bool {
     [&connection.orig, &connection.resp].into_iter().any(|side| side.gaps > 0 || side.has_holes())
 }
@@ -75,9 +72,16 @@ fn misses_bytes(connection: &Connection) -> bool {
 /// Whether a silence may have torn a connection: it misses bytes and spans the silence, or appears behind it without its beginning. Where
 /// no connection does, the gateway may have had nothing to do.
 fn is_torn_by(connection: &Connection, (from, to): (Timestamp, Timestamp)) -> bool {
-    let spans = connection.start < from && connection.end >= to;
-    let appears = (to.plus(-SECOND)..=to.plus(SOON)).contains(&connection.start);
-    spans && misses_bytes(connection) || appears && connection.handshake.syn.is_none()
+    spans((from, to), connection.start, connection.end) && misses_bytes(connection)
+        || appears((from, to), connection.start) && connection.handshake.syn.is_none()
+}
+
+fn spans((from, to): (Timestamp, Timestamp), start: Timestamp, end: Timestamp) -> bool {
+    start < from && end >= to
+}
+
+fn appears((_, to): (Timestamp, Timestamp), start: Timestamp) -> bool {
+    (to.plus(-SECOND)..=to.plus(SOON)).contains(&start)
 }
 
 /// Per second of the span whether a frame was captured; empty where the span is too long to be looked at.

@@ -262,8 +262,17 @@ fn has_gap(connection: &Connection) -> bool {
     connection.resp.gap_opened().is_some()
 }
 
+/// Whether a timeout can have met it, whatever its limit: of a read while a response, or the answer in a handshake, was to come; of a connect before
+/// the first byte was sent.
+pub(super) fn may_have_timed_out(symptom: Symptom, connection: &Connection) -> bool {
+    match symptom {
+        Symptom::ConnectTimeout => connection.handshake.syn.is_some() && connection.orig.bytes == 0,
+        _ => open_or_unknown(connection).is_some() || connection.exchanges.count == 0 && connection.orig.bytes > 0,
+    }
+}
+
 fn by_connect_timeout(connection: &Connection, limit: Option<i64>, timeouts: &Timeouts) -> Option<Anchor> {
-    let syn = connection.handshake.syn?;
+    let syn = connection.handshake.syn.filter(|_| may_have_timed_out(Symptom::ConnectTimeout, connection))?;
     let limit = limit.or(timeouts.connect);
     let time = limit.map_or(connection.handshake.last_syn.unwrap_or(syn), |limit| syn.plus(limit));
     // Whoever answers the SYN-ACK by a RST of its own had given up before.

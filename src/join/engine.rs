@@ -239,8 +239,7 @@ impl<'a> Pass<'a> {
 
     /// The same under what was learned of the gateway's timeouts.
     fn near_under(&self, near: &[Near], timeouts: &[Timeouts]) -> Vec<Near> {
-        let all = near.par_iter().zip(timeouts).zip(self.endpoints);
-        all.map(|((near, timeouts), endpoint)| near.under(timeouts, &endpoint.connections, self.connections)).collect()
+        near.par_iter().zip(timeouts).map(|(near, timeouts)| near.under(timeouts, self.connections)).collect()
     }
 
     /// All calls.
@@ -497,9 +496,9 @@ const PASSES: usize = 3;
 const MOST_TEACHERS: usize = 8_000;
 /// Neighbours that are learned from together: a burst and what surrounds it.
 const STRETCH: usize = 500;
-/// Time that a run of calls spans at most, ns: about as long as the time before a line in which its connection is looked for, so that each
-/// connection is opened for two runs.
-const RUN: i64 = 240_000_000_000;
+/// Time that a run of calls spans at most, ns: longer than the time before a line in which its connection is looked for, so that most connections are
+/// opened for one run.
+const RUN: i64 = 600_000_000_000;
 /// Connections that a thread looks at at a time.
 const PART: usize = 1024;
 /// Calls of a run at most.

@@ -18,7 +18,7 @@ use wirecause_parsers::{
 use crate::track::Finished;
 
 use super::{
-    anchor::{AnchorKind, anchors},
+    anchor::{AnchorKind, anchors, may_have_timed_out},
     timeouts::Timeouts,
 };
 
@@ -49,6 +49,8 @@ struct Anchors {
 #[derive(Clone, Debug)]
 pub(super) struct Near {
     by_kind: BTreeMap<Kind, Arc<Anchors>>,
+    /// The connections whose anchors depend on the timeouts.
+    timed: Arc<Vec<u32>>,
     timeouts: Timeouts,
 }
 
@@ -61,18 +63,18 @@ impl Near {
         timeouts: &Timeouts,
     ) -> Self {
         let kinds: Vec<Kind> = kinds.collect::<BTreeSet<Kind>>().into_iter().collect();
-        let by_kind = of_kinds(&kinds, connections, all, timeouts);
-        Self { by_kind, timeouts: *timeouts }
+        let (by_kind, timed) = of_kinds(&kinds, connections, all, timeouts);
+        Self { by_kind, timed: Arc::new(timed), timeouts: *timeouts }
     }
 
     /// The same under other timeouts: only the anchors of timeouts depend on them.
-    pub(super) fn under(&self, timeouts: &Timeouts, connections: &[u32], all: &[Finished]) -> Self {
+    pub(super) fn under(&self, timeouts: &Timeouts, all: &[Finished]) -> Self {
         let mut by_kind = self.by_kind.clone();
         if self.timeouts != *timeouts {
-            let timed: Vec<Kind> = by_kind.keys().copied().filter(|kind| is_timed(kind.0)).collect();
-            by_kind.extend(of_kinds(&timed, connections, all, timeouts));
+            let kinds: Vec<Kind> = by_kind.keys().copied().filter(|kind| is_timed(kind.0)).collect();
+            by_kind.extend(of_kinds(&kinds, &self.timed, all, timeouts).0);
         }
-        Self { by_kind, timeouts: *timeouts }
+        Self { by_kind, timed: Arc::clone(&self.timed), timeouts: *timeouts }
     }
 
     /// The timeouts under which they lie there.
@@ -107,13 +109,20 @@ pub(super) fn part_within<'a, T>(
     all.get(from..to).unwrap_or_default()
 }
 
-/// The anchors of each kind. A connection is opened once for all of them.
-fn of_kinds(kinds: &[Kind], connections: &[u32], all: &[Finished], timeouts: &Timeouts) -> BTreeMap<Kind, Arc<Anchors>> {
+/// The anchors of each kind, and the connections on which they depend on the timeouts. A connection is opened once for all of them.
+fn of_kinds(
+    kinds: &[Kind],
+    connections: &[u32],
+    all: &[Finished],
+    timeouts: &Timeouts,
+) -> (BTreeMap<Kind, Arc<Anchors>>, Vec<u32>) {
     if kinds.is_empty() {
-        return BTreeMap::new();
+        return Default::default();
     }
+    let timed: Vec<Symptom> = kinds.iter().map(|(symptom, _)| *symptom).filter(|symptom| is_timed(*symptom)).collect();
     let of_part = |part: &[u32]| {
         let mut found: Vec<(Vec<Place>, Vec<Timestamp>)> = vec![Default::default(); kinds.len()];
+        let mut may_time_out = Vec::new();
         for index in part {
             let connection = all[*index as usize].open();
             for ((symptom, limit), (places, prompt)) in kinds.iter().zip(&mut found) {
@@ -122,10 +131,11 @@ fn of_kinds(kinds: &[Kind], connections: &[u32], all: &[Finished], timeouts: &Ti
                     prompt.extend(anchor.is_prompt().then_some(anchor.time));
                 }
             }
+            may_time_out.extend(timed.iter().any(|symptom| may_have_timed_out(*symptom, &connection)).then_some(*index));
         }
-        found
+        (found, may_time_out)
     };
-    let mut parts: Vec<_> = connections.par_chunks(PART).map(of_part).collect();
+    let (mut parts, may_time_out): (Vec<_>, Vec<_>) = connections.par_chunks(PART).map(of_part).unzip();
     let in_order = |(number, kind): (usize, &Kind)| {
         let (mut all, mut prompt) = (Vec::new(), Vec::new());
         // What one part holds goes when it is added, so that not all are there twice.
@@ -138,7 +148,7 @@ fn of_kinds(kinds: &[Kind], connections: &[u32], all: &[Finished], timeouts: &Ti
         prompt.par_sort_unstable();
         (*kind, Arc::new(Anchors { all, prompt }))
     };
-    kinds.iter().enumerate().map(in_order).collect()
+    (kinds.iter().enumerate().map(in_order).collect(), may_time_out.concat())
 }
 
 /// The kind of a call's failure.

@@ -284,6 +284,12 @@ impl Connection {
         fin.map(|fin| fin.time).into_iter().chain(notified).min()
     }
 
+    /// Whether the responder answered the SYN by a RST, and never by a SYN-ACK.
+    pub fn is_refused(&self) -> bool {
+        let unopened = self.handshake.syn.is_some() && self.handshake.syn_ack.is_none();
+        unopened && self.resets.iter().any(|(by, _)| *by == Direction::Responder)
+    }
+
     /// Zeek's word for how it went.
     pub fn state(&self) -> ConnState {
         state(self)

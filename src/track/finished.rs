@@ -69,6 +69,11 @@ impl Finished {
         self.rest.marks & ELSEWHERE > 0
     }
 
+    /// Whether a RST answered its SYN, and no SYN-ACK did.
+    pub const fn was_refused(&self) -> bool {
+        self.rest.marks & REFUSED > 0
+    }
+
     /// Whether an ICMP error met it.
     pub const fn met_icmp(&self) -> bool {
         self.rest.marks & ICMP > 0
@@ -113,6 +118,7 @@ impl Shelf {
             (HTTP2, connection.is_http2()),
             (ELSEWHERE, connection.elsewhere.is_some()),
             (ICMP, !connection.icmp.is_empty()),
+            (REFUSED, connection.is_refused()),
         ];
         let marks = marks.iter().filter(|(_, holds)| *holds).map(|(mark, _)| mark).sum();
         Finished {
@@ -271,6 +277,7 @@ const IN_ORDER: u8 = 1;
 const HTTP2: u8 = 2;
 const ELSEWHERE: u8 = 4;
 const ICMP: u8 = 8;
+const REFUSED: u8 = 16;
 
 #[cfg(test)]
 mod tests {

@@ -24,7 +24,9 @@ pub(super) trait Pack: Sized {
 #[derive(Debug, Default)]
 pub(super) struct Packer {
     bits: Vec<u8>,
-    bit_count: usize,
+    /// The bits that are not yet among them, from the lowest on, and how many they are.
+    word: u64,
+    in_word: u32,
     bytes: Vec<u8>,
     last: Last,
 }
@@ -33,7 +35,9 @@ pub(super) struct Packer {
 #[derive(Debug)]
 pub(super) struct Unpacker<'a> {
     bits: &'a [u8],
-    bit_count: usize,
+    /// The bits taken from them that are not yet read, from the lowest on, and how many they are.
+    word: u64,
+    in_word: u32,
     bytes: &'a [u8],
     last: Last,
 }
@@ -55,12 +59,14 @@ impl Packer {
 
     /// Adds what was written to `packed`, and begins anew.
     pub(super) fn end(&mut self, packed: &mut Vec<u8>) {
+        let rest = self.word.to_le_bytes();
+        self.bits.extend(rest.iter().take(self.in_word.div_ceil(8) as usize));
         number(packed, self.bits.len() as u64);
         packed.extend_from_slice(&self.bits);
         packed.extend_from_slice(&self.bytes);
         self.bits.clear();
         self.bytes.clear();
-        (self.bit_count, self.last) = (0, Last::default());
+        (self.word, self.in_word, self.last) = (0, 0, Last::default());
     }
 
     /// Instants and frames from here on are told from these.
@@ -68,14 +74,14 @@ impl Packer {
         self.last = Last { time: time.nanos(), frame: frame.word() };
     }
 
+    #[inline]
     fn bit(&mut self, set: bool) {
-        if self.bit_count.is_multiple_of(8) {
-            self.bits.push(0);
+        self.word |= u64::from(set) << self.in_word;
+        self.in_word += 1;
+        if self.in_word == u64::BITS {
+            self.bits.extend_from_slice(&self.word.to_le_bytes());
+            (self.word, self.in_word) = (0, 0);
         }
-        if let Some(bits) = self.bits.last_mut() {
-            *bits |= u8::from(set) << (self.bit_count % 8);
-        }
-        self.bit_count += 1;
     }
 
     /// Bytes of which the reader is told how many there are.
@@ -91,7 +97,7 @@ impl<'a> Unpacker<'a> {
         let mut rest = packed;
         let bits = read_number(&mut rest).unwrap_or(0) as usize;
         let (bits, bytes) = rest.split_at_checked(bits).unwrap_or_default();
-        Self { bits, bit_count: 0, bytes, last: Last::default() }
+        Self { bits, word: 0, in_word: 0, bytes, last: Last::default() }
     }
 
     /// Instants and frames from here on are told from these.
@@ -99,10 +105,22 @@ impl<'a> Unpacker<'a> {
         self.last = Last { time: time.nanos(), frame: frame.word() };
     }
 
+    #[inline]
     fn bit(&mut self) -> bool {
-        let set = self.bits.get(self.bit_count / 8).is_some_and(|bits| bits >> (self.bit_count % 8) & 1 == 1);
-        self.bit_count += 1;
+        if self.in_word == 0 {
+            self.next_word();
+        }
+        let set = self.word & 1 == 1;
+        self.word >>= 1;
+        self.in_word -= 1;
         set
+    }
+
+    fn next_word(&mut self) {
+        let (next, rest) = self.bits.split_at(self.bits.len().min(8));
+        let mut word = [0; 8];
+        word.iter_mut().zip(next).for_each(|(byte, next)| *byte = *next);
+        (self.word, self.in_word, self.bits) = (u64::from_le_bytes(word), u64::BITS, rest);
     }
 
     /// Bytes with their count before them.
@@ -125,6 +143,7 @@ impl Pack for bool {
 }
 
 impl Pack for u64 {
+    #[inline]
     fn pack(&self, to: &mut Packer) {
         to.bit(*self != 0);
         if *self != 0 {
@@ -132,6 +151,7 @@ impl Pack for u64 {
         }
     }
 
+    #[inline]
     fn unpack(from: &mut Unpacker<'_>) -> Self {
         if from.bit() { read_number(&mut from.bytes).unwrap_or(0) } else { 0 }
     }
@@ -409,6 +429,7 @@ const fn unfolded(value: u64) -> i64 {
 }
 
 /// Seven bits a byte, the lowest first; the eighth says that another follows (LEB128).
+#[inline]
 fn number(bytes: &mut Vec<u8>, mut value: u64) {
     while value > 0x7f {
         bytes.push(value as u8 | 0x80);
@@ -418,7 +439,18 @@ fn number(bytes: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Reads what [`number`] wrote.
+#[inline]
 fn read_number(bytes: &mut &[u8]) -> Option<u64> {
+    match bytes.split_first() {
+        Some((byte, rest)) if *byte < 0x80 => {
+            *bytes = rest;
+            Some(u64::from(*byte))
+        }
+        _ => read_long_number(bytes),
+    }
+}
+
+fn read_long_number(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for place in (0..u64::BITS).step_by(7) {
         let [byte] = taken(bytes)?;

@@ -13,20 +13,25 @@ use crate::{
 pub(super) fn restarts(material: &Material<'_>) -> Vec<Finding> {
     let mut refusals: BTreeMap<Endpoint, Vec<Timestamp>> = BTreeMap::new();
     for connection in material.background.connections {
-        // What was refused did not end in good order.
-        if !connection.in_order()
+        if connection.was_refused()
             && let Some(refused) = refusal(&connection.open())
         {
             refusals.entry(connection.head().responder).or_default().push(refused);
         }
     }
+    refusals.values_mut().for_each(|refused| refused.sort_unstable());
     let mut endings: BTreeMap<Endpoint, Vec<(Timestamp, usize)>> = BTreeMap::new();
     for (index, connection) in material.background.connections.iter().enumerate() {
-        let peer = connection.head().responder;
-        if refusals.contains_key(&peer)
+        let head = connection.head();
+        // Of a restart only endings tell that a refusal follows.
+        let is_near = |refused: &Vec<Timestamp>| {
+            let later = refused.partition_point(|refused| *refused < head.start);
+            refused.get(later).is_some_and(|refused| refused.since(head.end) <= REFUSALS_WITHIN + AT_ONCE)
+        };
+        if refusals.get(&head.responder).is_some_and(is_near)
             && let Some(ended) = ended_by_peer(&connection.open())
         {
-            endings.entry(peer).or_default().push((ended, index));
+            endings.entry(head.responder).or_default().push((ended, index));
         }
     }
     let matches = material.background.joined.matches.iter().enumerate();
@@ -108,8 +113,7 @@ fn ended_by_peer(connection: &Connection) -> Option<Timestamp> {
 
 /// When the peer refused the connection.
 fn refusal(connection: &Connection) -> Option<Timestamp> {
-    let refused = connection.handshake.syn_ack.is_none() && connection.handshake.syn.is_some();
-    connection.reset_by(Direction::Responder).filter(|_| refused).map(|reset| reset.time)
+    connection.reset_by(Direction::Responder).filter(|_| connection.is_refused()).map(|reset| reset.time)
 }
 
 /// Endpoints whose failures come in bursts at equal intervals.

@@ -64,6 +64,9 @@ pub enum Error {
     /// The result could not be written.
     #[error("cannot write the result")]
     Report(#[from] report::Error),
+    /// What was put away of the connections could not be read again.
+    #[error("cannot read again what is kept of the connections in a temporary file")]
+    Store(#[source] io::Error),
     /// The story could not be shown.
     #[error(transparent)]
     Explain(#[from] explain::Error),
@@ -76,7 +79,7 @@ impl Error {
     /// Whether the reader of standard output went away.
     pub fn is_broken_pipe(&self) -> bool {
         match self {
-            Self::NothingReadable | Self::Threads(_) | Self::Explain(_) => false,
+            Self::NothingReadable | Self::Threads(_) | Self::Store(_) | Self::Explain(_) => false,
             Self::Report(error) => error.is_broken_pipe(),
             Self::Terminal(error) => error.kind() == io::ErrorKind::BrokenPipe,
         }
@@ -119,6 +122,7 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
             review::write(&mut output, &config.inputs, &read, &tables, &rows, &told.stories)
         })??;
     }
+    read.whole()?;
     let laps = progress.finish();
     record::write(&mut output, &config.inputs, &read, &tables, config.timings.then_some(&laps[..]))?;
     output.commit()?;
@@ -183,6 +187,7 @@ pub fn connections(config: &TableConfig, out: impl Write, mut messages: impl Wri
     readable(&read.reports, &mut messages)?;
     let format = table_format(config.format, config.csv_safe);
     write_table(&CONNECTIONS, &Listing::alone(&read, &config.inputs), format, out)?;
+    read.whole()?;
     terminal::write_faults(&read.reports, &mut messages)?;
     let crossed = read.counters.crossed();
     terminal::write_crossed(&crossed, &mut messages)?;

@@ -248,8 +248,8 @@ mod tests {
 
     fn course_of(votes: &[(usize, i64)], times: &[Timestamp]) -> Option<(i64, Vec<Knot>)> {
         let written = Written::new(votes);
-        let voters = written.voters();
-        course(Votes(&voters), times, &agreeing(Votes(&voters), times))
+        let asked = written.voters();
+        course(Votes(&asked), times, &agreeing(Votes(&asked), times))
     }
 
     fn slope_of(votes: &[(usize, i64)], times: &[Timestamp]) -> Option<Slope> {

@@ -39,8 +39,8 @@ impl Pass<'_> {
         let taken = (windows * MOST_VOTES / pairs.max(1)).clamp(LEAST_WINDOWS, windows.max(LEAST_WINDOWS));
         let mut chosen: BTreeSet<usize> = (0..taken).map(|index| index * windows / taken).collect();
         loop {
-            let voters: Vec<Voter<'_>> = chosen.iter().flat_map(|window| voters_of(*window)).collect();
-            let votes = Votes(&voters);
+            let asked: Vec<Voter<'_>> = chosen.iter().flat_map(|window| voters_of(*window)).collect();
+            let votes = Votes(&asked);
             let agreeing = drift::agreeing(votes, &times);
             let between = if chosen.len() < taken + MORE_WINDOWS { drift::between(&agreeing) } else { Vec::new() };
             let more = between.into_iter().fold(false, |more, window| chosen.insert(window) | more);

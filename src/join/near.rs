@@ -131,7 +131,8 @@ fn of_kinds(
                     prompt.extend(anchor.is_prompt().then_some(anchor.time));
                 }
             }
-            may_time_out.extend(timed.iter().any(|symptom| may_have_timed_out(*symptom, &connection)).then_some(*index));
+            may_time_out
+                .extend(timed.iter().any(|symptom| may_have_timed_out(*symptom, &connection)).then_some(*index));
         }
         (found, may_time_out)
     };
@@ -139,10 +140,10 @@ fn of_kinds(
     let in_order = |(number, kind): (usize, &Kind)| {
         let (mut all, mut prompt) = (Vec::new(), Vec::new());
         // What one part holds goes when it is added, so that not all are there twice.
-        for part in &mut parts {
-            let (places, times) = part.get_mut(number).map(std::mem::take).unwrap_or_default();
+        for found in &mut parts {
+            let (places, instants) = found.get_mut(number).map(std::mem::take).unwrap_or_default();
             all.extend(places);
-            prompt.extend(times);
+            prompt.extend(instants);
         }
         all.par_sort_unstable_by_key(|place: &Place| (place.time, place.connection, place.nth));
         prompt.par_sort_unstable();

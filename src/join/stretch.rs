@@ -67,7 +67,9 @@ impl Stretch {
             }
         }
         // Stable: those of one instant stay in the order of their connections.
-        opened.values_mut().for_each(|seen| seen.sort_by_key(|seen| seen.anchor.time));
+        for seen in opened.values_mut() {
+            seen.sort_by_key(|seen| seen.anchor.time);
+        }
         Self(opened)
     }
 

@@ -101,14 +101,14 @@ pub(super) mod tests {
     #[test]
     fn votes_are_found_by_where_they_lie() {
         let written = Written::new(&[(0, 5), (0, -3), (0, WIDEST + 1), (2, 5), (2, 8), (3, WIDEST + 1)]);
-        let voters = written.voters();
-        let votes = Votes(&voters);
+        let asked = written.voters();
+        let votes = Votes(&asked);
         assert_eq!(votes.all().collect::<Vec<_>>(), [(0, 5), (0, -3), (2, 8), (2, 5)]);
         assert_eq!(votes.within(-3..=5).collect::<Vec<_>>(), [(0, 5), (0, -3), (2, 5)]);
         assert_eq!(votes.within(6..=7).count(), 0);
         assert_eq!(votes.far_from(6, 1).collect::<Vec<_>>(), [(0, -3), (2, 8)]);
         assert_eq!(votes.of_calls(&(1..3)).all().count(), 2);
         assert_eq!(votes.voting(), 2);
-        assert!(voters[0].agrees(&(-4..=-3)) && !voters[0].agrees(&(-2..=4)) && !voters[2].agrees(&(0..=WIDEST)));
+        assert!(asked[0].agrees(&(-4..=-3)) && !asked[0].agrees(&(-2..=4)) && !asked[2].agrees(&(0..=WIDEST)));
     }
 }

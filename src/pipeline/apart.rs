@@ -133,7 +133,9 @@ fn openers(node: &Node, group: &Group) -> BTreeSet<IpAddr> {
     let mut found = BTreeSet::new();
     for point in &group.points {
         for endpoint in endpoints(&calls, &point.connections, &node.names) {
-            found.extend(endpoint.connections.iter().map(|index| point.connections[*index as usize].head().originator.address));
+            found.extend(
+                endpoint.connections.iter().map(|index| point.connections[*index as usize].head().originator.address),
+            );
         }
     }
     found

@@ -91,7 +91,7 @@ impl<'a> Listing<'a> {
     fn add(&mut self, owner: Owner<'a>, asked: impl Fn(usize, &Head) -> bool) {
         let (before, number) = (self.order.len(), self.owners.len() as u32);
         let all = owner.connections.iter().enumerate();
-        let asked = all.filter(|(index, connection)| asked(*index, &connection.head()));
+        let asked = all.filter(|(index, connection)| asked(*index, connection.head()));
         self.order.extend(asked.map(|(index, _)| (number, index as u32)));
         self.beside_time += (owner.connections.len() - (self.order.len() - before)) as u64;
         self.owners.push(owner);

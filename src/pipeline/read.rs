@@ -1,6 +1,6 @@
 //! Everything that was read, by gateway.
 
-use std::{collections::BTreeSet, net::IpAddr, ops::RangeInclusive, sync::Arc};
+use std::{collections::BTreeSet, io, net::IpAddr, ops::RangeInclusive, sync::Arc};
 
 use wirecause_parsers::{
     log::{FailedCall, LogOptions},
@@ -8,7 +8,7 @@ use wirecause_parsers::{
 };
 
 use super::{
-    Counters,
+    Counters, Error,
     apart::{self, Owners},
     nodes::{Plan, Planned, Told},
     window::Span,
@@ -182,6 +182,12 @@ impl Read {
         let (connections, twins) = points::merge(points, &self.store);
         self.counters.connections_seen_at_several_points += twins;
         connections
+    }
+
+    /// Fails where connections could not be read again: what was made of them is wrong then.
+    pub(super) fn whole(&self) -> Result<(), Error> {
+        let fault = self.store.fault();
+        fault.map_or(Ok(()), |fault| Err(Error::Store(io::Error::new(fault.kind(), fault.to_string()))))
     }
 
     /// The time asked for, by the captures' clock, where there is no log to say when the input ends.

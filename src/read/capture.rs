@@ -182,16 +182,13 @@ impl Captures {
 fn heard(time: Timestamp, mut message: dns::Message, said: &mut HashSet<Arc<dns::Message>>) -> Heard {
     let id = std::mem::take(&mut message.id);
     message.addresses.iter_mut().for_each(|(_, _, time_to_live)| *time_to_live = 0);
-    let message = match said.get(&message) {
-        Some(known) => Arc::clone(known),
-        None => {
-            let message = Arc::new(message);
-            if said.len() < MAX_SAID {
-                said.insert(Arc::clone(&message));
-            }
-            message
-        }
-    };
+    if let Some(known) = said.get(&message) {
+        return Heard { time, id, message: Arc::clone(known) };
+    }
+    let message = Arc::new(message);
+    if said.len() < MAX_SAID {
+        said.insert(Arc::clone(&message));
+    }
     Heard { time, id, message }
 }
 

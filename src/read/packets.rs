@@ -68,7 +68,7 @@ impl WantedFlow {
     /// The connection `index` of `connections`, whose first frame lies in one of `files`. It ends where the next one on the same flow begins.
     pub fn new(connections: &[Finished], index: usize, files: &[CaptureFile]) -> Option<Self> {
         let connection = connections.get(index)?.open();
-        let key = key(&connections.get(index)?.head());
+        let key = key(connections.get(index)?.head());
         let point = files.get(connection.first_frame.file() as usize)?.point;
         let end = connection.end.plus(AFTERWARDS);
         // Connections stand in order of their start.

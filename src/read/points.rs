@@ -64,12 +64,12 @@ impl Merged {
         let one_place = same_place * 2 > pairs.len();
         let until = [last(&self.kept), last(pairs.iter().map(|(_, connection)| connection))];
         pairs.sort_by_key(|(other, _)| *other);
-        let mut shelf = Shelf::new(Arc::clone(store));
+        let mut packed = Shelf::new(Arc::clone(store));
         for of_one in pairs.chunk_by(|(a, _), (b, _)| a == b) {
             let Some((other, _)) = of_one.first() else { continue };
             let own = self.kept[*other].open();
-            let merged = of_one.iter().fold(own, |own, (_, far)| one_of_two(own, far.open(), one_place, until));
-            self.kept[*other] = shelf.put(&merged);
+            let joined = of_one.iter().fold(own, |own, (_, far)| one_of_two(own, far.open(), one_place, until));
+            self.kept[*other] = packed.put(&joined);
         }
     }
 
@@ -83,10 +83,8 @@ impl Merged {
 
 /// The record that is kept of two of one connection; `until` is when the two captures ended, each by its own clock.
 fn one_of_two(own: Connection, far: Connection, one_place: bool, until: [Option<Timestamp>; 2]) -> Connection {
-    let (mut own, far, until) = match nearness(&far) > nearness(&own) {
-        true => (far, own, [until[1], until[0]]),
-        false => (own, far, until),
-    };
+    let (mut own, far, until) =
+        if nearness(&far) > nearness(&own) { (far, own, [until[1], until[0]]) } else { (own, far, until) };
     if !one_place {
         own.elsewhere = Some(Box::new(seen_elsewhere(&own, far, until)));
     } else if own.elsewhere.is_none() {
@@ -330,9 +328,11 @@ mod tests {
         assert_eq!((connections.len(), twins), (1, 1));
         assert!(connections[0].open().elsewhere.is_none());
         // A third file from behind a router still is one.
-        let (connections, _) = merge(vec![point(0, 0, 400, 0), point(1, 0, 400, 3), point(2, 2, 50, 180)], &Arc::default());
+        let (connections, _) =
+            merge(vec![point(0, 0, 400, 0), point(1, 0, 400, 3), point(2, 2, 50, 180)], &Arc::default());
         assert!(connections[0].open().elsewhere.as_ref().is_some_and(|elsewhere| elsewhere.nearer_responder));
-        let (connections, _) = merge(vec![point(0, 0, 400, 0), point(2, 2, 50, 180), point(1, 0, 400, 3)], &Arc::default());
+        let (connections, _) =
+            merge(vec![point(0, 0, 400, 0), point(2, 2, 50, 180), point(1, 0, 400, 3)], &Arc::default());
         assert!(connections[0].open().elsewhere.as_ref().is_some_and(|elsewhere| elsewhere.nearer_responder));
     }
 }

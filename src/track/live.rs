@@ -43,18 +43,7 @@ pub(super) struct Live {
     content: payload::Content,
 }
 
-pack_fields!(Live {
-    connection,
-    history,
-    head,
-    tail,
-    last_activity,
-    probed,
-    recent,
-    pending_rtt,
-    challenged,
-    content,
-});
+pack_fields!(Live { connection, history, head, tail, last_activity, probed, recent, pending_rtt, challenged, content });
 
 impl Live {
     pub(super) fn new(arrival: &Arrival<'_>) -> Self {

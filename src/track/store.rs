@@ -71,13 +71,10 @@ impl Store {
 
     /// Adds bytes to the file, which is made when they are the first.
     fn written(&self, bytes: &[u8]) -> io::Result<Arc<Spool>> {
-        let spool = match self.spool.get() {
-            Some(spool) => spool,
-            None => {
-                let spool = Spool { file: scratch::unnamed()?, fault: OnceLock::new() };
-                self.spool.get_or_init(|| Arc::new(spool))
-            }
-        };
+        if self.spool.get().is_none() {
+            let _ = self.spool.set(Arc::new(Spool { file: scratch::unnamed()?, fault: OnceLock::new() }));
+        }
+        let Some(spool) = self.spool.get() else { return Err(io::ErrorKind::NotFound.into()) };
         (&spool.file).write_all(bytes)?;
         Ok(Arc::clone(spool))
     }
@@ -158,11 +155,7 @@ impl Writer {
 
     /// The bytes of a stretch, be they still gathered here.
     pub(super) fn bytes<'a>(&'a self, stretch: &'a Stretch) -> Cow<'a, [u8]> {
-        if Arc::ptr_eq(&stretch.block, &self.block) {
-            Cow::Borrowed(stretch.of(&self.bytes))
-        } else {
-            stretch.bytes()
-        }
+        if Arc::ptr_eq(&stretch.block, &self.block) { Cow::Borrowed(stretch.of(&self.bytes)) } else { stretch.bytes() }
     }
 
     fn end_block(&mut self) {

@@ -186,7 +186,7 @@ impl<'a> Played<'a> {
             names: &names,
             population: &population,
         });
-        let connections = connections.iter().map(|connection| connection.open()).collect();
+        let connections = connections.iter().map(wirecause::track::Finished::open).collect();
         Self { scenario, calls, connections, names, population, joined, verdicts }
     }
 

@@ -19,7 +19,9 @@ pub(super) fn restarts(material: &Material<'_>) -> Vec<Finding> {
             refusals.entry(connection.head().responder).or_default().push(refused);
         }
     }
-    refusals.values_mut().for_each(|refused| refused.sort_unstable());
+    for refused in refusals.values_mut() {
+        refused.sort_unstable();
+    }
     let mut endings: BTreeMap<Endpoint, Vec<(Timestamp, usize)>> = BTreeMap::new();
     for (index, connection) in material.background.connections.iter().enumerate() {
         let head = connection.head();

@@ -14,7 +14,6 @@ pub mod join;
 pub mod pipeline;
 pub mod read;
 pub mod report;
-mod scratch;
 pub mod track;
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod record;
 mod review;
 mod stopwatch;
 mod stories;
+mod verdicts;
 mod window;
 
 use std::{
@@ -93,14 +94,14 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
         sort_inputs(&config.inputs, Some(&config.output)).read(&config.inputs, &progress)
     })?;
     progress.phase("join", None);
-    let (mut tables, listing, told) = in_threads(&config.inputs, || judge(config, &read))?;
+    let (mut tables, verdicts, listing, told) = in_threads(&config.inputs, || judge(config, &read))?;
     readable(&read.reports, &mut messages)?;
 
     progress.phase("tables", None);
     let mut output = OutputDir::open(&config.output, config.force)?;
     let formats: Vec<Format> = config.formats.iter().map(|format| file_format(*format, config.csv_safe)).collect();
     let counts = in_threads(&config.inputs, || {
-        let counts = tables::write_errors(&mut output, &tables.errors, &formats)?;
+        let counts = tables::write_errors(&mut output, &verdicts, &formats)?;
         tables::write_connections(&mut output, &listing, &formats)?;
         tables::write_findings(&mut output, &tables.findings, &formats)?;
         Ok::<_, report::Error>(counts)
@@ -109,6 +110,7 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
     // The page shows them again.
     let rows = if told.is_some() { listing.part(0..listing.count()).into_owned() } else { Vec::new() };
     drop(listing);
+    let errors = verdicts.into_made();
     let mut not_again = Vec::new();
     if let Some(mut told) = told {
         progress.phase("evidence", None);
@@ -119,7 +121,7 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
         read.note_faults(written.faults);
         progress.phase("page", None);
         in_threads(&config.inputs, || {
-            review::write(&mut output, &config.inputs, &read, &tables, &rows, &told.stories)
+            review::write(&mut output, &config.inputs, &read, &tables, (&errors, &rows), &told.stories)
         })??;
     }
     read.whole()?;

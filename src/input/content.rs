@@ -10,8 +10,10 @@ use std::{
     sync::Arc,
 };
 
-use super::inflated::{Inflated, InflatedReader};
-use crate::scratch;
+use super::{
+    inflated::{Inflated, InflatedReader},
+    scratch,
+};
 
 /// A stretch of bytes.
 #[derive(Clone, Debug)]

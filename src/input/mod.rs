@@ -15,6 +15,7 @@ pub mod kind;
 pub mod member;
 pub mod meter;
 pub mod paths;
+pub(crate) mod scratch;
 pub mod stream;
 pub mod survey;
 

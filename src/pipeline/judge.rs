@@ -17,6 +17,7 @@ use super::{
     listing::Listing,
     read::{Node, Read},
     review, stories,
+    verdicts::Verdicts,
 };
 use crate::{
     attribute::{
@@ -29,7 +30,7 @@ use crate::{
     join::{JoinConfig, Joined, NameTable, join, timeouts::Timeouts},
     read::LogFile,
     report::{
-        assemble::{Places, call_row, finding_row, verdict_row},
+        assemble::{Places, call_row, finding_row},
         examples::Selection,
         redact::Redactor,
         review::facts::{Facts, NodeFacts},
@@ -40,7 +41,6 @@ use crate::{
 
 /// The tables of the main job.
 pub(super) struct Tables {
-    pub(super) errors: Vec<ErrorRow>,
     pub(super) findings: Vec<FindingRow>,
     pub(super) facts: Facts,
     pub(super) counters: Counters,
@@ -55,7 +55,8 @@ pub(super) struct Judged<'a> {
     /// Its failed calls with the logs they stand in, in order of time.
     pub(super) calls: Vec<(&'a LogFile, &'a FailedCall)>,
     pub(super) joined: Joined,
-    attributions: Vec<Attribution>,
+    /// One for each call.
+    pub(super) attributions: Vec<Attribution>,
     findings: Vec<Finding>,
     redactor: Option<Arc<Redactor>>,
 }
@@ -69,8 +70,8 @@ pub(super) struct Place {
     pub(super) call: usize,
 }
 
-/// Judges every gateway, and puts the tables together; that of connections is made when it is written.
-pub(super) fn judge<'a>(config: &AnalyzeConfig, read: &'a Read) -> (Tables, Listing<'a>, Option<Told>) {
+/// Judges every gateway, and puts the tables together; those of errors and connections are made when they are written.
+pub(super) fn judge<'a>(config: &AnalyzeConfig, read: &'a Read) -> (Tables, Verdicts<'a>, Listing<'a>, Option<Told>) {
     let mut judged: Vec<Judged<'_>> = read.nodes.iter().map(|node| Judged::new(node, read, &config.inputs)).collect();
     let redactor = config.redact.then(|| Arc::new(redactor(read, &judged, &config.inputs)));
     if let Some(redactor) = &redactor {
@@ -79,12 +80,12 @@ pub(super) fn judge<'a>(config: &AnalyzeConfig, read: &'a Read) -> (Tables, List
         }
     }
     let captures = read.capture_names();
-    let (errors, places) = errors(&mut judged, &captures, redactor.as_deref());
-    let findings = finding_rows(&mut judged, &places, &captures, redactor.as_deref());
+    let mut verdicts = Verdicts::new(judged, captures.clone(), redactor.clone());
+    let findings = finding_rows(&mut verdicts.judged, &verdicts.places, &captures, redactor.as_deref());
     let mut counters = read.counters.clone();
-    let listing = Listing::judged(&judged, read, &config.inputs, redactor.clone());
+    let listing = Listing::judged(&verdicts.judged, read, &config.inputs, redactor.clone());
     counters.connections_beside_time = listing.beside_time;
-    let mut facts = facts(&judged, &places, read, config.stories.is_some());
+    let mut facts = facts(&verdicts.judged, &verdicts.places, read, config.stories.is_some());
     if let Some(redactor) = &redactor {
         facts.endpoints.iter_mut().for_each(|endpoint| endpoint.host = redactor.host(&endpoint.host));
     }
@@ -93,10 +94,12 @@ pub(super) fn judge<'a>(config: &AnalyzeConfig, read: &'a Read) -> (Tables, List
             config::Evidence::Examples => Selection::Examples,
             config::Evidence::All => Selection::All,
         };
-        let redacted = redactor.is_some();
-        stories::Material { read, judged: &judged, places: &places, rows: &errors, redacted }.tell(&findings, selection)
+        verdicts.make();
+        let Verdicts { judged, places, .. } = &verdicts;
+        let (rows, redacted) = (verdicts.made(), redactor.is_some());
+        stories::Material { read, judged, places, rows, redacted }.tell(&findings, selection)
     });
-    (Tables { errors, findings, facts, counters, redactor }, listing, told)
+    (Tables { findings, facts, counters, redactor }, verdicts, listing, told)
 }
 
 /// All failed calls as rows, without anything that a capture says.
@@ -177,23 +180,6 @@ pub(super) fn join_config<'a>(
         .iter()
         .map(|known| (known.host.clone(), Timeouts { read: nanos(known.read_ms), connect: nanos(known.connect_ms) }));
     JoinConfig { clock_offset, timeouts: timeouts.collect(), silent_retries }
-}
-
-/// The table of errors, and where each row comes from. Takes the verdicts.
-fn errors(judged: &mut [Judged<'_>], captures: &[String], redactor: Option<&Redactor>) -> (Vec<ErrorRow>, Vec<Place>) {
-    let mut rows: Vec<(ErrorRow, Place)> = Vec::new();
-    for (node, judged) in judged.iter_mut().enumerate() {
-        let attributions = std::mem::take(&mut judged.attributions);
-        let places = Places { node: &judged.name, captures };
-        let verdicts = judged.calls.par_iter().zip(&judged.joined.matches).zip(attributions).enumerate();
-        rows.par_extend(verdicts.map(|(call, (((log, failed), found), attribution))| {
-            let row = call_row(places, failed, &log.name, &log.digest);
-            let row = verdict_row(row, places, found, |index| judged.shown(index), attribution);
-            (Redactor::optionally(redactor, row, Redactor::error), Place { node, call })
-        }));
-    }
-    rows.par_sort_by(|(a, _), (b, _)| order(a).cmp(&order(b)));
-    rows.into_iter().unzip()
 }
 
 fn order(row: &ErrorRow) -> (Timestamp, &str, &str, u64) {

@@ -8,7 +8,7 @@ use crate::{
         self,
         output::{MARKDOWN, OutputDir, PAGE},
         review::{Material, Review, facts::Lane, markdown, page},
-        rows::ConnectionRow,
+        rows::{ConnectionRow, ErrorRow},
         story::{Disclosure, Story},
     },
 };
@@ -19,7 +19,7 @@ pub(super) fn write(
     config: &InputConfig,
     read: &Read,
     tables: &Tables,
-    connections: &[ConnectionRow],
+    (errors, connections): (&[ErrorRow], &[ConnectionRow]),
     stories: &[Story],
 ) -> Result<(), Error> {
     let (page_path, markdown_path) = (output.path().join(PAGE), output.path().join(MARKDOWN));
@@ -27,7 +27,7 @@ pub(super) fn write(
         .map_err(|source| report::Error::Json { path: page_path.clone(), source })?;
     let options = words(&Options::new(config, tables.redactor.as_deref()));
     let review = Review::new(Material {
-        errors: &tables.errors,
+        errors,
         connections,
         findings: &tables.findings,
         stories,

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Writes the tables of errors and causes, and counts what the summary says. Rows come in the order of the table.
-pub fn write_errors(output: &mut OutputDir, rows: &[ErrorRow], formats: &[Format]) -> Result<Counts, Error> {
+pub fn write_errors(output: &mut OutputDir, rows: &impl Rows<ErrorRow>, formats: &[Format]) -> Result<Counts, Error> {
     let cells = formats.iter().find_map(|format| if let Format::Csv(cells) = format { Some(*cells) } else { None });
     let counts = match cells {
         Some(cells) => output.write("errors.csv", |file| counted(rows, cells, file))?,
@@ -59,16 +59,16 @@ fn write<R: Clone + Sync>(
 }
 
 /// Counts where no CSV is written.
-fn count(rows: &[ErrorRow]) -> Result<Counts, Error> {
+fn count(rows: &impl Rows<ErrorRow>) -> Result<Counts, Error> {
     let mut counter = Counter::default();
-    for batch in rows.chunks(BATCH_ROWS) {
-        counter.add(&frame(&ERRORS, batch)?)?;
+    for range in rows.ranges(BATCH_ROWS) {
+        counter.add(&frame(&ERRORS, &rows.part(range))?)?;
     }
     counter.finish()
 }
 
 /// Each frame is counted on the way to the file.
-fn counted(rows: &[ErrorRow], cells: Cells, file: &mut BufWriter<File>) -> Result<Counts, Error> {
+fn counted(rows: &impl Rows<ErrorRow>, cells: Cells, file: &mut BufWriter<File>) -> Result<Counts, Error> {
     let (mut counter, mut csv) = (Counter::default(), CsvTable::new(&ERRORS, cells, file)?);
     csv.write_seen(rows, |frame| counter.add(frame))?;
     csv.finish()?;
@@ -87,7 +87,7 @@ mod tests {
         let temp = TempDir::new("tables");
         let mut output = OutputDir::open(temp.path(), false).unwrap();
         let formats = [Format::Csv(Cells::Plain), Format::Parquet, Format::Json];
-        let counts = write_errors(&mut output, &[error_row(), error_row()], &formats).unwrap();
+        let counts = write_errors(&mut output, &vec![error_row(); 2], &formats).unwrap();
         write_connections(&mut output, &Vec::new(), &formats).unwrap();
         write_findings(&mut output, &[], &formats).unwrap();
         output.commit().unwrap();

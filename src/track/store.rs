@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use crate::scratch;
+use crate::input::scratch;
 
 /// Keeps the bytes of a run's connections.
 #[derive(Debug)]

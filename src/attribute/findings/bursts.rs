@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
 use wirecause_parsers::{packet::Endpoint, time::Timestamp};
 
 use crate::{
@@ -11,30 +12,28 @@ use crate::{
 
 /// Peers that ended many connections of different age within an instant, and refused new ones right after.
 pub(super) fn restarts(material: &Material<'_>) -> Vec<Finding> {
+    let connections = material.background.connections.par_iter();
+    let refused = connections.clone().filter(|connection| connection.was_refused());
+    let refused = refused.filter_map(|connection| Some((connection.head().responder, refusal(&connection.open())?)));
     let mut refusals: BTreeMap<Endpoint, Vec<Timestamp>> = BTreeMap::new();
-    for connection in material.background.connections {
-        if connection.was_refused()
-            && let Some(refused) = refusal(&connection.open())
-        {
-            refusals.entry(connection.head().responder).or_default().push(refused);
-        }
+    for (peer, refused) in refused.collect::<Vec<_>>() {
+        refusals.entry(peer).or_default().push(refused);
     }
     for refused in refusals.values_mut() {
         refused.sort_unstable();
     }
-    let mut endings: BTreeMap<Endpoint, Vec<(Timestamp, usize)>> = BTreeMap::new();
-    for (index, connection) in material.background.connections.iter().enumerate() {
+    let ended = connections.enumerate().filter_map(|(index, connection)| {
         let head = connection.head();
         // Of a restart only endings tell that a refusal follows.
-        let is_near = |refused: &Vec<Timestamp>| {
-            let later = refused.partition_point(|refused| *refused < head.start);
-            refused.get(later).is_some_and(|refused| refused.since(head.end) <= REFUSALS_WITHIN + AT_ONCE)
-        };
-        if refusals.get(&head.responder).is_some_and(is_near)
-            && let Some(ended) = ended_by_peer(&connection.open())
-        {
-            endings.entry(head.responder).or_default().push((ended, index));
-        }
+        let of_peer = refusals.get(&head.responder)?;
+        let later = of_peer.get(of_peer.partition_point(|refused| *refused < head.start))?;
+        let is_near = later.since(head.end) <= REFUSALS_WITHIN + AT_ONCE;
+        let ended = is_near.then(|| ended_by_peer(&connection.open())).flatten()?;
+        Some((head.responder, (ended, index)))
+    });
+    let mut endings: BTreeMap<Endpoint, Vec<(Timestamp, usize)>> = BTreeMap::new();
+    for (peer, ended) in ended.collect::<Vec<_>>() {
+        endings.entry(peer).or_default().push(ended);
     }
     let matches = material.background.joined.matches.iter().enumerate();
     let mut joined: Vec<(usize, usize)> = matches.filter_map(|(call, found)| Some((found.connection?, call))).collect();
@@ -123,7 +122,7 @@ pub(super) fn periodic(material: &Material<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (peer, (host, calls)) in material.calls_by_peer() {
         let mut times: Vec<Timestamp> = calls
-            .iter()
+            .par_iter()
             .filter_map(|call| material.connection(*call)?.open().ending())
             .filter(|ending| ending.kind == EndingKind::Rst || ending.by == Direction::Responder)
             .map(|ending| ending.time)

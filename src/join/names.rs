@@ -167,6 +167,21 @@ mod tests {
         assert!(names.addresses("a.example").is_empty());
     }
 
+    /// Ids have sixteen bits and come again: who asked gave up after a minute at most.
+    #[test]
+    fn an_answer_is_to_a_question_of_the_last_minute() {
+        let at = |second: i64| Timestamp::from_nanos(second * 1_000_000_000);
+        for (second, expected) in [(59, vec![Some(Answer::Addresses)]), (61, vec![None, Some(Answer::Addresses)])] {
+            let mut names = NameTable::default();
+            let answer = answer("api.example", &["10.0.0.1"], &[]);
+            let question = dns::Message { response: false, addresses: vec![], ..answer.clone() };
+            names.add_message(at(0), 9, &question);
+            names.add_message(at(second), 9, &answer);
+            let outcomes: Vec<_> = names.queries("api.example").iter().map(|query| query.outcome).collect();
+            assert_eq!(outcomes, expected, "{second} s");
+        }
+    }
+
     #[test]
     fn the_hosts_file_wins_over_dns() {
         let mut names = NameTable::default();

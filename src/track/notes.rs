@@ -134,9 +134,8 @@ impl Note {
 }
 
 fn write(to: &mut Packer, note: &Note, before: &Note, usual: &mut Usual) {
-    let kind = KINDS.iter().position(|kind| *kind == note.kind).unwrap_or(0) as u8;
     note.from.pack(to);
-    kind.pack(to);
+    note.kind.pack(to);
     (note.flags.0 ^ usual.flags).pack(to);
     (note.ttl ^ usual.ttl).pack(to);
     (note.window ^ usual.window).pack(to);
@@ -155,7 +154,7 @@ fn write(to: &mut Packer, note: &Note, before: &Note, usual: &mut Usual) {
 fn read(packed: &mut Unpacker<'_>, before: &Note, usual: &mut [Usual; 2]) -> Note {
     let from = Direction::unpack(packed);
     let usual = &mut usual[from as usize];
-    let kind = KINDS.get(usize::unpack(packed)).copied().unwrap_or(NoteKind::Control);
+    let kind = NoteKind::unpack(packed);
     usual.flags ^= u8::unpack(packed);
     usual.ttl ^= u8::unpack(packed);
     usual.window ^= u16::unpack(packed);
@@ -182,12 +181,12 @@ fn read(packed: &mut Unpacker<'_>, before: &Note, usual: &mut [Usual; 2]) -> Not
     }
 }
 
-const KINDS: [NoteKind; 5] =
-    [NoteKind::Control, NoteKind::New, NoteKind::OutOfOrder, NoteKind::Retransmission, NoteKind::KeepAlive];
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const KINDS: [NoteKind; 5] =
+        [NoteKind::Control, NoteKind::New, NoteKind::OutOfOrder, NoteKind::Retransmission, NoteKind::KeepAlive];
 
     fn note(index: i64) -> Note {
         let odd = index % 2 == 1;

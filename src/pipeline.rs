@@ -6,6 +6,7 @@ mod explain;
 mod inspect;
 mod judge;
 mod listing;
+mod logged;
 mod nodes;
 mod options;
 mod progress;
@@ -30,17 +31,27 @@ use crate::{
     report::{
         self,
         csv::Cells,
+        examples::Selection,
         format::{Format, write_table},
         output::OutputDir,
         parts::Rows,
+        rows::FindingRow,
         schema::{CALLS, CONNECTIONS},
         tables, terminal,
     },
 };
 
 use self::{
-    counters::Counters, judge::judge, listing::Listing, nodes::Plan, options::Options, progress::Progress, read::Read,
+    counters::Counters,
+    judge::{finding_rows, judge},
+    listing::Listing,
+    logged::Logged,
+    nodes::Plan,
+    options::Options,
+    progress::Progress,
+    read::Read,
     stories::Told,
+    verdicts::Verdicts,
 };
 pub use self::{explain::explain, inspect::inspect};
 
@@ -94,18 +105,26 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
         sort_inputs(&config.inputs, Some(&config.output)).read(&config.inputs, &progress)
     })?;
     progress.phase("join", None);
-    let (mut tables, verdicts, listing, told) = in_threads(&config.inputs, || judge(config, &read))?;
+    let (mut shown, mut verdicts, listing) = in_threads(&config.inputs, || judge(config, &read))?;
     readable(&read.reports, &mut messages)?;
 
     progress.phase("tables", None);
     let mut output = OutputDir::open(&config.output, config.force)?;
     let formats: Vec<Format> = config.formats.iter().map(|format| file_format(*format, config.csv_safe)).collect();
-    let counts = in_threads(&config.inputs, || {
+    let (counts, findings) = in_threads(&config.inputs, || {
+        if config.stories.is_some() {
+            verdicts.make();
+        }
         let counts = tables::write_errors(&mut output, &verdicts, &formats)?;
+        // All calls are judged now.
+        let findings = finding_rows(&verdicts, &read);
         tables::write_connections(&mut output, &listing, &formats)?;
-        tables::write_findings(&mut output, &tables.findings, &formats)?;
-        Ok::<_, report::Error>(counts)
+        tables::write_findings(&mut output, &findings, &formats)?;
+        Ok::<_, report::Error>((counts, findings))
     })??;
+    let told =
+        config.stories.map(|evidence| in_threads(&config.inputs, || tell(&verdicts, &read, &findings, evidence)));
+    let told = told.transpose()?;
     let connections = listing.count() as u64;
     // The page shows them again.
     let rows = if told.is_some() { listing.part(0..listing.count()).into_owned() } else { Vec::new() };
@@ -114,23 +133,23 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
     let mut not_again = Vec::new();
     if let Some(mut told) = told {
         progress.phase("evidence", None);
-        let redactor = tables.redactor.as_deref();
+        let redactor = shown.redactor.as_deref();
         let written = in_threads(&config.inputs, || told.write(&read, redactor, &mut output))??;
-        tables.counters.add_evidence(&written);
+        shown.counters.add_evidence(&written);
         not_again.clone_from(&written.faults);
         read.note_faults(written.faults);
         progress.phase("page", None);
         in_threads(&config.inputs, || {
-            review::write(&mut output, &config.inputs, &read, &tables, (&errors, &rows), &told.stories)
+            review::write(&mut output, &config.inputs, &read, (&shown, &findings), (&errors, &rows), &told.stories)
         })??;
     }
     read.whole()?;
     let laps = progress.finish();
-    record::write(&mut output, &config.inputs, &read, &tables, config.timings.then_some(&laps[..]))?;
+    record::write(&mut output, &config.inputs, &read, &shown, config.timings.then_some(&laps[..]))?;
     output.commit()?;
     let crossed = read.counters.crossed();
     if config.verbose {
-        terminal::write_details(&read.reports, &tables.counters, &mut messages)?;
+        terminal::write_details(&read.reports, &shown.counters, &mut messages)?;
     }
     if config.quiet {
         terminal::write_faults(&read.reports, &mut messages)?;
@@ -139,9 +158,9 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
         let summary = terminal::Summary {
             counts: &counts,
             connections,
-            findings: &tables.findings,
+            findings: &findings,
             nodes_by: read.told.words(),
-            nodes: &record::nodes(&read, &tables),
+            nodes: &record::nodes(&read, &shown),
             inputs: &read.reports,
             crossed: &crossed,
             output: Some(&config.output),
@@ -150,6 +169,17 @@ pub fn analyze(config: &AnalyzeConfig, mut out: impl Write, mut messages: impl W
         terminal::write(&summary, &mut out)?;
     }
     Ok(if crossed.is_empty() { outcome(&read.reports) } else { Outcome::WithFaults })
+}
+
+/// The stories of all calls, whose rows were made.
+fn tell(verdicts: &Verdicts<'_>, read: &Read, findings: &[FindingRow], evidence: config::Evidence) -> Told {
+    let selection = match evidence {
+        config::Evidence::Examples => Selection::Examples,
+        config::Evidence::All => Selection::All,
+    };
+    let Verdicts { judged, places, redactor, .. } = verdicts;
+    let (rows, redacted) = (verdicts.made(), redactor.is_some());
+    stories::Material { read, judged, places, rows, redacted }.tell(findings, selection)
 }
 
 /// A text as it is to `out`.
@@ -162,18 +192,18 @@ pub fn print(text: &[u8], mut out: impl Write) -> Result<Outcome, Error> {
 /// The failed calls of the logs as a table to `out`.
 pub fn errors(config: &TableConfig, out: impl Write, mut messages: impl Write) -> Result<Outcome, Error> {
     let progress = Progress::start(config.inputs.progress, "inputs");
-    let (rows, reports) = in_threads(&config.inputs, || {
+    let read = in_threads(&config.inputs, || {
         let inputs = sort_inputs(&config.inputs, None);
         progress.phase("logs", Some(inputs.log_bytes));
         let (reports, plan) = inputs.plan(&config.inputs);
-        let read = Read::logs(reports, plan, &config.inputs);
-        (judge::calls_alone(&read), read.reports)
+        Read::logs(reports, plan, &config.inputs)
     })?;
     progress.finish();
-    readable(&reports, &mut messages)?;
-    write_table(&CALLS, &rows, table_format(config.format, config.csv_safe), out)?;
-    terminal::write_faults(&reports, &mut messages)?;
-    Ok(outcome(&reports))
+    readable(&read.reports, &mut messages)?;
+    write_table(&CALLS, &Logged::new(&read), table_format(config.format, config.csv_safe), out)?;
+    read.whole()?;
+    terminal::write_faults(&read.reports, &mut messages)?;
+    Ok(outcome(&read.reports))
 }
 
 /// The connections of the captures as a table to `out`.

@@ -4,9 +4,10 @@ use divan::{Bencher, counter::ItemsCount};
 use wirecause::{
     attribute::{Population, attribute, coverage::Covered, decide::Background},
     join::{self, JoinConfig, NameTable},
+    read::KeptCall,
     track::Finished,
 };
-use wirecause_parsers::{log::LogScan, packet::Decoded, payload::dns};
+use wirecause_parsers::{packet::Decoded, payload::dns};
 
 use crate::{
     log::scan_of,
@@ -18,7 +19,7 @@ use crate::{
 #[divan::bench(args = with_calls())]
 fn join(bencher: Bencher, name: &str) {
     let read = Read::of(material(name));
-    let calls: Vec<_> = read.scan.calls.iter().collect();
+    let calls: Vec<&KeptCall> = read.calls.iter().collect();
     let join = || join::join(&calls, &read.connections, &read.names, &JoinConfig::default());
     bencher.counter(ItemsCount::new(calls.len())).bench(join);
 }
@@ -27,7 +28,7 @@ fn join(bencher: Bencher, name: &str) {
 #[divan::bench(args = with_calls())]
 fn attribution(bencher: Bencher, name: &str) {
     let read = Read::of(material(name));
-    let calls: Vec<_> = read.scan.calls.iter().collect();
+    let calls: Vec<&KeptCall> = read.calls.iter().collect();
     let joined = join::join(&calls, &read.connections, &read.names, &JoinConfig::default());
     bencher.counter(ItemsCount::new(calls.len())).bench(|| {
         let population = Population::new(&read.connections, Covered::default());
@@ -46,7 +47,7 @@ fn with_calls() -> Vec<&'static str> {
 }
 
 struct Read {
-    scan: LogScan,
+    calls: Vec<KeptCall>,
     connections: Vec<Finished>,
     names: NameTable,
 }
@@ -62,6 +63,7 @@ impl Read {
             }
         });
         let connections = support::track(&material.capture.found());
-        Self { scan: scan_of(&material.log), connections, names }
+        let calls = scan_of(&material.log).calls.into_iter().map(KeptCall::from).collect();
+        Self { calls, connections, names }
     }
 }

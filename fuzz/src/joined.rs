@@ -4,14 +4,15 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use wirecause::{
     attribute::{
-        Population, attribute,
+        Brief, Population, attribute,
         coverage::Covered,
         decide::Background,
         findings::{Material, findings},
     },
     join::{JoinConfig, NameTable, join as join_calls},
+    read::KeptCall,
 };
-use wirecause_parsers::log::{FailedCall, LogOptions, LogScanner};
+use wirecause_parsers::log::{LogOptions, LogScanner};
 
 use crate::streams::{draw, track};
 
@@ -21,7 +22,7 @@ pub fn join(bytes: &[u8]) {
     let split = (usize::from(calls) % MOST_CALLS * CALL_BYTES).min(rest.len());
     let (calls, segments) = rest.split_at(split);
     let calls = draw_calls(calls);
-    let references: Vec<&FailedCall> = calls.iter().collect();
+    let references: Vec<&KeptCall> = calls.iter().collect();
     let drawn = draw(segments);
     let (connections, _) = track(&drawn);
     let span = drawn.first().zip(drawn.last()).map(|(first, last)| (first.time, last.time));
@@ -32,18 +33,17 @@ pub fn join(bytes: &[u8]) {
     assert_eq!(joined.matches.len(), calls.len());
     let mut carried: BTreeMap<usize, u32> = BTreeMap::new();
     for found in &joined.matches {
-        assert!(found.endpoint < joined.endpoints.len());
-        assert!(found.margin.is_none_or(|margin| margin.is_finite() && margin >= -1e-6), "{:?}", found.margin);
-        assert!(found.lag_ms.is_none_or(f64::is_finite));
-        assert!(found.candidates.iter().all(|one| one.connection < connections.len() && one.score.is_finite()));
-        assert!(found.earlier.iter().all(|earlier| *earlier < connections.len()));
-        if let Some(connection) = found.connection {
-            assert!(found.candidates.iter().any(|candidate| candidate.connection == connection));
+        assert!((found.endpoint as usize) < joined.endpoints.len());
+        assert!(found.margin().is_none_or(|margin| margin.is_finite() && margin >= -1e-6), "{:?}", found.margin());
+        assert!(found.candidates.iter().all(|one| one.connection() < connections.len() && one.score.is_finite()));
+        if let Some(connection) = found.connection() {
+            assert!(found.candidates.iter().any(|candidate| candidate.connection() == connection));
             if !connections[connection].open().is_http2() {
                 *carried.entry(connection).or_default() += 1;
             }
         }
     }
+    assert!(joined.used().all(|connection| connection < connections.len()));
     assert!(carried.values().all(|calls| *calls == 1), "a connection of HTTP/1 ends one call: {carried:?}");
 
     let population = Population::new(&connections, Covered::whole(span));
@@ -61,10 +61,11 @@ pub fn join(bytes: &[u8]) {
         assert!(!attribution.explanation.is_empty());
         assert!(!attribution.also_possible.contains(&attribution.cause), "{:?}", attribution.also_possible);
     }
+    let verdicts: Vec<Brief> = attributions.iter().map(Brief::from).collect();
     let spans: Vec<_> = span.into_iter().collect();
     for finding in findings(&Material {
         background,
-        attributions: &attributions,
+        verdicts: &verdicts,
         log_span: calls.first().zip(calls.last()).map(|(first, last)| (first.time, last.time)),
         capture_spans: &spans,
         silent_retries: &[],
@@ -75,7 +76,7 @@ pub fn join(bytes: &[u8]) {
 }
 
 /// Three bytes for each call: seconds after the one before, the failure, thread and URL.
-fn draw_calls(bytes: &[u8]) -> Vec<FailedCall> {
+fn draw_calls(bytes: &[u8]) -> Vec<KeptCall> {
     let (mut log, mut second) = (String::new(), 0_u32);
     for words in bytes.chunks_exact(CALL_BYTES) {
         let &[wait, failure, place] = words else { continue };
@@ -94,7 +95,7 @@ fn draw_calls(bytes: &[u8]) -> Vec<FailedCall> {
     }
     let mut scanner = LogScanner::new(LogOptions::default());
     scanner.feed(log.as_bytes());
-    scanner.finish().calls
+    scanner.finish().calls.into_iter().map(KeptCall::from).collect()
 }
 
 const CALL_BYTES: usize = 3;

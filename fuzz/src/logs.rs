@@ -34,16 +34,16 @@ fn check(bytes: &[u8], scan: &LogScan) {
     assert!(counts.paired <= counts.failure_entries);
     let mut before = 0;
     for call in &scan.calls {
-        for span in [Some(call.entry), call.also].into_iter().flatten() {
+        for span in [Some(call.entry), call.also.as_deref().copied()].into_iter().flatten() {
             assert!(1 <= span.first_line && span.first_line <= span.last_line && span.last_line <= lines);
             assert!(span.offset + span.length <= bytes.len() as u64);
         }
         assert!(before <= call.entry.first_line, "calls stand in the order of their entries");
         before = call.entry.first_line;
-        assert!(!call.target.host.is_empty() && !call.url.is_empty());
-        assert!(!call.url.contains('\n') && !call.message.contains('\n'), "{call:?}");
+        assert!(!call.failure.target.host.is_empty() && !call.url.is_empty());
+        assert!(!call.url.contains('\n') && !call.failure.message.contains('\n'), "{call:?}");
         assert!(call.retries.windows(2).all(|pair| pair[0].line < pair[1].line));
-        assert!(call.message.len() <= LONGEST_MESSAGE, "{} bytes", call.message.len());
+        assert!(call.failure.message.len() <= LONGEST_MESSAGE, "{} bytes", call.failure.message.len());
     }
 }
 

@@ -73,6 +73,8 @@ pub struct Wire<'a> {
     pub connection: &'a Connection,
     /// What the log line follows.
     pub anchor: Anchor,
+    /// From there to the line, ns; where the instant is not known, from the earliest that it may be.
+    pub lag: i64,
     /// The exchange that failed; `None` where no request reached the wire, or none was tracked.
     pub exchange: Option<&'a Exchange>,
     /// The first reset of the peer that the gateway obeys.
@@ -86,6 +88,7 @@ pub struct Wire<'a> {
 impl<'a> Wire<'a> {
     /// Gathers what is known of a connection; `line` is the call's line on the capture's clock.
     pub fn new(connection: &'a Connection, anchor: Anchor, line: Timestamp, peer: Option<&'a Peer>) -> Self {
+        let lag = line.since(anchor.time);
         // Where the instant of the failure is not known it lies no later than the line.
         let time = if anchor.kind == AnchorKind::Since { anchor.time.max(line) } else { anchor.time };
         let anchor = Anchor { time, ..anchor };
@@ -96,7 +99,7 @@ impl<'a> Wire<'a> {
         let own = own_ending(connection);
         let reset = reset.filter(|reset| own.is_none_or(|own| reset.time <= own));
         let origin = reset.map(|reset| Origin::of(connection, reset, peer)).unwrap_or_default();
-        Self { connection, anchor, exchange, reset, origin, peer }
+        Self { connection, anchor, lag, exchange, reset, origin, peer }
     }
 
     /// Whether the capture missed segments of the connection.
@@ -248,7 +251,7 @@ impl<'a> Wire<'a> {
 impl Case<'_> {
     /// Whether the log's symptom is one of `symptoms`.
     pub fn symptom_is(&self, symptoms: &[Symptom]) -> bool {
-        symptoms.contains(&self.call.symptom)
+        symptoms.contains(&self.call.failure.symptom)
     }
 }
 

@@ -1,16 +1,14 @@
 //! From matches to verdicts: one case per call, or several where the candidates cannot be told apart.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
-};
+use std::{collections::BTreeMap, fmt::Write as _, num::NonZeroI64};
 
 use rayon::prelude::*;
 use wirecause_parsers::log::FailedCall;
 
 use crate::{
     join::{Candidate, Certainty, Joined, Match, NameTable},
-    track::Finished,
+    read::KeptCall,
+    track::{Connection, Finished},
 };
 
 use super::{
@@ -38,11 +36,33 @@ pub struct Attribution {
     pub evidence: Evidence,
 }
 
+/// What findings ask of a verdict: there are as many as calls, so it is no larger than it must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brief {
+    /// What ended the call.
+    pub cause: Cause,
+    /// From the last request byte to the anchor, ns, if that is any time.
+    pub wait: Option<NonZeroI64>,
+    /// Idle time before the exchange, ns, if there is any.
+    pub idle_before: Option<NonZeroI64>,
+}
+
+impl From<&Attribution> for Brief {
+    fn from(attribution: &Attribution) -> Self {
+        let Evidence { wait, idle_before, .. } = attribution.evidence;
+        Self {
+            cause: attribution.cause,
+            wait: wait.and_then(NonZeroI64::new),
+            idle_before: idle_before.and_then(NonZeroI64::new),
+        }
+    }
+}
+
 /// What all verdicts share.
 #[derive(Clone, Copy, Debug)]
 pub struct Background<'a> {
     /// The calls.
-    pub calls: &'a [&'a FailedCall],
+    pub calls: &'a [&'a KeptCall],
     /// The connections.
     pub connections: &'a [Finished],
     /// What the join found.
@@ -55,18 +75,39 @@ pub struct Background<'a> {
 
 /// One verdict per call, in their order.
 pub fn attribute(background: &Background<'_>) -> Vec<Attribution> {
-    let sure = |found: &&Match| matches!(found.certainty, Certainty::Certain | Certainty::Likely);
-    let taken = background.joined.matches.iter().filter(sure).filter_map(|found| found.connection).collect();
-    (0..background.calls.len()).into_par_iter().map(|call| background.attribute(call, &taken)).collect()
+    let taken = background.taken();
+    let of_call = |(call, kept): (usize, &&KeptCall)| {
+        let opened = background.opened(call);
+        background.attribute((call, &kept.open()), opened.as_ref(), &taken)
+    };
+    background.calls.par_iter().enumerate().map(of_call).collect()
 }
 
 impl Background<'_> {
-    /// `taken` are the connections that calls are surely joined to.
-    fn attribute(&self, call: usize, taken: &BTreeSet<usize>) -> Attribution {
-        let found = &self.joined.matches[call];
-        let chosen = found.candidates.iter().find(|candidate| Some(candidate.connection) == found.connection);
-        let opened = chosen.map(|candidate| self.connections[candidate.connection].open());
-        let case = self.case(call, found, chosen.zip(opened.as_ref()));
+    /// Whether a call is surely joined to a connection, for each of them.
+    pub fn taken(&self) -> Vec<bool> {
+        let mut taken = vec![false; self.connections.len()];
+        let sure = |found: &&Match| matches!(found.certainty, Certainty::Certain | Certainty::Likely);
+        let sure = self.joined.matches.iter().filter(sure);
+        sure.filter_map(Match::connection).for_each(|connection| taken[connection] = true);
+        taken
+    }
+
+    /// The connection that a call was joined to.
+    pub fn opened(&self, call: usize) -> Option<Connection> {
+        self.joined.matches[call].connection().map(|connection| self.connections[connection].open())
+    }
+
+    /// The verdict on a call with its index, which was joined to a connection that is `opened`; `taken` are those that calls are surely
+    /// joined to.
+    pub fn attribute(
+        &self,
+        (index, call): (usize, &FailedCall),
+        opened: Option<&Connection>,
+        taken: &[bool],
+    ) -> Attribution {
+        let found = &self.joined.matches[index];
+        let case = self.case(call, found, found.chosen().zip(opened));
         let ruling = judge(&case);
         let mut attribution = Attribution {
             evidence: Evidence::new(&case, ruling.cause),
@@ -82,7 +123,7 @@ impl Background<'_> {
             Certainty::Likely | Certainty::Ambiguous => self.weigh(call, found, &ruling, &mut attribution),
         }
         attribution.confidence *= left(&case);
-        if self.joined.endpoints[found.endpoint].inferred {
+        if self.joined.endpoints[found.endpoint as usize].inferred {
             attribution.confidence *= INFERRED;
             attribution.explanation.push_str(
                 " Nothing names the host's address: it was inferred from the pattern of its errors against endings on the wire.",
@@ -98,14 +139,14 @@ impl Background<'_> {
     }
 
     /// The ruling if the call were on a candidate's connection.
-    fn ruling(&self, call: usize, found: &Match, candidate: &Candidate) -> Ruling {
-        let opened = self.connections[candidate.connection].open();
-        judge(&self.case(call, found, Some((candidate, &opened))))
+    fn ruling(&self, call: &FailedCall, found: &Match, candidate: &Candidate) -> Ruling {
+        let opened = self.connections[candidate.connection()].open();
+        judge(&self.case(call, found, Some((candidate.spot, &opened))))
     }
 
     /// What the connections say that came nearest to a call without one, and that no other call has.
-    fn nearest(&self, call: usize, found: &Match, taken: &BTreeSet<usize>) -> Vec<Cause> {
-        let free = found.candidates.iter().filter(|candidate| !taken.contains(&candidate.connection));
+    fn nearest(&self, call: &FailedCall, found: &Match, taken: &[bool]) -> Vec<Cause> {
+        let free = found.candidates.iter().filter(|candidate| !taken[candidate.connection()]);
         free.take(NEAREST)
             .map(|candidate| self.ruling(call, found, candidate).cause)
             .filter(|cause| *cause != Cause::Undetermined)
@@ -114,18 +155,18 @@ impl Background<'_> {
 
     /// Weighs the verdicts of all candidates that come near, by how well each explains the call. Where all have the same cause,
     /// the cause is certain though the connection is not.
-    fn weigh(&self, call: usize, found: &Match, ruling: &Ruling, attribution: &mut Attribution) {
+    fn weigh(&self, call: &FailedCall, found: &Match, ruling: &Ruling, attribution: &mut Attribution) {
         let best = found.candidates.first().map_or(0.0, |candidate| candidate.score);
         let near = found.candidates.iter().filter(|candidate| best - candidate.score <= NEAR).take(MOST_WEIGHED);
         let mut shares: BTreeMap<Cause, f64> = BTreeMap::new();
         let mut total = 0.0;
         let mut seen = false;
         for candidate in near {
-            let chosen = Some(candidate.connection) == found.connection;
+            let chosen = Some(candidate.connection()) == found.connection();
             seen |= chosen;
             // What the joint assignment chose counts for as much as the best.
             let weight =
-                if chosen { found.margin.unwrap_or(0.0).exp().max(1.0) } else { (candidate.score - best).exp() };
+                if chosen { found.margin().unwrap_or(0.0).exp().max(1.0) } else { (candidate.score - best).exp() };
             let other = if chosen { ruling.clone() } else { self.ruling(call, found, candidate) };
             *shares.entry(other.cause).or_default() += weight;
             total += weight;

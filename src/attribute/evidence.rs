@@ -16,6 +16,8 @@ pub struct Evidence {
     pub idle_before: Option<i64>,
     /// From the last request byte to the anchor, ns.
     pub wait: Option<i64>,
+    /// From the anchor to the log line, on the capture's clock, ns.
+    pub lag: Option<i64>,
     /// Distinct request bytes.
     pub request_bytes: Option<u64>,
     /// Of these, acknowledged.
@@ -57,6 +59,7 @@ impl Evidence {
             exchange: exchange.map(|exchange| exchange.number),
             idle_before: exchange.and_then(|exchange| exchange.idle_before),
             wait: wire.wait(),
+            lag: Some(wire.lag),
             request_bytes: exchange.map(crate::track::Exchange::request_bytes),
             acked_bytes: exchange.map(|exchange| exchange.acked_bytes),
             response_bytes: exchange.map(|exchange| exchange.response_bytes),

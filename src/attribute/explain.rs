@@ -79,7 +79,7 @@ pub fn no_resources(case: &Case<'_>) -> String {
     format!(
         "Nothing left the gateway for {}: \"{}\" is its own lack of a port, descriptor or route.",
         host(case),
-        case.call.message
+        case.call.failure.message
     )
 }
 
@@ -446,7 +446,7 @@ pub fn undetermined(case: &Case<'_>) -> String {
 }
 
 fn host(case: &Case<'_>) -> String {
-    format!("{}:{}", case.call.target.host, case.call.target.port)
+    format!("{}:{}", case.call.failure.target.host, case.call.failure.target.port)
 }
 
 fn side(direction: Direction) -> &'static str {

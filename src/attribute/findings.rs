@@ -9,7 +9,7 @@ use wirecause_parsers::time::Timestamp;
 
 use crate::track::Finished;
 
-use super::decide::{Attribution, Background};
+use super::decide::{Background, Brief};
 
 /// One pattern.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +48,7 @@ pub struct Material<'a> {
     /// Calls, connections and the join.
     pub background: Background<'a>,
     /// The verdicts, one per call.
-    pub attributions: &'a [Attribution],
+    pub verdicts: &'a [Brief],
     /// First and last stamp of the logs, by their own clock.
     pub log_span: Option<(Timestamp, Timestamp)>,
     /// Spans of the captures that stand for themselves, in order of time.
@@ -78,7 +78,7 @@ pub fn findings(material: &Material<'_>) -> Vec<Finding> {
 impl Material<'_> {
     /// The connection that a call was joined to.
     fn connection(&self, call: usize) -> Option<&Finished> {
-        self.background.joined.matches[call].connection.map(|index| &self.background.connections[index])
+        self.background.joined.matches[call].connection().map(|index| &self.background.connections[index])
     }
 
     /// The calls of every peer, by its address and port as text, in order, with the host that the first of them names.
@@ -87,7 +87,7 @@ impl Material<'_> {
         for (call, failed) in self.background.calls.iter().enumerate() {
             if let Some(connection) = self.connection(call) {
                 let peer = connection.head().responder;
-                let entry = peers.entry(peer).or_insert_with(|| (failed.target.host.clone(), Vec::new()));
+                let entry = peers.entry(peer).or_insert_with(|| (failed.failure.target.host.clone(), Vec::new()));
                 entry.1.push(call);
             }
         }

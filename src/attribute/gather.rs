@@ -6,7 +6,7 @@ use wirecause_parsers::{
 };
 
 use crate::{
-    join::{Candidate, Match, candidates::Endpoint, clock::ClockSource},
+    join::{Match, candidates::Endpoint, clock::ClockSource, found::Spot},
     track::{Connection, Direction},
 };
 
@@ -18,30 +18,29 @@ use super::{
 };
 
 impl Background<'_> {
-    /// The case of a call, on a candidate with its connection or on none.
+    /// The case of a call, at a spot of a connection or on none.
     pub(super) fn case<'a>(
         &'a self,
-        call: usize,
+        failed: &'a FailedCall,
         found: &Match,
-        candidate: Option<(&Candidate, &'a Connection)>,
+        spot: Option<(Spot, &'a Connection)>,
     ) -> Case<'a> {
-        let failed = self.calls[call];
-        let endpoint = &self.joined.endpoints[found.endpoint];
-        let line = self.joined.clock.to_capture(failed.time);
-        let wire = candidate.map(|(candidate, connection)| {
-            let peer = self.population.peer(connection.responder);
-            Wire::new(connection, candidate.anchor, line, peer)
+        let endpoint = &self.joined.endpoints[found.endpoint as usize];
+        let line = self.joined.line(failed.time);
+        let wire = spot.and_then(|(spot, connection)| {
+            let anchor = self.joined.anchor(found, &failed.failure, spot, connection)?;
+            Some(Wire::new(connection, anchor, line, self.population.peer(connection.responder)))
         });
         Case {
             call: failed,
             line,
             endpoint,
-            queries: self.names.queries(&failed.target.host),
+            queries: self.names.queries(&failed.failure.target.host),
             coverage: self.coverage(failed, found, line),
             since_begin: self.population.covered.running_since(line).map(|since| line.since(since)),
             asked_seen: self.asked_seen(failed, found, line),
             interrupted: self.interrupted(line, wire.as_ref()),
-            named: !self.names.addresses(&failed.target.host).is_empty(),
+            named: !self.names.addresses(&failed.failure.target.host).is_empty(),
             other_port: endpoint.addresses.iter().any(|address| self.population.knows(*address)),
             frames_cut: self.population.frames_cut,
             misses_handshakes: self.population.misses_handshakes(),
@@ -60,7 +59,7 @@ impl Background<'_> {
             None => Coverage::OtherTime,
             Some(span) if outside(span) && assumed => Coverage::PerhapsOtherTime,
             Some(span) if outside(span) => Coverage::OtherTime,
-            Some(_) if self.joined.endpoints[found.endpoint].connections.is_empty() => Coverage::OtherHost,
+            Some(_) if self.joined.endpoints[found.endpoint as usize].connections.is_empty() => Coverage::OtherHost,
             Some(_) => self.hole(failed, found, line).map_or(Coverage::Full, |(from, to)| Coverage::Hole(from, to)),
         }
     }
@@ -73,9 +72,9 @@ impl Background<'_> {
 
     /// When the request of a read that timed out left at the latest, where the limit is known.
     fn asked(&self, failed: &FailedCall, found: &Match, line: Timestamp) -> Option<Timestamp> {
-        let told = failed.timeout_ms.map(|ms| ms as i64 * 1_000_000);
-        let limit = told.or_else(|| self.joined.timeouts.get(found.endpoint)?.read);
-        limit.filter(|_| failed.symptom == Symptom::ReadTimeout).map(|limit| line.plus(-limit))
+        let told = failed.failure.timeout_ms.map(|ms| ms as i64 * 1_000_000);
+        let limit = told.or_else(|| self.joined.timeouts.get(found.endpoint as usize)?.read);
+        limit.filter(|_| failed.failure.symptom == Symptom::ReadTimeout).map(|limit| line.plus(-limit))
     }
 
     fn interrupted(&self, line: Timestamp, wire: Option<&Wire<'_>>) -> bool {

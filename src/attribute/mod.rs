@@ -18,5 +18,5 @@ pub mod population;
 pub mod rules;
 pub mod verdict;
 
-pub use decide::{Attribution, attribute};
+pub use decide::{Attribution, Brief, attribute};
 pub use population::Population;

@@ -139,7 +139,7 @@ fn raced(wire: &Wire<'_>) -> bool {
 }
 
 fn undetermined(case: &Case<'_>) -> Ruling {
-    let mut found = ruling(Cause::Undetermined, 0.3, say::undetermined(case)).also(left_by(case.call.symptom));
+    let mut found = ruling(Cause::Undetermined, 0.3, say::undetermined(case)).also(left_by(case.call.failure.symptom));
     if !case.asked_seen {
         found.also.push(Cause::NoTrafficCaptured);
     }

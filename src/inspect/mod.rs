@@ -6,11 +6,11 @@
 pub mod capture;
 pub mod flows;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use rayon::prelude::*;
 use wirecause_parsers::{
-    log::{LogOptions, LogScan, Symptom},
+    log::{LogOptions, Symptom},
     time::Timestamp,
 };
 
@@ -72,18 +72,18 @@ impl LogFacts {
 
 /// Surveys logs, each read in whole.
 pub fn logs(inputs: &[Input], options: LogOptions) -> Vec<Result<Survey, InputReport>> {
-    let facts = |scan: &LogScan| LogFacts {
+    let facts = |LogFile { scan, calls, .. }: &LogFile| LogFacts {
         form: scan.form,
         zone: scan.zone,
         records: scan.counts.records,
-        calls: scan.calls.iter().map(|call| (call.time, call.symptom)).collect(),
+        calls: calls.iter().map(|call| (call.time, call.failure.symptom)).collect(),
     };
     let survey = |log: LogFile| Survey {
         span: log.scan.first.zip(log.scan.last),
-        facts: Facts::Log(facts(&log.scan)),
+        facts: Facts::Log(facts(&log)),
         report: log.report,
     };
-    read_logs(inputs, options).into_iter().map(|log| log.map(survey)).collect()
+    read_logs(inputs, options, &Arc::default()).into_iter().map(|log| log.map(survey)).collect()
 }
 
 /// Surveys captures.

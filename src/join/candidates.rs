@@ -6,9 +6,12 @@ use std::{
     net::IpAddr,
 };
 
-use wirecause_parsers::log::{FailedCall, Target};
+use wirecause_parsers::log::Target;
 
-use crate::track::{Finished, Names};
+use crate::{
+    read::KeptCall,
+    track::{Finished, Names},
+};
 
 use super::names::NameTable;
 
@@ -28,10 +31,10 @@ pub struct Endpoint {
 }
 
 /// Groups `calls` by endpoint and finds each one's connections.
-pub fn endpoints(calls: &[&FailedCall], connections: &[Finished], names: &NameTable) -> Vec<Endpoint> {
+pub fn endpoints(calls: &[&KeptCall], connections: &[Finished], names: &NameTable) -> Vec<Endpoint> {
     let mut by_target: BTreeMap<&Target, Vec<usize>> = BTreeMap::new();
     for (index, call) in calls.iter().enumerate() {
-        by_target.entry(&call.target).or_default().push(index);
+        by_target.entry(&call.failure.target).or_default().push(index);
     }
     let targets: Vec<&Target> = by_target.keys().copied().collect();
     let index = Index::new(connections, &targets);
@@ -40,7 +43,7 @@ pub fn endpoints(calls: &[&FailedCall], connections: &[Finished], names: &NameTa
         .into_iter()
         .map(|(target, of_target)| {
             let mut addresses = names.addresses(&target.host);
-            addresses.extend(of_target.iter().filter_map(|call| calls[*call].remote));
+            addresses.extend(of_target.iter().filter_map(|call| calls[*call].failure.remote));
             let mut found = index.of(target, &addresses);
             let head = |candidate: &u32| connections[*candidate as usize].head();
             let names = |candidate: &u32| connections[*candidate as usize].names();

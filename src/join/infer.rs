@@ -113,7 +113,7 @@ fn fitting(trial: &Pass<'_>, near: &[Near], unnamed: &[usize], clock: &Clock) ->
             let span = line.plus(-LATEST)..=line.plus(-EARLIEST);
             // That the gateway itself ended an open exchange is as telling as what the peer did.
             let at_once = |place: &&Place| matches!(place.kind, AnchorKind::Event | AnchorKind::Own);
-            for place in near.within(kind(trial.calls[*call]), &span).iter().filter(at_once) {
+            for place in near.within(kind(&trial.calls[*call].failure), &span).iter().filter(at_once) {
                 let peer = trial.connections[place.connection as usize].head().responder;
                 calls_of.entry(peer).or_default().insert(*call);
             }

@@ -12,8 +12,9 @@ use super::{
     candidates::Endpoint,
     clock::Clock,
     drift,
-    engine::{Choice, Pass, Scene, endpoint_of},
+    engine::{Choice, Pass, endpoint_of},
     near::{Near, kind},
+    scene::Scene,
     score::LagModel,
     timeouts::{self, Timeouts},
     votes::{Voter, Votes},
@@ -28,12 +29,12 @@ impl Pass<'_> {
             let calls = drift::calls_of(window, self.calls.len());
             calls.map(|index| {
                 let call = self.calls[index];
-                Voter::new(index, call.time, near[endpoint_of[index]].prompt(kind(call)))
+                Voter::new(index, call.time, near[endpoint_of[index] as usize].prompt(kind(&call.failure)))
             })
         };
         // Of very many calls some stretches of the log vote for all, and those between them where two do not agree.
         let pairs: usize = (0..self.calls.len())
-            .map(|index| near[endpoint_of[index]].all(kind(self.calls[index])).len())
+            .map(|index| near[endpoint_of[index] as usize].all(kind(&self.calls[index].failure)).len())
             .fold(0, usize::saturating_add);
         let windows = drift::windows(self.calls.len());
         let taken = (windows * MOST_VOTES / pairs.max(1)).clamp(LEAST_WINDOWS, windows.max(LEAST_WINDOWS));
@@ -53,7 +54,7 @@ impl Pass<'_> {
     /// Timeouts by endpoint: those `given` for its host, else its own, else those of all.
     pub(super) fn learn_timeouts(
         &self,
-        scenes: &[Scene<'_>],
+        scenes: &[Scene],
         clock: &Clock,
         given: &[(String, Timeouts)],
     ) -> Vec<Timeouts> {
@@ -79,7 +80,7 @@ impl Pass<'_> {
 
     pub(super) fn refine_clock(&self, outcome: &[Choice], clock: &Clock) -> Clock {
         let lags: Vec<i64> = self.sure_lags(outcome, clock).map(|(_, lag)| lag).collect();
-        let resolution = self.calls.iter().map(|call| call.resolution).max().unwrap_or(0);
+        let resolution = self.calls.iter().map(|call| call.failure.resolution).max().unwrap_or(0);
         clock.clone().refined(&lags, resolution)
     }
 
@@ -95,7 +96,7 @@ impl Pass<'_> {
             .enumerate()
             .filter(|(_, choice)| choice.margin >= SURE)
             .filter_map(|(call, choice)| {
-                let processing = clock.to_capture(self.calls[call].processing?);
+                let processing = clock.to_capture(self.calls[call].open().processing?);
                 Some(choice.anchor()?.begin?.since(processing) as f64 / 1e6)
             })
             .collect();
@@ -117,10 +118,10 @@ impl Pass<'_> {
         let pairs: Vec<[f64; 2]> = outcome
             .iter()
             .enumerate()
-            .filter(|(call, choice)| choice.margin >= SURE && self.calls[*call].retries.is_empty())
+            .filter(|(call, choice)| choice.margin >= SURE && !self.calls[*call].is_repeated())
             .filter_map(|(call, choice)| {
                 let anchor = choice.anchor().filter(|anchor| anchor.begin.is_some())?;
-                match excess(self.calls[call], anchor, clock)? {
+                match excess(&self.calls[call].open(), anchor, clock)? {
                     [Excess::Ms(line), Excess::Ms(failure)] => Some([line, failure]),
                     _ => None,
                 }
@@ -130,13 +131,15 @@ impl Pass<'_> {
     }
 
     /// Distances from last bytes and from first SYNs to the lines of an endpoint's timeouts that name no limit.
-    fn distances(&self, endpoint: &Endpoint, scene: &Scene<'_>, clock: &Clock) -> [Distances; 2] {
+    fn distances(&self, endpoint: &Endpoint, scene: &Scene, clock: &Clock) -> [Distances; 2] {
         [(Symptom::ReadTimeout, &scene.unanswered), (Symptom::ConnectTimeout, &scene.unopened)]
             .map(|(symptom, starts)| self.distances_from(endpoint, clock, symptom, starts))
     }
 
     fn distances_from(&self, endpoint: &Endpoint, clock: &Clock, symptom: Symptom, starts: &[Timestamp]) -> Distances {
-        let unnamed = |call: &&usize| self.calls[**call].symptom == symptom && self.calls[**call].timeout_ms.is_none();
+        let unnamed = |call: &&usize| {
+            self.calls[**call].failure.symptom == symptom && self.calls[**call].failure.timeout_ms.is_none()
+        };
         let lines: Vec<usize> = endpoint.calls.iter().filter(unnamed).copied().collect();
         let mut distances = Distances::default();
         for call in lines.iter().step_by(lines.len().div_ceil(MOST_TIMED).max(1)) {

@@ -11,7 +11,7 @@ use std::{
 
 use rayon::prelude::*;
 use wirecause_parsers::{
-    log::{FailedCall, Symptom},
+    log::{Failure, Symptom},
     time::Timestamp,
 };
 
@@ -152,9 +152,9 @@ fn of_kinds(
     (kinds.iter().enumerate().map(in_order).collect(), may_time_out.concat())
 }
 
-/// The kind of a call's failure.
-pub(super) fn kind(call: &FailedCall) -> Kind {
-    (call.symptom, call.timeout_ms.filter(|_| is_timed(call.symptom)).map(|ms| ms as i64 * 1_000_000))
+/// The kind of a failure.
+pub(super) fn kind(failure: &Failure) -> Kind {
+    (failure.symptom, failure.timeout_ms.filter(|_| is_timed(failure.symptom)).map(|ms| ms as i64 * 1_000_000))
 }
 
 /// Whether a failure's anchors depend on a timeout.

@@ -17,26 +17,31 @@ use wirecause_parsers::{
 use crate::track::Connection;
 
 use super::{
-    anchor::{Anchor, AnchorKind},
     clock::Clock,
-    engine::{CERTAIN, Certainty, LIKELY, Match, Pass},
+    engine::{CERTAIN, LIKELY, Pass},
+    found::{Candidate, Certainty, Joined, Match},
 };
 
 /// Gives calls that met dead pooled connections, and cannot be told apart otherwise, the connections in the order of the pool's stack.
 /// `silent` are lines about attempts whose calls succeeded in the end; `lag` is how late lines are as a rule, ns.
-pub(super) fn lease(pass: &Pass<'_>, matches: &mut [Match], silent: &[&Retry], clock: &Clock, lag: i64) {
+pub(super) fn lease(pass: &Pass<'_>, joined: &mut Joined, silent: &[&Retry], lag: i64) {
     for (index, endpoint) in pass.endpoints.iter().enumerate() {
+        let matches = &joined.matches;
         let calls: Vec<usize> = endpoint.calls.iter().copied().filter(|call| is_open(&matches[*call])).collect();
         if calls.is_empty() {
             continue;
         }
-        let mut dead = dead_connections(pass, matches, &calls, index);
-        dead.sort_unstable_by_key(|dead| (dead.anchor.time, dead.connection));
+        let mut dead = dead_connections(pass, joined, &calls, index);
+        dead.sort_unstable_by_key(|dead| (dead.since, dead.connection));
         let (mut dead, mut stack) = (dead.into_iter().peekable(), BinaryHeap::new());
+        let clock = &joined.clock;
         let mut attempts: Vec<Attempt> = Vec::new();
         for call in &calls {
             let failed = pass.calls[*call];
-            attempts.extend(failed.retries.iter().filter_map(|retry| Attempt::repeated(retry, Some(*call), clock)));
+            if failed.is_repeated() {
+                let retries = failed.open().retries;
+                attempts.extend(retries.iter().filter_map(|retry| Attempt::repeated(retry, Some(*call), clock)));
+            }
             let line = clock.to_capture(failed.time);
             attempts.push(Attempt { line, late: lag, call: Some(*call), last: true });
         }
@@ -44,7 +49,7 @@ pub(super) fn lease(pass: &Pass<'_>, matches: &mut [Match], silent: &[&Retry], c
         attempts.extend(silent.iter().filter(same_target).filter_map(|retry| Attempt::repeated(retry, None, clock)));
         attempts.sort_by_key(|attempt| (attempt.line, attempt.call));
         for (position, attempt) in attempts.iter().enumerate() {
-            while let Some(lying) = dead.next_if(|dead| dead.anchor.time <= attempt.line.plus(EARLY)) {
+            while let Some(lying) = dead.next_if(|dead| dead.since <= attempt.line.plus(EARLY)) {
                 stack.push(lying);
             }
             // On top lies what was returned last.
@@ -58,9 +63,9 @@ pub(super) fn lease(pass: &Pass<'_>, matches: &mut [Match], silent: &[&Retry], c
                 continue;
             }
             if attempt.last {
-                settle(&mut matches[call], &dead, attempt.line);
+                settle(&mut joined.matches[call], &dead);
             } else {
-                matches[call].earlier.push(dead.connection);
+                joined.earlier.entry(call).or_default().push(dead.connection);
             }
         }
     }
@@ -69,7 +74,8 @@ pub(super) fn lease(pass: &Pass<'_>, matches: &mut [Match], silent: &[&Retry], c
 /// A connection that died while it lay in the pool.
 struct Dead {
     connection: usize,
-    anchor: Anchor,
+    /// When it died.
+    since: Timestamp,
     returned: Timestamp,
 }
 
@@ -130,28 +136,24 @@ impl Attempt {
 fn is_open(found: &Match) -> bool {
     let best = found.candidates.first().map_or(0.0, |candidate| candidate.score);
     let mut near = found.candidates.iter().filter(|candidate| best - candidate.score <= CERTAIN);
-    found.certainty == Certainty::Ambiguous && near.all(|candidate| met_dead(&candidate.anchor))
-}
-
-fn met_dead(anchor: &Anchor) -> bool {
-    anchor.kind == AnchorKind::Idle && anchor.exchange.is_none()
+    found.certainty == Certainty::Ambiguous && near.all(|candidate| candidate.spot.is_idle())
 }
 
 /// What the open calls may have met: connections that died idle, and that no other call is surely joined to.
-fn dead_connections(pass: &Pass<'_>, matches: &[Match], open: &[usize], endpoint: usize) -> Vec<Dead> {
-    let taken: BTreeSet<usize> = matches
-        .iter()
-        .filter(|found| found.endpoint == endpoint && !is_open(found))
-        .flat_map(|found| found.connection.into_iter().chain(found.earlier.iter().copied()))
-        .collect();
+fn dead_connections(pass: &Pass<'_>, joined: &Joined, open: &[usize], endpoint: usize) -> Vec<Dead> {
+    let sure = |found: &Match| found.endpoint as usize == endpoint && !is_open(found);
+    let of_call = |(call, found): (usize, &Match)| found.connection().into_iter().chain(joined.earlier(call).to_vec());
+    let taken: BTreeSet<usize> =
+        joined.matches.iter().enumerate().filter(|(_, found)| sure(found)).flat_map(of_call).collect();
     let mut seen = BTreeSet::new();
     open.iter()
-        .flat_map(|call| &matches[*call].candidates)
-        .filter(|candidate| met_dead(&candidate.anchor))
-        .filter(|candidate| !taken.contains(&candidate.connection) && seen.insert(candidate.connection))
-        .filter_map(|candidate| {
-            let returned = returned(&pass.connections[candidate.connection].open())?;
-            Some(Dead { connection: candidate.connection, anchor: candidate.anchor, returned })
+        .flat_map(|call| joined.matches[*call].candidates.iter().map(move |candidate| (*call, candidate)))
+        .filter(|(_, candidate)| candidate.spot.is_idle())
+        .filter(|(_, candidate)| !taken.contains(&candidate.connection()) && seen.insert(candidate.connection()))
+        .filter_map(|(call, Candidate { spot, .. })| {
+            let opened = pass.connections[spot.connection()].open();
+            let anchor = joined.anchor(&joined.matches[call], &pass.calls[call].failure, *spot, &opened)?;
+            Some(Dead { connection: spot.connection(), since: anchor.time, returned: returned(&opened)? })
         })
         .collect()
 }
@@ -161,12 +163,14 @@ fn returned(connection: &Connection) -> Option<Timestamp> {
     connection.exchanges.current()?.response_end
 }
 
-fn settle(found: &mut Match, dead: &Dead, line: Timestamp) {
-    found.connection = Some(dead.connection);
-    found.anchor = Some(dead.anchor);
-    found.certainty = Certainty::Likely;
-    found.margin = found.margin.map(|margin| margin.max(LIKELY));
-    found.lag_ms = Some(line.since(dead.anchor.time) as f64 / 1e6);
+/// Gives a call the dead connection, where that could explain it.
+fn settle(found: &mut Match, dead: &Dead) {
+    let own = found.candidates.iter().find(|candidate| candidate.connection() == dead.connection);
+    if let Some(own) = own {
+        found.chosen = Some(own.spot);
+        found.certainty = Certainty::Likely;
+        found.worse = found.worse.max(LIKELY);
+    }
 }
 
 /// A line may seem early by the jitter between capture and log, ns.

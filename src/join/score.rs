@@ -3,10 +3,15 @@
 //! Each kind of evidence has its own function; what the run itself teaches (the lag of lines, how long before the request the thread
 //! began) is in [`Model`].
 
-use std::{borrow::Cow, collections::HashMap, ops::RangeInclusive};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    ops::RangeInclusive,
+    sync::LazyLock,
+};
 
 use wirecause_parsers::{
-    log::{FailedCall, Phase, Retry, Symptom},
+    log::{FailedCall, Failure, Phase, Retry, Symptom},
     time::Timestamp,
 };
 
@@ -90,27 +95,34 @@ impl LagModel {
     }
 }
 
-/// Request targets of an endpoint, counted.
+/// What tells a request target from others. Two share a key by chance once in 2^64 pairs, and nobody who sends requests can know which would.
+pub(super) fn target_key(target: &str) -> u64 {
+    SEED.hash_one(target)
+}
+
+static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+/// Request targets of an endpoint, counted by their keys.
 #[derive(Debug, Default)]
-pub struct Targets<'a> {
-    counts: HashMap<Cow<'a, str>, usize>,
+pub struct Targets {
+    counts: HashMap<u64, u32>,
     total: usize,
 }
 
-impl<'a> Targets<'a> {
+impl Targets {
     /// Counts one more.
-    pub fn add(&mut self, target: impl Into<Cow<'a, str>>) {
-        *self.counts.entry(target.into()).or_default() += 1;
+    pub(super) fn add(&mut self, key: u64) {
+        *self.counts.entry(key).or_default() += 1;
         self.total += 1;
     }
 
     /// Counts one more that no call asks for.
-    pub fn add_another(&mut self) {
+    pub(super) fn add_another(&mut self) {
         self.total += 1;
     }
 
     /// Counts all that others counted.
-    pub fn append(&mut self, others: Self) {
+    pub(super) fn append(&mut self, others: Self) {
         for (target, count) in others.counts {
             *self.counts.entry(target).or_default() += count;
         }
@@ -118,21 +130,21 @@ impl<'a> Targets<'a> {
     }
 
     /// How often a target was counted.
-    pub fn count(&self, target: &str) -> usize {
-        self.counts.get(target).copied().unwrap_or(0)
+    pub(super) fn count(&self, target: &str) -> u32 {
+        self.counts.get(&target_key(target)).copied().unwrap_or(0)
     }
 
     /// How much it tells that a request has this target, in nats: the rarer, the more.
     fn rarity(&self, target: &str) -> f64 {
-        (self.total as f64 / self.count(target).max(1) as f64).ln()
+        (self.total as f64 / f64::from(self.count(target).max(1))).ln()
     }
 }
 
 /// When an anchor may lie that a call's line follows, on the capture's clock; outside, no pair has a score.
-pub fn reach(call: &FailedCall, clock: &Clock) -> RangeInclusive<Timestamp> {
-    let line = clock.to_capture(call.time);
+pub fn reach(time: Timestamp, failure: &Failure, clock: &Clock) -> RangeInclusive<Timestamp> {
+    let line = clock.to_capture(time);
     let early = (MOST_UNCERTAIN + EARLY_EVENT.max(EARLY_TIMER).max(EARLY_OWN)) * 1e6;
-    line.plus(-(LONGEST_LAG * 1e6) as i64)..=line.plus(early as i64 + call.resolution)
+    line.plus(-(LONGEST_LAG * 1e6) as i64)..=line.plus(early as i64 + failure.resolution)
 }
 
 /// The score of a pair, or `None` where it is impossible: a call and its URL's path, what a connection shows, and its anchor. `targets` are
@@ -142,7 +154,7 @@ pub(super) fn score(
     shown: &Shown,
     anchor: &Anchor,
     model: &Model,
-    targets: &Targets<'_>,
+    targets: &Targets,
 ) -> Option<f64> {
     let exchange = shown.exchange.as_ref();
     let lag = lag_ms(call, anchor, &model.clock);
@@ -169,7 +181,7 @@ pub fn lag_ms(call: &FailedCall, anchor: &Anchor, clock: &Clock) -> f64 {
 fn lag_score(call: &FailedCall, kind: AnchorKind, lag: f64, model: &Model) -> Option<f64> {
     // A stamp is cut off to its resolution; clocks agree as far as the estimate goes; timers are late or early by some ms; a FIN
     // of the gateway itself may follow its line.
-    let early = call.resolution as f64 / 1e6 + (model.clock.uncertainty as f64 / 1e6).min(MOST_UNCERTAIN);
+    let early = call.failure.resolution as f64 / 1e6 + (model.clock.uncertainty as f64 / 1e6).min(MOST_UNCERTAIN);
     let tolerance = early
         + match kind {
             AnchorKind::Event | AnchorKind::Idle | AnchorKind::Since => EARLY_EVENT,
@@ -193,11 +205,7 @@ fn lag_score(call: &FailedCall, kind: AnchorKind, lag: f64, model: &Model) -> Op
 }
 
 /// In plain HTTP the request line names the call, as much as its target is rare on the endpoint.
-fn target_score(
-    (call, path): (&FailedCall, &str),
-    exchange: Option<&ShownExchange>,
-    targets: &Targets<'_>,
-) -> Option<f64> {
+fn target_score((call, path): (&FailedCall, &str), exchange: Option<&ShownExchange>, targets: &Targets) -> Option<f64> {
     let Some((target, cut)) = exchange.and_then(|exchange| Some((exchange.target.as_deref()?, exchange.target_cut)))
     else {
         return Some(0.0);
@@ -243,7 +251,7 @@ fn retry_score(retry: &Retry, anchor: &Anchor, model: &Model) -> f64 {
 
 /// The body bytes that a premature end counts are the capture's.
 fn premature_score(call: &FailedCall, exchange: Option<&ShownExchange>) -> f64 {
-    let counted = call.premature_end.and_then(|end| end.received);
+    let counted = call.failure.premature_end.and_then(|end| end.received);
     match (counted, exchange.and_then(|exchange| exchange.body_received)) {
         (Some(counted), Some(received)) if counted == received => 4.0,
         (Some(_), Some(_)) => -4.0,
@@ -253,7 +261,7 @@ fn premature_score(call: &FailedCall, exchange: Option<&ShownExchange>) -> f64 {
 
 /// What the gateway was doing by its stack frames, against how far the exchange had come.
 fn phase_score(call: &FailedCall, shown: &Shown) -> f64 {
-    let Some(phase) = call.phase else { return 0.0 };
+    let Some(phase) = call.failure.phase else { return 0.0 };
     let answered = shown.exchange.as_ref().is_some_and(|exchange| exchange.answered);
     match phase {
         Phase::Connect if shown.established => -4.0,
@@ -268,17 +276,17 @@ fn phase_score(call: &FailedCall, shown: &Shown) -> f64 {
 /// (reference/gateway-logs.md, section 3, rows 1 and 2).
 fn words_score(call: &FailedCall, anchor: &Anchor) -> f64 {
     let idle = anchor.kind == AnchorKind::Idle && anchor.exchange.is_none();
-    if idle && call.symptom == Symptom::ConnectionReset && !met_on_write(call) { -MET_BY_A_READ } else { 0.0 }
+    if idle && call.failure.symptom == Symptom::ConnectionReset && !met_on_write(call) { -MET_BY_A_READ } else { 0.0 }
 }
 
 /// Whether the gateway met the ending while it wrote: by its stack frames, or by the words that the JDK has for writes alone.
 pub fn met_on_write(call: &FailedCall) -> bool {
     let words = ["by peer", "Write failed", "Broken pipe"];
-    call.phase == Some(Phase::SendRequest) || words.iter().any(|word| call.message.contains(word))
+    call.failure.phase == Some(Phase::SendRequest) || words.iter().any(|word| call.failure.message.contains(word))
 }
 
 fn remote_score(call: &FailedCall, shown: &Shown) -> Option<f64> {
-    match call.remote {
+    match call.failure.remote {
         Some(remote) if remote != shown.peer => None,
         Some(_) | None => Some(0.0),
     }

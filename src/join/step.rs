@@ -10,22 +10,23 @@ use wirecause_parsers::time::Timestamp;
 use super::{
     anchor::AnchorKind,
     clock::{Clock, ClockSource, mode},
-    engine::{Candidate, Choice, Ground, NONE, Pass},
+    engine::{Choice, Ground, NONE, Pass},
     near::kind,
+    possible::Possible,
     score::Model,
 };
 
 impl Pass<'_> {
     /// The clock of `model`, or one that has another offset in the stretch of the log in which calls found no connection and find one under
     /// that. `outcome` is what the `taken` calls found.
-    pub(super) fn find_step(&self, model: &Model, ground: &Ground<'_>, outcome: &[Choice], taken: &[bool]) -> Clock {
+    pub(super) fn find_step(&self, model: &Model, ground: &Ground, outcome: &[Choice], taken: &[bool]) -> Clock {
         let taken: Vec<usize> = (0..self.calls.len()).filter(|call| taken[*call]).collect();
         // What lies outside the capture finds no connection whatever the clock says.
         let captured = |call: &usize| {
             let line = model.clock.to_capture(self.calls[*call].time);
             self.start.is_some_and(|start| start <= line) && self.end.is_some_and(|end| line <= end)
         };
-        let anchors = |call: usize| ground.near[ground.endpoint_of[call]].all(kind(self.calls[call]));
+        let anchors = |call: usize| ground.near[ground.endpoint_of[call] as usize].all(kind(&self.calls[call].failure));
         let lost = |call: &usize| !outcome[*call].is_joined() && !anchors(*call).is_empty();
         let lost: Vec<usize> = taken.iter().copied().filter(captured).filter(lost).collect();
         if model.clock.source != ClockSource::Estimated || lost.len() < LEAST.max(taken.len() / FEW) {
@@ -66,7 +67,7 @@ impl Pass<'_> {
     }
 
     /// The clock of `model` with its steps at the cuts at which calls fit best: those before by the offset before, those after by the one after.
-    pub(super) fn place_steps(&self, model: &Model, ground: &Ground<'_>) -> Clock {
+    pub(super) fn place_steps(&self, model: &Model, ground: &Ground) -> Clock {
         let mut clock = model.clock.clone();
         let calls_before = |time: Timestamp| self.calls.partition_point(|call| call.time < time);
         for after in (1..clock.knots.len()).filter(|knot| model.clock.is_step(*knot)) {
@@ -94,8 +95,8 @@ impl Pass<'_> {
     }
 
     /// How well the best candidate of each of `calls` explains it, or that it has none, nats; they are in order.
-    fn fits(&self, calls: &[usize], model: &Model, ground: &Ground<'_>) -> Vec<f64> {
-        let best = |possible: Vec<Candidate>| possible.first().map_or(NONE, |best| best.score.max(NONE));
+    fn fits(&self, calls: &[usize], model: &Model, ground: &Ground) -> Vec<f64> {
+        let best = |possible: &[Possible]| possible.first().map_or(NONE, |best| best.candidate.score.max(NONE));
         let mut fits = self.scored(calls, model, ground, best);
         fits.sort_unstable_by_key(|(call, _)| *call);
         fits.into_iter().map(|(_, fit)| fit).collect()

@@ -18,6 +18,8 @@ pub(super) struct Stretch(BTreeMap<Kind, Vec<Seen>>);
 pub(super) struct Seen {
     /// Index of the connection.
     pub(super) connection: usize,
+    /// Which of the connection's anchors of its kind.
+    pub(super) nth: u8,
     pub(super) anchor: Anchor,
     pub(super) shown: Shown,
 }
@@ -62,7 +64,12 @@ impl Stretch {
                 let (symptom, limit) = *kind;
                 let anchor = anchors(symptom, &connection, limit, near.timeouts()).nth(usize::from(place.nth));
                 if let Some((anchor, seen)) = anchor.zip(opened.get_mut(kind)) {
-                    seen.push(Seen { connection: index, anchor, shown: Shown::new(&connection, &anchor) });
+                    seen.push(Seen {
+                        connection: index,
+                        nth: place.nth,
+                        anchor,
+                        shown: Shown::new(&connection, &anchor),
+                    });
                 }
             }
         }

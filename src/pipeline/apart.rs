@@ -9,8 +9,6 @@ use std::{
     net::IpAddr,
 };
 
-use wirecause_parsers::log::FailedCall;
-
 use super::{
     judge::join_config,
     nodes::Told,
@@ -19,7 +17,7 @@ use super::{
 use crate::{
     config::InputConfig,
     join::{Certainty, NameTable, candidates::endpoints, join},
-    read::{LogFile, capture::Point},
+    read::{KeptCall, LogFile, capture::Point},
     track::Finished,
 };
 
@@ -129,7 +127,7 @@ fn deal(
 
 /// The addresses that opened connections to the peers of a node's failed calls, in its own captures.
 fn openers(node: &Node, group: &Group) -> BTreeSet<IpAddr> {
-    let calls: Vec<&FailedCall> = node.logs.iter().flat_map(|log| &log.scan.calls).collect();
+    let calls: Vec<&KeptCall> = node.logs.iter().flat_map(|log| &log.calls).collect();
     let mut found = BTreeSet::new();
     for point in &group.points {
         for endpoint in endpoints(&calls, &point.connections, &node.names) {
@@ -143,7 +141,7 @@ fn openers(node: &Node, group: &Group) -> BTreeSet<IpAddr> {
 
 /// The addresses whose endings in shared captures a node's calls clearly fit.
 fn fitting(node: &Node, shared: &Group, config: &InputConfig) -> BTreeSet<IpAddr> {
-    let calls: Vec<&FailedCall> = node.logs.iter().flat_map(|log| &log.scan.calls).collect();
+    let calls: Vec<&KeptCall> = node.logs.iter().flat_map(|log| &log.calls).collect();
     let mut fits = Fits::default();
     for point in &shared.points {
         fits.add(&calls, &point.connections, &node.names, node, config);
@@ -160,7 +158,7 @@ pub(super) fn settle_logs(nodes: &mut [Node], shared: &Group, config: &InputConf
         }
         let logs = std::mem::take(&mut nodes[index].logs);
         for log in logs {
-            let calls: Vec<&FailedCall> = log.scan.calls.iter().collect();
+            let calls: Vec<&KeptCall> = log.calls.iter().collect();
             let mut fits = Fits::default();
             for point in &shared.points {
                 fits.add(&calls, &point.connections, &nodes[index].names, &nodes[index], config);
@@ -175,7 +173,7 @@ pub(super) fn settle_logs(nodes: &mut [Node], shared: &Group, config: &InputConf
 /// Tells several gateways apart in what was taken for one: their nodes, and the connections that are nobody's.
 pub(super) fn by_endings(nodes: &mut Vec<Node>, config: &InputConfig) -> Option<(Told, Others)> {
     let [one] = &mut nodes[..] else { return None };
-    let logs: Vec<usize> = (0..one.logs.len()).filter(|log| !one.logs[*log].scan.calls.is_empty()).collect();
+    let logs: Vec<usize> = (0..one.logs.len()).filter(|log| !one.logs[*log].calls.is_empty()).collect();
     if !any_overlap(logs.iter().map(|log| &one.logs[*log])) || openings(&one.connections) < 2 {
         return None;
     }
@@ -222,7 +220,7 @@ struct Party {
 fn parties(node: &Node, logs: &[usize], config: &InputConfig) -> Option<Vec<Party>> {
     let mut parties: Vec<Party> = Vec::new();
     for log in logs {
-        let calls: Vec<&FailedCall> = node.logs[*log].scan.calls.iter().collect();
+        let calls: Vec<&KeptCall> = node.logs[*log].calls.iter().collect();
         let mut fits = Fits::default();
         fits.add(&calls, &node.connections, &node.names, node, config);
         let addresses = fits.usual();
@@ -268,17 +266,17 @@ struct Fits(BTreeMap<IpAddr, usize>);
 impl Fits {
     fn add(
         &mut self,
-        calls: &[&FailedCall],
+        calls: &[&KeptCall],
         connections: &[Finished],
         names: &NameTable,
         node: &Node,
         config: &InputConfig,
     ) {
         let step = calls.len().div_ceil(SAMPLE).max(1);
-        let sample: Vec<&FailedCall> = calls.iter().step_by(step).copied().collect();
+        let sample: Vec<&KeptCall> = calls.iter().step_by(step).copied().collect();
         let joined = join(&sample, connections, names, &join_config(config, node.clock_offset, &[]));
         for found in joined.matches.iter().filter(|found| found.certainty == Certainty::Certain) {
-            if let Some(index) = found.connection {
+            if let Some(index) = found.connection() {
                 *self.0.entry(connections[index].head().originator.address).or_default() += 1;
             }
         }

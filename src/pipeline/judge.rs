@@ -1,9 +1,9 @@
-//! Join, verdicts and findings of each gateway by itself, and the tables of all of them together.
+//! Join, verdicts and findings of each gateway by itself, and what is shown of all of them together.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use rayon::prelude::*;
@@ -13,35 +13,33 @@ use wirecause_parsers::{
 };
 
 use super::{
-    Counters, Told,
+    Counters,
     listing::Listing,
     read::{Node, Read},
-    review, stories,
+    review,
     verdicts::Verdicts,
 };
 use crate::{
     attribute::{
-        Attribution, Population, attribute,
+        Attribution, Brief, Population,
         coverage::Covered,
         decide::Background,
         findings::{Finding, Material, findings},
     },
-    config::{self, AnalyzeConfig, InputConfig},
+    config::{AnalyzeConfig, InputConfig},
     join::{JoinConfig, Joined, NameTable, join, timeouts::Timeouts},
-    read::LogFile,
+    read::{KeptCall, LogFile},
     report::{
-        assemble::{Places, call_row, finding_row},
-        examples::Selection,
+        assemble::{Places, finding_row},
         redact::Redactor,
         review::facts::{Facts, NodeFacts},
-        rows::{ErrorRow, FindingRow},
+        rows::FindingRow,
     },
     track::Connection,
 };
 
-/// The tables of the main job.
-pub(super) struct Tables {
-    pub(super) findings: Vec<FindingRow>,
+/// What the page and the record of the run show besides rows.
+pub(super) struct Summary {
     pub(super) facts: Facts,
     pub(super) counters: Counters,
     pub(super) redactor: Option<Arc<Redactor>>,
@@ -52,12 +50,16 @@ pub(super) struct Judged<'a> {
     pub(super) node: &'a Node,
     /// What it is called in the output.
     pub(super) name: String,
-    /// Its failed calls with the logs they stand in, in order of time.
-    pub(super) calls: Vec<(&'a LogFile, &'a FailedCall)>,
+    /// Its failed calls, in order of time.
+    pub(super) calls: Vec<&'a KeptCall>,
+    /// The index of the log that each of them stands in.
+    logs: Vec<u32>,
     pub(super) joined: Joined,
-    /// One for each call.
-    pub(super) attributions: Vec<Attribution>,
-    findings: Vec<Finding>,
+    population: Population,
+    /// Whether a call is surely joined to a connection, for each of them.
+    taken: Vec<bool>,
+    /// What findings ask of the verdict on each call, once its row was made.
+    briefs: Vec<OnceLock<Brief>>,
     redactor: Option<Arc<Redactor>>,
 }
 
@@ -65,13 +67,13 @@ pub(super) struct Judged<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     /// Index of the gateway.
-    pub(super) node: usize,
+    pub(super) node: u32,
     /// Index among its calls.
-    pub(super) call: usize,
+    pub(super) call: u32,
 }
 
-/// Judges every gateway, and puts the tables together; those of errors and connections are made when they are written.
-pub(super) fn judge<'a>(config: &AnalyzeConfig, read: &'a Read) -> (Tables, Verdicts<'a>, Listing<'a>, Option<Told>) {
+/// Joins the calls of every gateway; the rows of errors and connections are made when they are written.
+pub(super) fn judge<'a>(config: &AnalyzeConfig, read: &'a Read) -> (Summary, Verdicts<'a>, Listing<'a>) {
     let mut judged: Vec<Judged<'_>> = read.nodes.iter().map(|node| Judged::new(node, read, &config.inputs)).collect();
     let redactor = config.redact.then(|| Arc::new(redactor(read, &judged, &config.inputs)));
     if let Some(redactor) = &redactor {
@@ -79,9 +81,7 @@ pub(super) fn judge<'a>(config: &AnalyzeConfig, read: &'a Read) -> (Tables, Verd
             judged.redact(redactor);
         }
     }
-    let captures = read.capture_names();
-    let mut verdicts = Verdicts::new(judged, captures.clone(), redactor.clone());
-    let findings = finding_rows(&mut verdicts.judged, &verdicts.places, &captures, redactor.as_deref());
+    let verdicts = Verdicts::new(judged, read.capture_names(), redactor.clone());
     let mut counters = read.counters.clone();
     let listing = Listing::judged(&verdicts.judged, read, &config.inputs, redactor.clone());
     counters.connections_beside_time = listing.beside_time;
@@ -89,38 +89,15 @@ pub(super) fn judge<'a>(config: &AnalyzeConfig, read: &'a Read) -> (Tables, Verd
     if let Some(redactor) = &redactor {
         facts.endpoints.iter_mut().for_each(|endpoint| endpoint.host = redactor.host(&endpoint.host));
     }
-    let told = config.stories.map(|evidence| {
-        let selection = match evidence {
-            config::Evidence::Examples => Selection::Examples,
-            config::Evidence::All => Selection::All,
-        };
-        verdicts.make();
-        let Verdicts { judged, places, .. } = &verdicts;
-        let (rows, redacted) = (verdicts.made(), redactor.is_some());
-        stories::Material { read, judged, places, rows, redacted }.tell(&findings, selection)
-    });
-    (Tables { findings, facts, counters, redactor }, verdicts, listing, told)
-}
-
-/// All failed calls as rows, without anything that a capture says.
-pub(super) fn calls_alone(read: &Read) -> Vec<ErrorRow> {
-    let of_node = |node: &Node| {
-        let place = Places { node: &node.name, captures: &[] };
-        let row = |(log, call): (&LogFile, &FailedCall)| call_row(place, call, &log.name, &log.digest);
-        node.calls().into_par_iter().map(row).collect::<Vec<_>>()
-    };
-    let mut rows: Vec<ErrorRow> = read.nodes.iter().flat_map(of_node).collect();
-    rows.par_sort_by(|a, b| order(a).cmp(&order(b)));
-    rows
+    (Summary { facts, counters, redactor }, verdicts, listing)
 }
 
 impl<'a> Judged<'a> {
     fn new(node: &'a Node, read: &Read, config: &InputConfig) -> Self {
-        let logged = node.calls();
-        let calls: Vec<&FailedCall> = logged.iter().map(|(_, call)| *call).collect();
+        let (logs, calls): (Vec<u32>, Vec<&KeptCall>) = node.calls().into_iter().unzip();
         let spans = read.capture_spans(node);
         let span = spans.first().zip(spans.last()).map(|(first, last)| (first.0, last.1));
-        let retries: Vec<&Retry> = node.logs.iter().flat_map(|log| &log.scan.retries).collect();
+        let retries: Vec<&Retry> = node.retries().collect();
         let cut = read.counters.frames_skipped.get("Cut").copied().unwrap_or(0);
         let (joined, population) = rayon::join(
             || join(&calls, &node.connections, &node.names, &join_config(config, node.clock_offset, &retries)),
@@ -129,23 +106,12 @@ impl<'a> Judged<'a> {
                 Population::new(&node.connections, covered).with_frames_cut(cut)
             },
         );
-        let background = Background {
-            calls: &calls,
-            connections: &node.connections,
-            joined: &joined,
-            names: &node.names,
-            population: &population,
-        };
-        let attributions = attribute(&background);
-        let retries: Vec<Timestamp> = retries.iter().map(|retry| retry.time).collect();
-        let findings = findings(&Material {
-            background,
-            attributions: &attributions,
-            log_span: node.log_span().and_then(|span| read.span.clip(span)),
-            capture_spans: &spans,
-            silent_retries: &retries,
-        });
-        Self { node, name: node.name.clone(), calls: logged, joined, attributions, findings, redactor: None }
+        let briefs = calls.iter().map(|_| OnceLock::new()).collect();
+        let name = node.name.clone();
+        let mut judged =
+            Self { node, name, calls, logs, joined, population, taken: Vec::new(), briefs, redactor: None };
+        judged.taken = judged.background().taken();
+        judged
     }
 
     fn redact(&mut self, redactor: &Arc<Redactor>) {
@@ -156,15 +122,60 @@ impl<'a> Judged<'a> {
         }
     }
 
-    /// A connection as it may be shown.
-    pub(super) fn shown(&self, index: usize) -> Connection {
-        Redactor::optionally(self.redactor.as_deref(), self.node.connections[index].open(), Redactor::connection)
+    fn background(&self) -> Background<'_> {
+        Background {
+            calls: &self.calls,
+            connections: &self.node.connections,
+            joined: &self.joined,
+            names: &self.node.names,
+            population: &self.population,
+        }
     }
 
-    /// Connections that carried a call, or an earlier attempt of one.
-    pub(super) fn used(&self) -> BTreeSet<usize> {
-        let matches = self.joined.matches.iter();
-        matches.flat_map(|found| found.connection.into_iter().chain(found.earlier.iter().copied())).collect()
+    /// The log that a call stands in.
+    pub(super) fn log(&self, call: usize) -> &'a LogFile {
+        &self.node.logs[self.logs[call] as usize]
+    }
+
+    /// The connection that a call was joined to.
+    pub(super) fn opened(&self, call: usize) -> Option<Connection> {
+        self.background().opened(call)
+    }
+
+    /// The verdict on a call with its index, whose connection is opened.
+    pub(super) fn attribute(&self, call: (usize, &FailedCall), opened: Option<&Connection>) -> Attribution {
+        let attribution = self.background().attribute(call, opened, &self.taken);
+        // A row that is made once more says the same.
+        let _ = self.briefs[call.0].set(Brief::from(&attribution));
+        attribution
+    }
+
+    /// A connection as it may be shown.
+    pub(super) fn shown(&self, index: usize) -> Connection {
+        self.redacted(self.node.connections[index].open())
+    }
+
+    /// A connection that was opened, as it may be shown.
+    pub(super) fn redacted(&self, opened: Connection) -> Connection {
+        Redactor::optionally(self.redactor.as_deref(), opened, Redactor::connection)
+    }
+
+    /// What the population shows.
+    fn findings(&self, read: &Read) -> Vec<Finding> {
+        let brief = |(index, brief): (usize, &OnceLock<Brief>)| {
+            brief.get().copied().unwrap_or_else(|| {
+                Brief::from(&self.attribute((index, &self.calls[index].open()), self.opened(index).as_ref()))
+            })
+        };
+        let verdicts: Vec<Brief> = self.briefs.par_iter().enumerate().map(brief).collect();
+        let retries: Vec<Timestamp> = self.node.retries().map(|retry| retry.time).collect();
+        findings(&Material {
+            background: self.background(),
+            verdicts: &verdicts,
+            log_span: self.node.log_span().and_then(|span| read.span.clip(span)),
+            capture_spans: &read.capture_spans(self.node),
+            silent_retries: &retries,
+        })
     }
 }
 
@@ -182,26 +193,18 @@ pub(super) fn join_config<'a>(
     JoinConfig { clock_offset, timeouts: timeouts.collect(), silent_retries }
 }
 
-fn order(row: &ErrorRow) -> (Timestamp, &str, &str, u64) {
-    (row.log_time, &row.node, &row.log_file, row.log_line)
-}
-
-/// The findings, gateway by gateway. Takes them.
-fn finding_rows(
-    judged: &mut [Judged<'_>],
-    places: &[Place],
-    captures: &[String],
-    redactor: Option<&Redactor>,
-) -> Vec<FindingRow> {
+/// The findings, gateway by gateway.
+pub(super) fn finding_rows(verdicts: &Verdicts<'_>, read: &Read) -> Vec<FindingRow> {
     let mut rows = Vec::new();
-    for (node, judged) in judged.iter_mut().enumerate() {
+    for (node, judged) in verdicts.judged.iter().enumerate() {
         // The rows of a gateway stand in the order of its calls.
-        let own: Vec<usize> = (0..places.len()).filter(|row| places[*row].node == node).collect();
-        let places = Places { node: &judged.name, captures };
-        rows.extend(std::mem::take(&mut judged.findings).into_iter().map(|finding| {
+        let of_node = |row: &usize| verdicts.places[*row].node as usize == node;
+        let own: Vec<usize> = (0..verdicts.places.len()).filter(of_node).collect();
+        let places = Places { node: &judged.name, captures: &verdicts.captures };
+        rows.extend(judged.findings(read).into_iter().map(|finding| {
             let mut row = finding_row(places, finding);
             row.members.iter_mut().for_each(|member| *member = own[*member]);
-            Redactor::optionally(redactor, row, Redactor::finding)
+            Redactor::optionally(verdicts.redactor.as_deref(), row, Redactor::finding)
         }));
     }
     rows
@@ -218,13 +221,14 @@ fn facts(judged: &[Judged<'_>], places: &[Place], read: &Read, page: bool) -> Fa
             lanes: review::log_lanes(judged.node),
         })
         .collect();
-    let calls = places.iter().map(|place| (place.node, judged[place.node].calls[place.call].1.time));
+    let time = |place: &Place| judged[place.node as usize].calls[place.call as usize].time;
+    let calls = places.iter().map(|place| (place.node as usize, time(place)));
     Facts::new(nodes, calls, review::capture_lanes(&read.capture_files))
 }
 
 /// Names for every host and address that may come into the output.
 fn redactor(read: &Read, judged: &[Judged<'_>], config: &InputConfig) -> Redactor {
-    let calls = || judged.iter().flat_map(|judged| judged.calls.iter().map(|(_, call)| *call));
+    let calls = || judged.iter().flat_map(|judged| &judged.calls);
     let connections = || {
         let own = judged.iter().flat_map(|judged| &judged.node.connections);
         own.chain(&read.others.connections)
@@ -240,7 +244,7 @@ fn redactor(read: &Read, judged: &[Judged<'_>], config: &InputConfig) -> Redacto
         [names.sni.as_ref(), names.host.as_ref(), connect].into_iter().flatten().map(ToString::to_string)
     });
     let hosts = calls()
-        .map(|call| call.target.host.clone())
+        .map(|call| call.failure.target.host.clone())
         .chain(by_address.values().flatten().cloned())
         .chain(config.hosts.iter().map(|(name, _)| name.clone()))
         .chain(config.timeouts.iter().map(|known| known.host.clone()))
@@ -253,7 +257,7 @@ fn redactor(read: &Read, judged: &[Judged<'_>], config: &InputConfig) -> Redacto
     });
     let given = config.nodes.iter().flat_map(|node| node.addresses.iter().copied());
     let addresses = calls()
-        .flat_map(|call| call.target.host.parse().ok().into_iter().chain(call.remote))
+        .flat_map(|call| call.failure.target.host.parse().ok().into_iter().chain(call.failure.remote))
         .chain(by_address.keys().copied())
         .chain(config.hosts.iter().map(|(_, address)| *address))
         .chain(given)

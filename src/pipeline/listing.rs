@@ -59,7 +59,7 @@ impl<'a> Listing<'a> {
         let span = if logged { read.span } else { read.capture_span(config) };
         let mut listing = Self::of_nothing(read, redactor);
         for judged in judged {
-            let used = judged.used();
+            let used: BTreeSet<usize> = judged.joined.used().collect();
             let span = span.on_clock(|time| judged.joined.clock.to_capture(time));
             let owner = listing.owner(judged.name.clone(), &judged.node.connections, &judged.node.names);
             listing.add(owner, |index, connection| holds(span, connection) || used.contains(&index));

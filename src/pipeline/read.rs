@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, io, net::IpAddr, ops::RangeInclusive, sync::Arc};
 
 use wirecause_parsers::{
-    log::{FailedCall, LogOptions},
+    log::{LogOptions, Retry},
     time::Timestamp,
 };
 
@@ -17,7 +17,7 @@ use crate::{
     config::InputConfig,
     input::{Input, InputReport},
     join::{NameTable, clock::WIDEST},
-    read::{CaptureFile, Heard, LogFile, capture::Point, points, read_logs, read_needed},
+    read::{CaptureFile, Heard, KeptCall, LogFile, capture::Point, points, read_logs, read_needed},
     track::{Finished, store::Store},
 };
 
@@ -36,6 +36,8 @@ pub(super) struct Read {
     pub(super) span: Span,
     pub(super) reports: Vec<InputReport>,
     pub(super) counters: Counters,
+    /// Where the failed calls lie.
+    pub(super) call_store: Arc<Store>,
     /// Where the connections lie.
     pub(super) store: Arc<Store>,
 }
@@ -137,7 +139,7 @@ impl Read {
         let Planned { name, open, addresses, .. } = planned;
         let mut node = Node { name, open, addresses, clock_offset, ..Node::default() };
         let options = LogOptions { default_zone: planned.log_zone.or(config.log_zone) };
-        for log in read_logs(&planned.logs, options) {
+        for log in read_logs(&planned.logs, options, &self.call_store) {
             match log {
                 Ok(log) => {
                     self.reports.push(log.report.clone());
@@ -155,10 +157,10 @@ impl Read {
         let mut logs: Vec<&mut LogFile> = self.nodes.iter_mut().flat_map(|node| &mut node.logs).collect();
         let span = Span::new(config.window, logs.iter().filter_map(|log| log.scan.last).max());
         for log in &mut logs {
-            let before = log.scan.calls.len();
-            log.scan.calls.retain(|call| span.holds(call.time));
+            let before = log.calls.len();
+            log.calls.retain(|call| span.holds(call.time));
             log.scan.retries.retain(|retry| span.holds(retry.time));
-            self.counters.calls_beside_time += (before - log.scan.calls.len()) as u64;
+            self.counters.calls_beside_time += (before - log.calls.len()) as u64;
         }
         self.span = span;
     }
@@ -184,9 +186,9 @@ impl Read {
         connections
     }
 
-    /// Fails where connections could not be read again: what was made of them is wrong then.
+    /// Fails where calls or connections could not be read again: what was made of them is wrong then.
     pub(super) fn whole(&self) -> Result<(), Error> {
-        let fault = self.store.fault();
+        let fault = self.call_store.fault().or(self.store.fault());
         fault.map_or(Ok(()), |fault| Err(Error::Store(io::Error::new(fault.kind(), fault.to_string()))))
     }
 
@@ -231,14 +233,19 @@ impl Read {
 }
 
 impl Node {
-    /// All failed calls with the logs they stand in, in order of time.
-    pub(super) fn calls(&self) -> Vec<(&LogFile, &FailedCall)> {
+    /// All failed calls with the indices of the logs they stand in, in order of time.
+    pub(super) fn calls(&self) -> Vec<(u32, &KeptCall)> {
         let mut calls: Vec<_> =
-            self.logs.iter().flat_map(|log| log.scan.calls.iter().map(move |call| (log, call))).collect();
-        calls.sort_by(|(a, x), (b, y)| {
-            (x.time, &a.name, x.entry.first_line).cmp(&(y.time, &b.name, y.entry.first_line))
-        });
+            (0..).zip(&self.logs).flat_map(|(index, log)| log.calls.iter().map(move |call| (index, call))).collect();
+        let name = |log: &u32| &self.logs[*log as usize].name;
+        // Stable: the calls of a log stay in the order of their lines.
+        calls.sort_by(|(a, x), (b, y)| (x.time, name(a)).cmp(&(y.time, name(b))));
         calls
+    }
+
+    /// Attempts that `HttpClient` repeated and that succeeded in the end.
+    pub(super) fn retries(&self) -> impl Iterator<Item = &Retry> {
+        self.logs.iter().flat_map(|log| &log.scan.retries)
     }
 
     /// First and last stamp of its logs.
@@ -252,7 +259,7 @@ impl Node {
 /// The time, on the captures' clock, in which the failed calls of some gateways can have met anything; `None` where there is none.
 fn needed(nodes: &[Node]) -> Option<RangeInclusive<Timestamp>> {
     let of_node = |node: &Node| {
-        let calls = || node.logs.iter().flat_map(|log| &log.scan.calls).map(|call| call.time);
+        let calls = || node.logs.iter().flat_map(|log| &log.calls).map(|call| call.time);
         let (first, last) = (calls().min()?, calls().max()?);
         // A clock may be wrong by as much as the join looks for, unless it is known.
         let (offset, unsure) = node.clock_offset.map_or((0, WIDEST), |offset| (offset, 0));

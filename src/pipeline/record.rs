@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use wirecause_parsers::time::Timestamp;
 
-use super::{Error, Options, Read, judge::Tables, progress::Lap};
+use super::{Error, Options, Read, judge::Summary, progress::Lap};
 use crate::{
     config::InputConfig,
     report::{
@@ -18,11 +18,11 @@ pub(super) fn write(
     output: &mut OutputDir,
     config: &InputConfig,
     read: &Read,
-    tables: &Tables,
+    shown: &Summary,
     timings: Option<&[Lap]>,
 ) -> Result<(), Error> {
     let spans = spans(read);
-    let options = Options::new(config, tables.redactor.as_deref());
+    let options = Options::new(config, shown.redactor.as_deref());
     let (program, version) = PROGRAM;
     let record = RunRecord {
         program,
@@ -34,8 +34,8 @@ pub(super) fn write(
             .collect(),
         options: &options,
         nodes_by: read.told.word(),
-        nodes: nodes(read, tables),
-        counters: &tables.counters,
+        nodes: nodes(read, shown),
+        counters: &shown.counters,
         timings: timings.as_ref(),
     };
     let path = output.path().join(RUN_RECORD);
@@ -53,13 +53,13 @@ fn spans(read: &Read) -> BTreeMap<&str, (Timestamp, Timestamp)> {
 }
 
 /// The gateways, in order of their names.
-pub(super) fn nodes<'a>(read: &'a Read, tables: &'a Tables) -> Vec<NodeRecord<'a>> {
-    let of = read.nodes.iter().zip(&tables.facts.clocks);
+pub(super) fn nodes<'a>(read: &'a Read, shown: &'a Summary) -> Vec<NodeRecord<'a>> {
+    let of = read.nodes.iter().zip(&shown.facts.clocks);
     of.map(|(node, clock)| NodeRecord {
         name: &clock.node,
         logs: node.logs.len() as u64,
         captures: node.captures.len() as u64,
-        failed_calls: node.logs.iter().map(|log| log.scan.calls.len() as u64).sum(),
+        failed_calls: node.logs.iter().map(|log| log.calls.len() as u64).sum(),
         connections: node.connections.len() as u64,
         clock,
     })

@@ -1,6 +1,6 @@
 //! The review of the main job: facts for it, and its files.
 
-use super::{Error, Options, Read, judge::Tables, read::Node};
+use super::{Error, Options, Read, judge::Summary, read::Node};
 use crate::{
     config::InputConfig,
     read::{CaptureFile, LogFile},
@@ -8,7 +8,7 @@ use crate::{
         self,
         output::{MARKDOWN, OutputDir, PAGE},
         review::{Material, Review, facts::Lane, markdown, page},
-        rows::{ConnectionRow, ErrorRow},
+        rows::{ConnectionRow, ErrorRow, FindingRow},
         story::{Disclosure, Story},
     },
 };
@@ -18,24 +18,24 @@ pub(super) fn write(
     output: &mut OutputDir,
     config: &InputConfig,
     read: &Read,
-    tables: &Tables,
+    (shown, findings): (&Summary, &[FindingRow]),
     (errors, connections): (&[ErrorRow], &[ConnectionRow]),
     stories: &[Story],
 ) -> Result<(), Error> {
     let (page_path, markdown_path) = (output.path().join(PAGE), output.path().join(MARKDOWN));
-    let counters = serde_json::to_value(&tables.counters)
+    let counters = serde_json::to_value(&shown.counters)
         .map_err(|source| report::Error::Json { path: page_path.clone(), source })?;
-    let options = words(&Options::new(config, tables.redactor.as_deref()));
+    let options = words(&Options::new(config, shown.redactor.as_deref()));
     let review = Review::new(Material {
         errors,
         connections,
-        findings: &tables.findings,
+        findings,
         stories,
-        facts: &tables.facts,
+        facts: &shown.facts,
         inputs: &read.reports,
         counters: &counters,
         options: &options,
-        disclosure: if tables.redactor.is_some() { Disclosure::Redacted } else { Disclosure::Full },
+        disclosure: if shown.redactor.is_some() { Disclosure::Redacted } else { Disclosure::Full },
     });
     output.write(PAGE, |file| page::write(&review, file, &page_path))?;
     output.write(MARKDOWN, |file| markdown::write(&review, file, &markdown_path))?;

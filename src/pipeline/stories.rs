@@ -65,40 +65,45 @@ impl Material<'_> {
         let stories = sources.par_iter().zip(texts).map(|(sources, text)| sources.story(text)).collect();
         let mut wanted: Vec<Vec<(usize, Wanted)>> = self.judged.iter().map(|_| Vec::new()).collect();
         for row in chosen(selection, self.rows, findings) {
-            let node = self.places[row].node;
-            wanted[node].push((row, self.wanted(node, &sources[row])));
+            wanted[self.places[row].node as usize].push((row, self.wanted(row, &sources[row])));
         }
         Told { stories, wanted, faults }
     }
 
     fn sources<'s>(&'s self, row: usize, captures: &'s [String]) -> Sources<'s> {
-        let place = self.places[row];
-        let judged = &self.judged[place.node];
-        let (_, call) = judged.calls[place.call];
-        let found = &judged.joined.matches[place.call];
+        let (judged, index) = self.judged(row);
+        let call = judged.calls[index].open();
+        let found = &judged.joined.matches[index];
+        let connection = found.connection().map(|connection| judged.shown(connection));
+        let spot = found.chosen().zip(connection.as_ref());
         Sources {
-            call,
             row: &self.rows[row],
-            found,
-            connection: found.connection.map(|connection| judged.shown(connection)),
-            line: judged.joined.clock.to_capture(call.time),
-            queries: judged.node.names.queries(&call.target.host),
+            anchor: spot.and_then(|(spot, opened)| judged.joined.anchor(found, &call.failure, spot, opened)),
+            connection,
+            line: judged.joined.line(call.time),
+            queries: judged.node.names.queries(&call.failure.target.host),
             captures,
+            call,
         }
     }
 
     /// The log of a row, and its entry's place in it.
     fn logged(&self, row: usize) -> (&LogFile, EntrySpan) {
-        let place = self.places[row];
-        let (log, call) = self.judged[place.node].calls[place.call];
-        (log, call.entry)
+        let (judged, call) = self.judged(row);
+        (judged.log(call), judged.calls[call].open().entry)
     }
 
-    fn wanted(&self, node: usize, sources: &Sources<'_>) -> Wanted {
-        let connections = &self.judged[node].node.connections;
-        let flow =
-            sources.found.connection.and_then(|index| WantedFlow::new(connections, index, &self.read.capture_files));
-        Wanted { flow, host: sources.call.target.host.clone(), asked: sources.asked() }
+    /// The gateway of a row, and the index among its calls.
+    fn judged(&self, row: usize) -> (&Judged<'_>, usize) {
+        let Place { node, call } = self.places[row];
+        (&self.judged[node as usize], call as usize)
+    }
+
+    fn wanted(&self, row: usize, sources: &Sources<'_>) -> Wanted {
+        let (Judged { node, joined, .. }, call) = self.judged(row);
+        let connection = joined.matches[call].connection();
+        let flow = connection.and_then(|index| WantedFlow::new(&node.connections, index, &self.read.capture_files));
+        Wanted { flow, host: sources.call.failure.target.host.clone(), asked: sources.asked() }
     }
 
     /// The text of every call's entry, each log read once.

@@ -1,4 +1,5 @@
-//! The table of errors: which rows it has, in what order; a row is made when it is written, unless stories are told from all of them.
+//! The table of errors: which rows it has, in what order. A call is judged when its row is made, and a row is made when it is written, unless
+//! stories are told from all of them.
 
 use std::{borrow::Cow, ops::Range, sync::Arc};
 
@@ -18,23 +19,22 @@ pub(super) struct Verdicts<'a> {
     /// Where each row comes from, in the order of the table: by time, gateway, log and line.
     pub(super) places: Vec<Place>,
     /// Names of the captures by index.
-    captures: Vec<String>,
-    redactor: Option<Arc<Redactor>>,
+    pub(super) captures: Vec<String>,
+    pub(super) redactor: Option<Arc<Redactor>>,
     /// All rows, if they were made.
     made: Vec<ErrorRow>,
 }
 
 impl<'a> Verdicts<'a> {
     pub(super) fn new(judged: Vec<Judged<'a>>, captures: Vec<String>, redactor: Option<Arc<Redactor>>) -> Self {
-        let of_node = |(node, judged): (usize, &Judged<'_>)| {
-            (0..judged.calls.len()).map(move |call| Place { node, call }).collect::<Vec<Place>>()
-        };
-        let mut places: Vec<Place> = judged.iter().enumerate().flat_map(of_node).collect();
+        let of_node =
+            |(node, judged): (u32, &Judged<'_>)| (0..judged.calls.len() as u32).map(move |call| Place { node, call });
+        let mut places: Vec<Place> = (0..).zip(&judged).flat_map(of_node).collect();
         let order = |place: &Place| {
-            let judged = &judged[place.node];
-            let (log, call) = judged.calls[place.call];
-            (call.time, judged.name.as_str(), log.name.as_str(), call.entry.first_line)
+            let (judged, call) = (&judged[place.node as usize], place.call as usize);
+            (judged.calls[call].time, judged.name.as_str(), judged.log(call).name.as_str())
         };
+        // Stable: the calls of a log stay in the order of their lines.
         places.par_sort_by(|a, b| order(a).cmp(&order(b)));
         Self { judged, places, captures, redactor, made: Vec::new() }
     }
@@ -55,12 +55,15 @@ impl<'a> Verdicts<'a> {
     }
 
     fn row(&self, place: Place) -> ErrorRow {
-        let judged = &self.judged[place.node];
-        let (log, failed) = judged.calls[place.call];
+        let (judged, index) = (&self.judged[place.node as usize], place.call as usize);
+        let (log, call) = (judged.log(index), judged.calls[index].open());
+        let opened = judged.opened(index);
+        let attribution = judged.attribute((index, &call), opened.as_ref());
+        let connection = opened.map(|opened| judged.redacted(opened));
+        let earlier: Vec<_> = judged.joined.earlier(index).iter().map(|earlier| judged.shown(*earlier)).collect();
         let places = Places { node: &judged.name, captures: &self.captures };
-        let row = call_row(places, failed, &log.name, &log.digest);
-        let (found, attribution) = (&judged.joined.matches[place.call], judged.attributions[place.call].clone());
-        let row = verdict_row(row, places, found, |index| judged.shown(index), attribution);
+        let row = call_row(places, call, &log.name, &log.digest);
+        let row = verdict_row(row, places, &judged.joined.matches[index], (connection.as_ref(), &earlier), attribution);
         Redactor::optionally(self.redactor.as_deref(), row, Redactor::error)
     }
 }

@@ -1,14 +1,18 @@
 //! Logs: files in parallel, and the blocks of a file. A slab of the file is scanned while the next one is read and hashed.
 
-use std::io::Read;
+use std::{io::Read, sync::Arc};
 
 use rayon::prelude::*;
-use wirecause_parsers::log::{LogBlock, LogOptions, LogPart, LogScan, LogScanner, chain};
+use wirecause_parsers::log::{FailedCall, LogBlock, LogOptions, LogPart, LogScan, LogScanner, chain};
 
-use crate::input::{
-    Input, InputReport,
-    error_id::{LogDigest, LogHasher},
-    open,
+use super::kept::{CallShelf, KeptCall};
+use crate::{
+    input::{
+        Input, InputReport,
+        error_id::{LogDigest, LogHasher},
+        open,
+    },
+    track::store::Store,
 };
 
 /// One log file, read.
@@ -18,27 +22,40 @@ pub struct LogFile {
     pub name: String,
     /// Digest of its content, for error ids.
     pub digest: LogDigest,
-    /// What it holds.
+    /// What it holds, but for its calls.
     pub scan: LogScan,
+    /// The failed calls, in the order of their first entries.
+    pub calls: Vec<KeptCall>,
     /// What became of the input.
     pub report: InputReport,
     /// The input, to read an entry's text again.
     pub input: Input,
 }
 
-/// Reads `inputs`, which are logs, in parallel, and puts together what rotated files hold; the result is in their order.
-pub fn read_logs(inputs: &[Input], options: LogOptions) -> Vec<Result<LogFile, InputReport>> {
+/// Reads `inputs`, which are logs, in parallel, and puts together what rotated files hold; the result is in their order. The rest of the calls lies in `store`.
+pub fn read_logs(inputs: &[Input], options: LogOptions, store: &Arc<Store>) -> Vec<Result<LogFile, InputReport>> {
     let mut read: Vec<_> = inputs.par_iter().map(|input| read_log(input, options)).collect();
     let parts = read.iter_mut().flatten().filter_map(|file| file.part.take()).collect();
     let mut scans = chain(parts).into_iter();
-    let mut whole = |file: ReadFile| LogFile {
-        name: file.input.name.clone(),
-        digest: file.digest,
-        scan: scans.next().unwrap_or_default(),
-        report: file.report,
-        input: file.input,
+    let mut whole = |file: ReadFile| {
+        let mut scan = scans.next().unwrap_or_default();
+        let calls = kept(std::mem::take(&mut scan.calls), store);
+        LogFile {
+            name: file.input.name.clone(),
+            digest: file.digest,
+            scan,
+            calls,
+            report: file.report,
+            input: file.input,
+        }
     };
     read.into_iter().map(|file| file.map(&mut whole)).collect()
+}
+
+/// Packs calls, in parallel.
+fn kept(calls: Vec<FailedCall>, store: &Arc<Store>) -> Vec<KeptCall> {
+    let shelf = || CallShelf::new(Arc::clone(store));
+    calls.into_par_iter().with_min_len(PACKED_AT_ONCE).map_init(shelf, CallShelf::put).collect()
 }
 
 /// A file that was read, before it is put together with the others.
@@ -97,6 +114,8 @@ impl Bytes {
     }
 }
 
+/// Calls that one shelf packs at least.
+const PACKED_AT_ONCE: usize = 512;
 /// Bytes read at once, which the second-level cache still holds when they are hashed.
 const CHUNK: u64 = 256 << 10;
 /// Bytes of a log that are scanned while the next ones are read.

@@ -5,6 +5,7 @@
 
 pub mod capture;
 pub mod entries;
+pub mod kept;
 pub mod log;
 mod order;
 pub mod packets;
@@ -14,4 +15,5 @@ mod source;
 pub mod tail;
 
 pub use capture::{CaptureFile, Captures, Heard, read_captures, read_needed};
+pub use kept::KeptCall;
 pub use log::{LogFile, read_logs};

@@ -27,7 +27,7 @@ pub struct Places<'a> {
 }
 
 /// The row of a call with what the log says of it.
-pub fn call_row(places: Places<'_>, call: &FailedCall, log_file: &str, digest: &LogDigest) -> ErrorRow {
+pub fn call_row(places: Places<'_>, call: FailedCall, log_file: &str, digest: &LogDigest) -> ErrorRow {
     ErrorRow {
         error_id: error_id(digest, call.entry.first_line),
         log_time: call.time,
@@ -36,11 +36,11 @@ pub fn call_row(places: Places<'_>, call: &FailedCall, log_file: &str, digest: &
         log_line: call.entry.first_line,
         thread: call.thread.as_deref().map(str::to_owned),
         service: call.service.as_deref().map(str::to_owned),
-        url: call.url.clone(),
-        host: call.target.host.clone(),
-        port: call.target.port,
-        symptom: call.symptom,
-        message: call.message.clone(),
+        url: call.url,
+        host: call.failure.target.host.clone(),
+        port: call.failure.target.port,
+        symptom: call.failure.symptom,
+        message: call.failure.message.clone(),
         r#match: crate::join::Certainty::None.word(),
         candidates: 0,
         margin: None,
@@ -80,17 +80,15 @@ pub fn call_row(places: Places<'_>, call: &FailedCall, log_file: &str, digest: &
     }
 }
 
-/// Adds connection, evidence and verdict to a call's row; `shown` gives a connection by its index as it may be shown.
+/// Adds connection, evidence and verdict to a call's row. Connections are those of the call and of its earlier attempts, as they may be shown.
 pub fn verdict_row(
     row: ErrorRow,
     places: Places<'_>,
     found: &Match,
-    shown: impl Fn(usize) -> Connection,
+    (connection, earlier): (Option<&Connection>, &[Connection]),
     attribution: Attribution,
 ) -> ErrorRow {
-    let connection = found.connection.map(&shown);
-    let earlier = found.earlier.iter().map(|index| id_of(&shown(*index))).collect();
-    let row = match &connection {
+    let row = match connection {
         Some(connection) => connection_cells(row, places, connection),
         None => row,
     };
@@ -98,9 +96,9 @@ pub fn verdict_row(
     ErrorRow {
         r#match: found.certainty.word(),
         candidates: found.candidates.len() as u64,
-        margin: found.margin,
-        lag_ms: found.lag_ms,
-        earlier_connections: earlier,
+        margin: found.margin(),
+        lag_ms: attribution.evidence.lag.map(millis),
+        earlier_connections: earlier.iter().map(id_of).collect(),
         cause: attribution.cause,
         also_possible: attribution.also_possible,
         responsible: attribution.responsible,

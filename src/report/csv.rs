@@ -65,23 +65,32 @@ impl<R: Clone + Sync, W: Write> CsvTable<R, W> {
         rows: &(impl Rows<R> + ?Sized),
         mut seen: impl FnMut(&DataFrame) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let ranges: Vec<Range<usize>> = rows.ranges(PART_ROWS).collect();
-        for several in ranges.chunks(PARTS_A_THREAD * rayon::current_num_threads()) {
-            let parts: Vec<Result<(DataFrame, Vec<u8>), Error>> = several
-                .par_iter()
-                .map(|range| {
-                    let frame = frame(self.table, &rows.part(range.clone()))?;
-                    let text = serialized(self.table, self.cells, frame.clone(), false)?;
-                    Ok((frame, text))
-                })
-                .collect();
+        let (table, cells, out) = (self.table, self.cells, &mut self.out);
+        let made = |range: &Range<usize>| {
+            let frame = frame(table, &rows.part(range.clone()))?;
+            let text = serialized(table, cells, frame.clone(), false)?;
+            Ok((frame, text))
+        };
+        let mut take = |parts: Vec<Result<(DataFrame, Vec<u8>), Error>>| {
             for part in parts {
                 let (frame, text) = part?;
                 seen(&frame)?;
-                self.out.write_all(&text).map_err(|source| not_written(self.table, source))?;
+                out.write_all(&text).map_err(|source| not_written(table, source))?;
             }
+            Ok(())
+        };
+        let ranges: Vec<Range<usize>> = rows.ranges(PART_ROWS).collect();
+        let mut before = Vec::new();
+        for several in ranges.chunks(PARTS_A_THREAD * rayon::current_num_threads()) {
+            // What was made is taken while the next is made.
+            let mut next = Vec::new();
+            rayon::in_place_scope(|scope| {
+                scope.spawn(|_| several.par_iter().map(made).collect_into_vec(&mut next));
+                take(before)
+            })?;
+            before = next;
         }
-        Ok(())
+        take(before)
     }
 
     /// Ends the table.
@@ -173,10 +182,10 @@ pub(super) fn fixed(value: f64, decimals: usize) -> String {
 
 /// What makes a cell a formula, or hides that one follows (OWASP, CSV Injection), in both widths.
 const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
-/// Rows that one thread makes a frame and a text of: some megabytes of each.
-const PART_ROWS: usize = 2_048;
+/// Rows that one thread makes a frame and a text of: some hundred kilobytes of each.
+const PART_ROWS: usize = 512;
 /// Parts of each thread that are made before they are written: one may take longer than another.
-const PARTS_A_THREAD: usize = 2;
+const PARTS_A_THREAD: usize = 8;
 /// Rows that polars serialises at once.
 const SERIALIZED_AT_ONCE: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 

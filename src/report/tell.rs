@@ -18,7 +18,7 @@ use super::{
 use crate::{
     attribute::verdict::{Cause, Health, Responsible},
     join::{
-        Match,
+        anchor::Anchor,
         names::{Answer, Query},
     },
     read::entries::EntryText,
@@ -29,13 +29,13 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Sources<'a> {
     /// The call.
-    pub call: &'a FailedCall,
+    pub call: FailedCall,
     /// Its row of the table.
     pub row: &'a ErrorRow,
-    /// What it was joined to.
-    pub found: &'a Match,
     /// The connection, if there is one.
     pub connection: Option<Connection>,
+    /// The instant on it that the call met.
+    pub anchor: Option<Anchor>,
     /// When its line was written, on the capture's clock.
     pub line: Timestamp,
     /// Questions for its host.
@@ -106,7 +106,7 @@ impl Sources<'_> {
     fn events(&self) -> (Vec<LadderEvent>, Option<usize>) {
         let mut events: Vec<(LadderEvent, bool)> = Vec::new();
         if let Some(connection) = self.connection.as_ref() {
-            let mut teller = notes::Teller::new(connection, self.row.cause, self.found.anchor);
+            let mut teller = notes::Teller::new(connection, self.row.cause, self.anchor);
             for (index, note) in connection.notes.iter().enumerate() {
                 let told = teller.note(&note);
                 let who = match note.from {

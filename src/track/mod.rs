@@ -13,7 +13,7 @@ mod live;
 mod measure;
 pub mod note;
 pub mod notes;
-mod pack;
+pub(crate) mod pack;
 mod payload;
 pub mod reset;
 pub mod sequence;

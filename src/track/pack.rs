@@ -3,7 +3,7 @@
 //! Numbers take as many bytes as they need, and what is nothing takes a bit: most fields of a connection that went well are nothing. Instants
 //! and frames are written as differences from the one before. Reading is total: behind the end everything is nothing.
 
-use std::{collections::VecDeque, net::IpAddr};
+use std::{collections::VecDeque, net::IpAddr, sync::Arc};
 
 use wirecause_parsers::{
     packet::{Endpoint, IcmpKind, TcpFlags},
@@ -13,7 +13,7 @@ use wirecause_parsers::{
 use super::note::{Direction, FrameId};
 
 /// A value that can be written and read.
-pub(super) trait Pack: Sized {
+pub(crate) trait Pack: Sized {
     /// Writes it.
     fn pack(&self, to: &mut Packer);
     /// Reads what was written at this place.
@@ -22,7 +22,7 @@ pub(super) trait Pack: Sized {
 
 /// Writes values.
 #[derive(Debug, Default)]
-pub(super) struct Packer {
+pub(crate) struct Packer {
     bits: Vec<u8>,
     /// The bits that are not yet among them, from the lowest on, and how many they are.
     word: u64,
@@ -33,7 +33,7 @@ pub(super) struct Packer {
 
 /// Reads values.
 #[derive(Debug)]
-pub(super) struct Unpacker<'a> {
+pub(crate) struct Unpacker<'a> {
     bits: &'a [u8],
     /// The bits taken from them that are not yet read, from the lowest on, and how many they are.
     word: u64,
@@ -51,14 +51,14 @@ struct Last {
 
 impl Packer {
     /// What was written, and begins anew.
-    pub(super) fn take(&mut self) -> Box<[u8]> {
+    pub(crate) fn take(&mut self) -> Box<[u8]> {
         let mut packed = Vec::with_capacity(self.bits.len() + self.bytes.len() + 1);
         self.end(&mut packed);
         packed.into()
     }
 
     /// Adds what was written to `packed`, and begins anew.
-    pub(super) fn end(&mut self, packed: &mut Vec<u8>) {
+    pub(crate) fn end(&mut self, packed: &mut Vec<u8>) {
         let rest = self.word.to_le_bytes();
         self.bits.extend(rest.iter().take(self.in_word.div_ceil(8) as usize));
         number(packed, self.bits.len() as u64);
@@ -70,7 +70,7 @@ impl Packer {
     }
 
     /// Instants and frames from here on are told from these.
-    pub(super) fn near(&mut self, time: Timestamp, frame: FrameId) {
+    pub(crate) fn near(&mut self, time: Timestamp, frame: FrameId) {
         self.last = Last { time: time.nanos(), frame: frame.word() };
     }
 
@@ -85,7 +85,7 @@ impl Packer {
     }
 
     /// Bytes of which the reader is told how many there are.
-    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         (bytes.len() as u64).pack(self);
         self.bytes.extend_from_slice(bytes);
     }
@@ -93,7 +93,7 @@ impl Packer {
 
 impl<'a> Unpacker<'a> {
     /// Reads what a [`Packer`] wrote.
-    pub(super) fn new(packed: &'a [u8]) -> Self {
+    pub(crate) fn new(packed: &'a [u8]) -> Self {
         let mut rest = packed;
         let bits = read_number(&mut rest).unwrap_or(0) as usize;
         let (bits, bytes) = rest.split_at_checked(bits).unwrap_or_default();
@@ -101,7 +101,7 @@ impl<'a> Unpacker<'a> {
     }
 
     /// Instants and frames from here on are told from these.
-    pub(super) fn near(&mut self, time: Timestamp, frame: FrameId) {
+    pub(crate) fn near(&mut self, time: Timestamp, frame: FrameId) {
         self.last = Last { time: time.nanos(), frame: frame.word() };
     }
 
@@ -124,7 +124,7 @@ impl<'a> Unpacker<'a> {
     }
 
     /// Bytes with their count before them.
-    pub(super) fn bytes(&mut self) -> &'a [u8] {
+    pub(crate) fn bytes(&mut self) -> &'a [u8] {
         let count = u64::unpack(self) as usize;
         let (taken, rest) = self.bytes.split_at_checked(count).unwrap_or_default();
         self.bytes = rest;
@@ -371,6 +371,16 @@ impl Pack for String {
     }
 }
 
+impl Pack for Arc<str> {
+    fn pack(&self, to: &mut Packer) {
+        to.bytes(self.as_bytes());
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Self {
+        str::from_utf8(from.bytes()).unwrap_or_default().into()
+    }
+}
+
 impl Pack for Box<str> {
     fn pack(&self, to: &mut Packer) {
         to.bytes(self.as_bytes());
@@ -417,7 +427,7 @@ macro_rules! pack_variants {
     };
 }
 
-pub(super) use {pack_fields, pack_variants};
+pub(crate) use {pack_fields, pack_variants};
 
 /// A number with its sign in the lowest bit, so that small ones of either sign are short.
 const fn folded(value: i64) -> u64 {

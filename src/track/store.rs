@@ -92,12 +92,12 @@ enum Kept {
 
 /// Bytes that a store keeps.
 #[derive(Clone, Debug)]
-pub(super) struct Stretch {
+pub(crate) struct Stretch {
     block: Arc<Block>,
     length: u32,
     start: u16,
     /// What its owner wants to know without the bytes.
-    pub(super) marks: u8,
+    pub(crate) marks: u8,
 }
 
 impl PartialEq for Stretch {
@@ -108,7 +108,7 @@ impl PartialEq for Stretch {
 
 impl Stretch {
     /// The bytes; nothing where they cannot be read, or before what wrote them is done.
-    pub(super) fn bytes(&self) -> Cow<'_, [u8]> {
+    pub(crate) fn bytes(&self) -> Cow<'_, [u8]> {
         match self.block.0.get() {
             None => Cow::default(),
             Some(Kept::InMemory(bytes)) => Cow::Borrowed(self.of(bytes)),
@@ -131,19 +131,19 @@ impl Stretch {
 
 /// Gathers stretches to blocks; they can be read once it is gone.
 #[derive(Debug, Default)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     store: Arc<Store>,
     block: Arc<Block>,
     bytes: Vec<u8>,
 }
 
 impl Writer {
-    pub(super) fn new(store: Arc<Store>) -> Self {
+    pub(crate) fn new(store: Arc<Store>) -> Self {
         Self { store, block: Arc::default(), bytes: Vec::new() }
     }
 
     /// Keeps what is written to the end of the bytes that it is handed.
-    pub(super) fn put(&mut self, marks: u8, write: impl FnOnce(&mut Vec<u8>)) -> Stretch {
+    pub(crate) fn put(&mut self, marks: u8, write: impl FnOnce(&mut Vec<u8>)) -> Stretch {
         if self.bytes.len() > LARGEST_START {
             self.end_block();
         }
@@ -154,7 +154,7 @@ impl Writer {
     }
 
     /// The bytes of a stretch, be they still gathered here.
-    pub(super) fn bytes<'a>(&'a self, stretch: &'a Stretch) -> Cow<'a, [u8]> {
+    pub(crate) fn bytes<'a>(&'a self, stretch: &'a Stretch) -> Cow<'a, [u8]> {
         if Arc::ptr_eq(&stretch.block, &self.block) { Cow::Borrowed(stretch.of(&self.bytes)) } else { stretch.bytes() }
     }
 

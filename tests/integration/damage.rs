@@ -149,7 +149,7 @@ fn a_log_cut_and_turned_anywhere() {
         assert_eq!(cut.counts.bytes, at as u64);
         // A call whose entries stand before the cut, and well before it, is what it was.
         let settled = |call: &&wirecause_parsers::log::FailedCall| {
-            call.also.map_or(call.entry, |also| also).last_line + 1 < cut.counts.lines && call.elapsed_ms.is_none()
+            call.also.as_deref().unwrap_or(&call.entry).last_line + 1 < cut.counts.lines && call.elapsed_ms.is_none()
         };
         for call in whole.calls.iter().filter(settled) {
             assert!(cut.calls.contains(call), "cut at {at}: line {}", call.entry.first_line);

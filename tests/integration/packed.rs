@@ -5,6 +5,7 @@ use std::{
     fs,
     io::Write as _,
     process::{Command, Stdio},
+    sync::Arc,
 };
 
 use wirecause::{
@@ -126,7 +127,7 @@ fn logs_below(scratch: &Scratch, name: &str) -> (Vec<LogFile>, Vec<String>) {
     let mut faults: Vec<_> = seen.iter().filter_map(|seen| seen.report.damage.clone()).collect();
     let inputs: Vec<_> = seen.into_iter().filter_map(|seen| seen.input).collect();
     let mut files = Vec::new();
-    for read in read_logs(&inputs, LogOptions::default()) {
+    for read in read_logs(&inputs, LogOptions::default(), &Arc::default()) {
         match read {
             Ok(file) => {
                 faults.extend(file.report.damage.clone());
@@ -140,7 +141,7 @@ fn logs_below(scratch: &Scratch, name: &str) -> (Vec<LogFile>, Vec<String>) {
 
 /// Times of the failed calls, in order.
 fn times(files: &[LogFile]) -> Vec<i64> {
-    let mut times: Vec<_> = files.iter().flat_map(|file| &file.scan.calls).map(|call| call.time.nanos()).collect();
+    let mut times: Vec<_> = files.iter().flat_map(|file| &file.calls).map(|call| call.time.nanos()).collect();
     times.sort_unstable();
     times
 }

@@ -22,6 +22,7 @@ use wirecause::{
         verdict::Cause,
     },
     join::{JoinConfig, Joined, NameTable, join},
+    read::KeptCall,
     track::Connection,
 };
 use wirecause_parsers::{
@@ -177,7 +178,8 @@ impl<'a> Played<'a> {
         let population = Population::new(&connections, Covered::whole(Some(span)));
         let offset = (scenario.clock_offset * NANOS_PER_SECOND as f64) as i64;
         let config = JoinConfig { clock_offset: (!scenario.estimate_clock).then_some(offset), ..JoinConfig::default() };
-        let references: Vec<&FailedCall> = calls.iter().collect();
+        let kept: Vec<KeptCall> = calls.iter().cloned().map(KeptCall::from).collect();
+        let references: Vec<&KeptCall> = kept.iter().collect();
         let joined = join(&references, &connections, &names, &config);
         let verdicts = attribute(&Background {
             calls: &references,
@@ -220,7 +222,7 @@ impl<'a> Played<'a> {
         );
         faults.want("health", expect.health.as_ref(), Some(evidence.health.map_or("", |health| health.word())));
         faults.want("match", expect.matched.as_ref(), Some(found.certainty.word()));
-        faults.want("symptom", expect.symptom.as_ref(), Some(self.calls[call].symptom.word()));
+        faults.want("symptom", expect.symptom.as_ref(), Some(self.calls[call].failure.symptom.word()));
         faults.want("ended_by", expect.ended_by.as_ref(), evidence.ended_by);
         faults.want("ending", expect.ending.as_ref(), evidence.ending);
         faults.want("reset_shape", expect.reset_shape.as_ref(), evidence.reset_shape);
@@ -245,8 +247,8 @@ impl<'a> Played<'a> {
         let (low, high) = (expect.min_confidence.unwrap_or(0.0), expect.max_confidence.unwrap_or(1.0));
         faults.check((low..=high).contains(&verdict.confidence), || format!("confidence {}", verdict.confidence));
         let number = |connection: &usize| self.connections[*connection].originator.port - FIRST_PORT + 1;
-        faults.want("connection", expect.connection.as_ref(), Some(found.connection.as_ref().map_or(0, number)));
-        let earlier: Vec<u16> = found.earlier.iter().map(number).collect();
+        faults.want("connection", expect.connection.as_ref(), Some(found.connection().as_ref().map_or(0, number)));
+        let earlier: Vec<u16> = self.joined.earlier(call).iter().map(number).collect();
         faults.check(expect.earlier.as_ref().is_none_or(|expected| *expected == earlier), || {
             format!("earlier {earlier:?}")
         });
@@ -263,12 +265,12 @@ impl<'a> Played<'a> {
     fn dump(&self) -> String {
         let mut text = String::new();
         for (call, verdict) in self.calls.iter().zip(&self.verdicts) {
-            let _ = writeln!(text, "    {} {}: {}", call.symptom, verdict.cause, verdict.explanation);
+            let _ = writeln!(text, "    {} {}: {}", call.failure.symptom, verdict.cause, verdict.explanation);
             let _ = writeln!(text, "    {:?}, also {:?}", verdict.responsible, verdict.also_possible);
             let _ = writeln!(text, "    {:?}", verdict.evidence);
         }
         for (found, call) in self.joined.matches.iter().zip(0..) {
-            let _ = writeln!(text, "    {:?} {:?} of {:?}", found.certainty, found.anchor, found.candidates);
+            let _ = writeln!(text, "    {:?} {:?} of {:?}", found.certainty, found.chosen(), found.candidates);
             let fitting: Vec<&str> = self.fitting(call).iter().map(|cause| cause.word()).collect();
             let _ = writeln!(text, "    fitting: {fitting:?}");
         }
@@ -298,7 +300,7 @@ impl<'a> Played<'a> {
 
     fn case(&self, call: usize) -> Case<'_> {
         let (failed, found) = (&self.calls[call], &self.joined.matches[call]);
-        let endpoint = &self.joined.endpoints[found.endpoint];
+        let endpoint = &self.joined.endpoints[found.endpoint as usize];
         let line = self.joined.clock.to_capture(failed.time);
         let (first, last) = self.population.covered.span.unwrap();
         let coverage = if line < first || line > last {
@@ -308,11 +310,12 @@ impl<'a> Played<'a> {
         } else {
             Coverage::Full
         };
-        let connection = found.connection.zip(found.anchor).map(|(index, anchor)| {
-            let connection = &self.connections[index];
+        let connection = found.chosen().map(|spot| {
+            let connection = &self.connections[spot.connection()];
+            let anchor = self.joined.anchor(found, &failed.failure, spot, connection).unwrap();
             Wire::new(connection, anchor, line, self.population.peer(connection.responder))
         });
-        let queries = self.names.queries(&failed.target.host);
+        let queries = self.names.queries(&failed.failure.target.host);
         Case {
             call: failed,
             line,
@@ -322,7 +325,7 @@ impl<'a> Played<'a> {
             since_begin: None,
             asked_seen: true,
             interrupted: false,
-            named: !self.names.addresses(&failed.target.host).is_empty(),
+            named: !self.names.addresses(&failed.failure.target.host).is_empty(),
             other_port: false,
             frames_cut: 0,
             misses_handshakes: false,

@@ -2,6 +2,7 @@
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
+use super::failures::Source;
 use crate::time::Timestamp;
 
 /// One failed outbound call, however many entries of the log report it.
@@ -9,20 +10,37 @@ use crate::time::Timestamp;
 pub struct FailedCall {
     /// When the first entry that reports the call was written, by the log's clock, in UTC.
     pub time: Timestamp,
-    /// The zone the stamp was written in, seconds east of UTC; `None` where the log names none.
-    pub zone: Option<i32>,
-    /// Step of the log's clock in nanoseconds: the entry was written within `[time, time + resolution)`.
-    pub resolution: i64,
     /// The entry that reports the call first.
     pub entry: EntrySpan,
     /// The later entry that reports the same call, where there is one in the same file.
-    pub also: Option<EntrySpan>,
+    pub also: Option<Box<EntrySpan>>,
     /// The thread that made the call, as written; the request's id where the log names no thread.
     pub thread: Option<Arc<str>>,
     /// The service, from the thread's last `Processing request for service` line, such as `Orders [/orders]`.
     pub service: Option<Arc<str>>,
     /// The URL as logged.
     pub url: String,
+    /// What it has in common with the calls that failed in the same way.
+    pub failure: Arc<Failure>,
+    /// `HttpClient`'s own earlier attempts of this call, in log order.
+    pub retries: Vec<Retry>,
+    /// Stamp of the thread's `Processing request` line. With batched auditing this is no begin time.
+    pub processing: Option<Timestamp>,
+    /// How long the call or its request took in milliseconds, where a line of the same thread and request says so.
+    pub elapsed_ms: Option<u64>,
+    /// Stamp of the line that says so. The duration may have ended with the call's failure or when that line was written.
+    pub elapsed_line: Option<Timestamp>,
+    /// Stamp of the thread's `Processing request` line before that of this call's request: the call began later.
+    pub request_before: Option<Timestamp>,
+}
+
+/// How a call failed, whenever and of whatever request: kept once for all calls of which it holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// The zone the stamp was written in, seconds east of UTC; `None` where the log names none.
+    pub zone: Option<i32>,
+    /// Step of the log's clock in nanoseconds: the entry was written within `[time, time + resolution)`.
+    pub resolution: i64,
     /// What the URL names.
     pub target: Target,
     /// The failure's kind.
@@ -39,16 +57,9 @@ pub struct FailedCall {
     pub timeout_ms: Option<u64>,
     /// The byte counts of a premature end of a body.
     pub premature_end: Option<PrematureEnd>,
-    /// `HttpClient`'s own earlier attempts of this call, in log order.
-    pub retries: Vec<Retry>,
-    /// Stamp of the thread's `Processing request` line. With batched auditing this is no begin time.
-    pub processing: Option<Timestamp>,
-    /// How long the call or its request took in milliseconds, where a line of the same thread and request says so.
-    pub elapsed_ms: Option<u64>,
-    /// Stamp of the line that says so. The duration may have ended with the call's failure or when that line was written.
-    pub elapsed_line: Option<Timestamp>,
-    /// Stamp of the thread's `Processing request` line before that of this call's request: the call began later.
-    pub request_before: Option<Timestamp>,
+    pub(super) source: Source,
+    /// What tells it from all others.
+    pub(super) key: u64,
 }
 
 /// Where an entry stands in its file.
@@ -140,7 +151,7 @@ impl fmt::Display for Symptom {
 }
 
 /// What the gateway was doing when the call failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// Opening the TCP connection.
     Connect,

@@ -13,8 +13,8 @@ use std::{
 };
 
 use super::{
-    call::{EntrySpan, Retry},
-    report::Report,
+    call::{EntrySpan, FailedCall, Retry},
+    failures::Failures,
     scan::LogCounts,
 };
 use crate::time::Timestamp;
@@ -51,7 +51,7 @@ pub(super) enum Event {
     /// `Processing request for service`.
     Header { time: Timestamp, service: Arc<str> },
     /// A record that reports a failed call, its number among them in the file, and what tells it from every other record.
-    Report { number: u64, record: u64, report: Box<Report> },
+    Report { number: u64, record: u64, call: Box<FailedCall> },
     /// An attempt that `HttpClient` repeats.
     Retry(Box<Retry>),
     /// A duration that the thread states.
@@ -79,13 +79,13 @@ impl Events {
         }
     }
 
-    pub(super) fn report(&mut self, thread: Option<&str>, record: u64, mut report: Report, counts: &mut LogCounts) {
+    pub(super) fn report(&mut self, thread: Option<&str>, record: u64, call: FailedCall, counts: &mut LogCounts) {
         counts.failure_entries += 1;
         self.reports += 1;
         let number = self.reports;
         self.thread(thread.unwrap_or_default(), counts, |known| {
-            report.call.thread = thread.map(|_| Arc::clone(&known.name));
-            known.push(Event::Report { number, record, report: Box::new(report) });
+            let thread = thread.map(|_| Arc::clone(&known.name));
+            known.push(Event::Report { number, record, call: Box::new(FailedCall { thread, ..call }) });
         });
     }
 
@@ -121,7 +121,7 @@ impl Events {
     }
 
     /// Puts a block's events behind these.
-    pub(super) fn append(&mut self, block: Self, before: Before, counts: &mut LogCounts) {
+    pub(super) fn append(&mut self, block: Self, before: Before, failures: &mut Failures, counts: &mut LogCounts) {
         for (service, (name, count)) in block.requests_by_service {
             self.requests_by_service.entry(service).or_insert((name, 0)).1 += count;
         }
@@ -130,8 +130,12 @@ impl Events {
             // A duration alone makes no thread known.
             let tells = |event: &Event| !matches!(event, Event::Elapsed { .. });
             if self.threads.contains_key(&name) || thread.events.iter().any(tells) {
-                let events = thread.events.into_iter().map(|event| event.moved(before));
-                self.thread(&name, counts, |known| events.for_each(|event| known.push(event)));
+                self.thread(&name, counts, |known| {
+                    for event in thread.events {
+                        let event = event.moved(before, known, failures);
+                        known.push(event);
+                    }
+                });
             }
         }
         self.reports += block.reports;
@@ -219,12 +223,14 @@ impl Thread {
 }
 
 impl Event {
-    /// The event as it stands in the file.
-    fn moved(mut self, before: Before) -> Self {
+    /// The event as it stands in the file, with names and failures as they are kept there.
+    fn moved(mut self, before: Before, thread: &Thread, failures: &mut Failures) -> Self {
         match &mut self {
-            Self::Report { number, report, .. } => {
+            Self::Report { number, call, .. } => {
                 *number += before.reports;
-                report.call.entry = report.call.entry.moved(before);
+                call.entry = call.entry.moved(before);
+                call.thread = call.thread.take().map(|_| Arc::clone(&thread.name));
+                call.failure = failures.shared(&call.failure);
             }
             Self::Retry(retry) => retry.line += before.lines,
             Self::Header { .. } | Self::Elapsed { .. } => {}

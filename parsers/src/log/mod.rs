@@ -15,6 +15,7 @@ mod elapsed;
 mod entry;
 mod events;
 mod facts;
+mod failures;
 mod head;
 mod lines;
 mod pairing;
@@ -34,7 +35,7 @@ mod url;
 mod words;
 
 pub use block::LogBlock;
-pub use call::{EntrySpan, FailedCall, Phase, PrematureEnd, Retry, Symptom, Target};
+pub use call::{EntrySpan, FailedCall, Failure, Phase, PrematureEnd, Retry, Symptom, Target};
 pub use chain::{LogPart, chain};
 pub use detect::looks_like_log;
 pub use scan::{LogCounts, LogOptions, LogScan};

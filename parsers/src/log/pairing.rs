@@ -14,7 +14,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     call::{FailedCall, Retry},
     events::{Event, Events},
-    report::Report,
+    failures::Failures,
     scan::LogCounts,
 };
 use crate::time::{NANOS_PER_MILLI, NANOS_PER_SECOND, Timestamp};
@@ -25,6 +25,8 @@ pub(super) struct Pairing {
     threads: HashMap<Arc<str>, Thread>,
     calls: Vec<Logged>,
     retries: Vec<(usize, Retry)>,
+    /// Failures of calls that two records report.
+    failures: Failures,
 }
 
 /// A failed call with the records that report it.
@@ -37,18 +39,18 @@ pub(super) struct Logged {
     /// What tells the records from all others.
     pub records: [Option<u64>; 2],
     /// Boxed: calls are put in order by thread, by file and by line.
-    report: Box<Report>,
+    call: Box<FailedCall>,
 }
 
 impl Logged {
     /// The call.
     pub(super) const fn call(&self) -> &FailedCall {
-        &self.report.call
+        &self.call
     }
 
     /// The call alone.
     pub(super) fn into_call(self) -> FailedCall {
-        self.report.call
+        *self.call
     }
 }
 
@@ -93,9 +95,9 @@ impl Pairing {
             for event in of_thread.events {
                 match event {
                     Event::Header { time, service } => self.retries.extend(thread.begin(time, service, &self.calls)),
-                    Event::Report { number, record, report } => {
-                        let report = Reported { file, number, record, report };
-                        report.take(thread, &mut self.calls, &mut self.retries, counts);
+                    Event::Report { number, record, call } => {
+                        let report = Reported { file, number, record, call };
+                        report.take(thread, &mut self.calls, &mut self.retries, &mut self.failures, counts);
                     }
                     Event::Retry(retry) if thread.retries.len() < MOST_RETRIES => thread.retries.push((file, *retry)),
                     Event::Retry(retry) => self.retries.push((file, *retry)),
@@ -117,7 +119,7 @@ struct Reported {
     file: usize,
     number: u64,
     record: u64,
-    report: Box<Report>,
+    call: Box<FailedCall>,
 }
 
 impl Reported {
@@ -127,22 +129,24 @@ impl Reported {
         thread: &mut Thread,
         calls: &mut Vec<Logged>,
         retries: &mut Vec<(usize, Retry)>,
+        failures: &mut Failures,
         counts: &mut LogCounts,
     ) {
-        let Self { file, number, record, mut report } = self;
-        if let Some(index) = thread.partner(&report, calls) {
+        let Self { file, number, record, call: mut reported } = self;
+        if let Some(index) = thread.partner(&reported, calls) {
             counts.paired += 1;
-            let Some(Logged { file: first_file, records, report: first, .. }) = calls.get_mut(index) else { return };
-            let call = &mut first.call;
+            let Some(Logged { file: first_file, records, call, .. }) = calls.get_mut(index) else { return };
             if call.service.is_none() || call.processing.is_none_or(|time| time < call.time) {
                 call.processing = thread.processing.or(call.processing);
                 call.service = thread.service.clone().or(call.service.take());
             }
             records[1] = Some(record);
-            complete(call, report.call, *first_file == file);
+            // Its place is told where it stands in the same file.
+            call.also = (*first_file == file).then(|| Box::new(reported.entry));
+            call.failure = failures.both(&call.failure, &reported.failure);
             return;
         }
-        let call = &mut report.call;
+        let call = &mut reported;
         call.service.clone_from(&thread.service);
         call.processing = thread.processing;
         call.request_before = thread.processing_before;
@@ -153,8 +157,8 @@ impl Reported {
             thread.failures.remove(0);
         }
         thread.failures.push(Pending { call: calls.len(), paired: false });
-        let place = (report.call.entry.first_line, number);
-        calls.push(Logged { file, place, records: [Some(record), None], report });
+        let place = (call.entry.first_line, number);
+        calls.push(Logged { file, place, records: [Some(record), None], call: reported });
     }
 }
 
@@ -166,7 +170,7 @@ impl Thread {
         // Lines of one instant come in any order: an audit detail may stand just before its own header.
         let is_orphan = |call: usize| {
             let just_before = |other: &Logged| (0..=SAME_INSTANT).contains(&time.since(other.call().time));
-            calls.get(call).is_some_and(|other| !other.report.source.audit || just_before(other))
+            calls.get(call).is_some_and(|other| !other.call.failure.source.audit || just_before(other))
         };
         self.orphan = self.failures.pop().filter(|last| !last.paired && is_orphan(last.call));
         self.failures.clear();
@@ -176,15 +180,15 @@ impl Thread {
     }
 
     /// The call that the report is the second record of.
-    fn partner(&mut self, report: &Report, calls: &[Logged]) -> Option<usize> {
-        let window = if report.call.thread.is_some() { PAIR_WINDOW } else { PAIR_WINDOW_WITHOUT_THREAD };
+    fn partner(&mut self, second: &FailedCall, calls: &[Logged]) -> Option<usize> {
+        let window = if second.thread.is_some() { PAIR_WINDOW } else { PAIR_WINDOW_WITHOUT_THREAD };
         let same = |pending: &Pending| {
             !pending.paired
-                && calls.get(pending.call).is_some_and(|Logged { report: first, .. }| {
-                    first.source.differs(&report.source)
-                        && first.call.url == report.call.url
-                        && first.call.message == report.call.message
-                        && (0..=window).contains(&report.call.time.since(first.call.time))
+                && calls.get(pending.call).is_some_and(|Logged { call: first, .. }| {
+                    first.failure.source.differs(&second.failure.source)
+                        && first.url == second.url
+                        && first.failure.message == second.failure.message
+                        && (0..=window).contains(&second.time.since(first.time))
                 })
         };
         if let Some(pending) = self.failures.iter_mut().find(|pending| same(pending)) {
@@ -192,8 +196,8 @@ impl Thread {
             return Some(pending.call);
         }
         let orphan = self.orphan.take().filter(|_| self.failures.is_empty())?;
-        let late_detail = report.source.audit && self.batched(report.call.time);
-        let is_audit = calls.get(orphan.call).is_some_and(|first| first.report.source.audit);
+        let late_detail = second.failure.source.audit && self.batched(second.time);
+        let is_audit = calls.get(orphan.call).is_some_and(|first| first.call.failure.source.audit);
         if !((late_detail || is_audit) && same(&orphan)) {
             return None;
         }
@@ -210,10 +214,9 @@ impl Thread {
         let (own, others): (Vec<_>, _) = std::mem::take(&mut self.retries).into_iter().partition(|(_, retry)| {
             number += 1;
             (number > earlier || batched)
-                && retry
-                    .target
-                    .as_ref()
-                    .is_none_or(|target| (&target.host, target.port) == (&call.target.host, call.target.port))
+                && retry.target.as_ref().is_none_or(|target| {
+                    (&target.host, target.port) == (&call.failure.target.host, call.failure.target.port)
+                })
                 && (0..=RETRY_WINDOW).contains(&call.time.since(retry.time))
         });
         (own.into_iter().map(|(_, retry)| retry).collect(), others)
@@ -222,7 +225,7 @@ impl Thread {
     /// A duration that the thread states. It is the failed call's where that is the request's only one.
     fn elapsed(&self, time: Timestamp, ms: u64, calls: &mut [Logged]) {
         let [Pending { call, .. }] = *self.failures.as_slice() else { return };
-        let Some(call) = calls.get_mut(call).map(|logged| &mut logged.report.call) else { return };
+        let Some(call) = calls.get_mut(call).map(|logged| &mut logged.call) else { return };
         if call.elapsed_ms.is_none() && (0..=ELAPSED_WINDOW).contains(&time.since(call.time)) {
             call.elapsed_ms = Some(ms);
             call.elapsed_line = Some(time);
@@ -233,21 +236,6 @@ impl Thread {
     fn batched(&self, time: Timestamp) -> bool {
         self.processing.is_some_and(|processing| (0..=BATCH_GAP).contains(&time.since(processing)))
     }
-}
-
-/// Adds what only the second record says. Its place is told where it stands in the same file.
-fn complete(call: &mut FailedCall, second: FailedCall, in_same_file: bool) {
-    call.also = in_same_file.then_some(second.entry);
-    if call.exceptions.len() < second.exceptions.len() {
-        call.exceptions = second.exceptions;
-    }
-    if call.symptom == super::Symptom::Other {
-        call.symptom = second.symptom;
-    }
-    call.phase = call.phase.or(second.phase);
-    call.remote = call.remote.or(second.remote);
-    call.timeout_ms = call.timeout_ms.or(second.timeout_ms);
-    call.premature_end = call.premature_end.or(second.premature_end);
 }
 
 /// The second record of a call comes with the policy's further assertions, which may route once more before they end.

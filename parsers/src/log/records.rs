@@ -8,11 +8,11 @@ use super::{
     head::{Head, head, starts_record},
     lines::LONGEST_LINE,
     prefilter::{Found, Phrase},
-    report::{NoReport, Report},
+    report::{NoReport, report},
     retry::retry,
     scan::{LogCounts, LogOptions},
     trace::exception,
-    words::{Names, text},
+    words::{Known, text},
 };
 use crate::time::Timestamp;
 
@@ -28,7 +28,7 @@ pub(super) struct Records {
     open: Option<Entry>,
     /// One that was read, for its memory.
     read: Option<Entry>,
-    names: Names,
+    known: Known,
     /// The last head line and its place, for a trace that starts below it.
     last_head: Vec<u8>,
     last_place: Option<Place>,
@@ -63,7 +63,7 @@ impl Records {
             offset: 0,
             open: None,
             read: None,
-            names: Names::default(),
+            known: Known::default(),
             last_head: Vec::new(),
             last_place: None,
             first: None,
@@ -217,8 +217,8 @@ impl Records {
             self.counts.bad_heads += 1;
             return;
         };
-        match Report::read(&head, &entry.continuation, entry.span, &mut self.names) {
-            Ok(report) => self.events.report(head.thread, record(&entry.head), report, &mut self.counts),
+        match report(&head, &entry.continuation, entry.span, &mut self.known) {
+            Ok(call) => self.events.report(head.thread, record(&entry.head), call, &mut self.counts),
             Err(NoReport::Quoted) => self.counts.quoted += 1,
             Err(NoReport::NoUrl) => self.counts.without_url += 1,
         }
@@ -249,7 +249,7 @@ impl Records {
         self.last_head = block.last_head;
         self.last_place = block.last_place.map(|place| place.moved(before));
         self.counts.add(&block.counts);
-        self.events.append(block.events, before, &mut self.counts);
+        self.events.append(block.events, before, &mut self.known.failures, &mut self.counts);
         true
     }
 

@@ -5,42 +5,16 @@ use std::sync::{Arc, LazyLock};
 use memchr::{memmem::Finder, memrchr, memrchr_iter};
 
 use super::{
-    call::{EntrySpan, FailedCall},
+    call::{EntrySpan, FailedCall, Failure},
     facts,
+    failures::{Source, key},
     head::Head,
     symptom,
     texts::Texts,
     trace::{Trace, before_frames, endings_in, exception},
     url,
-    words::{Names, around},
+    words::{Known, around},
 };
-
-/// One record's report of a failed call. Two of them may be one call.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Report {
-    /// The call that this record alone tells of. Whose thread it is stands in [`super::events::Events`].
-    pub call: FailedCall,
-    pub source: Source,
-}
-
-/// Who wrote a record. The two records of one call come from different sources.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Source {
-    /// The logger, where the record names one.
-    pub logger: Option<Arc<str>>,
-    /// Whether the text is the audit detail `Problem routing to …`.
-    pub audit: bool,
-}
-
-impl Source {
-    /// Whether two records come from different places of the gateway.
-    pub(super) fn differs(&self, other: &Self) -> bool {
-        match (&self.logger, &other.logger) {
-            (Some(one), Some(two)) => one != two,
-            _ => self.audit != other.audit,
-        }
-    }
-}
 
 /// Why a record with a phrase of a failure reports none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,52 +25,28 @@ pub(super) enum NoReport {
     NoUrl,
 }
 
-impl Report {
-    /// Reads a record: its head, and the lines that continue it.
-    pub(super) fn read(
-        head: &Head<'_>,
-        continuation: &[u8],
-        entry: EntrySpan,
-        names: &mut Names,
-    ) -> Result<Self, NoReport> {
-        let texts = Texts::new(head, continuation);
-        let (at, failure) = find(&texts)?;
-        let mut trace = Trace::default();
-        texts.lines().enumerate().for_each(|(number, line)| {
-            trace.line(if number == at || number == 0 { from_exception(line) } else { line });
-        });
-        let source = Source { logger: head.logger.map(|logger| names.of(logger)), audit: failure.audit };
-        Ok(Self { call: call(head, entry, &failure, &trace, names)?, source })
-    }
-}
-
-/// The call that a record tells of, as far as its own text goes.
-fn call(
+/// Reads a record: its head, and the lines that continue it. Gives the call that this record alone tells of; whose thread it is stands in
+/// [`super::events::Events`].
+pub(super) fn report(
     head: &Head<'_>,
+    continuation: &[u8],
     entry: EntrySpan,
-    failure: &Failure<'_>,
-    trace: &Trace<'_>,
-    names: &mut Names,
+    known: &mut Known,
 ) -> Result<FailedCall, NoReport> {
-    let target = url::target(failure.url).ok_or(NoReport::NoUrl)?;
-    let facts = || std::iter::once(failure.reason).chain(trace.texts.iter().copied());
+    let texts = Texts::new(head, continuation);
+    let (at, reported) = find(&texts)?;
+    let mut trace = Trace::default();
+    texts.lines().enumerate().for_each(|(number, line)| {
+        trace.line(if number == at || number == 0 { from_exception(line) } else { line });
+    });
     Ok(FailedCall {
         time: head.stamp.time,
-        zone: head.stamp.zone,
-        resolution: head.stamp.resolution,
         entry,
         also: None,
-        symptom: symptom::symptom(failure.reason, &target.host, &trace.texts, &trace.classes, trace.phase),
-        remote: facts().find_map(facts::remote),
-        timeout_ms: facts().find_map(facts::timeout_ms),
-        premature_end: facts().find_map(facts::premature_end),
         thread: None,
         service: None,
-        url: failure.url.to_owned(),
-        target,
-        message: failure.reason.to_owned(),
-        exceptions: trace.classes.iter().map(|class| names.of(class)).collect(),
-        phase: trace.phase,
+        url: reported.url.to_owned(),
+        failure: failure(head, &reported, &trace, known)?,
         retries: Vec::new(),
         processing: None,
         elapsed_ms: None,
@@ -105,9 +55,39 @@ fn call(
     })
 }
 
+/// How the call failed.
+fn failure(
+    head: &Head<'_>,
+    reported: &Reported<'_>,
+    trace: &Trace<'_>,
+    known: &mut Known,
+) -> Result<Arc<Failure>, NoReport> {
+    let parts = url::parts(reported.url).ok_or(NoReport::NoUrl)?;
+    let key = key(head, reported.audit, parts, reported.reason, trace);
+    let Known { names, failures } = known;
+    Ok(failures.of(key, || {
+        let target = url::named(parts);
+        let facts = || std::iter::once(reported.reason).chain(trace.texts.iter().copied());
+        Failure {
+            zone: head.stamp.zone,
+            resolution: head.stamp.resolution,
+            symptom: symptom::symptom(reported.reason, &target.host, &trace.texts, &trace.classes, trace.phase),
+            target,
+            message: reported.reason.to_owned(),
+            exceptions: trace.classes.iter().map(|class| names.of(class)).collect(),
+            phase: trace.phase,
+            remote: facts().find_map(facts::remote),
+            timeout_ms: facts().find_map(facts::timeout_ms),
+            premature_end: facts().find_map(facts::premature_end),
+            source: Source { logger: head.logger.map(|logger| names.of(logger)), audit: reported.audit },
+            key,
+        }
+    }))
+}
+
 /// URL and reason as they stand in a text.
 #[derive(Debug, PartialEq)]
-struct Failure<'a> {
+struct Reported<'a> {
     url: &'a str,
     reason: &'a str,
     audit: bool,
@@ -115,14 +95,14 @@ struct Failure<'a> {
 
 /// The first line that reports a failure. A continuation line counts only where it is an exception's own line: anything
 /// else below a head is text from elsewhere.
-fn find<'a>(texts: &'a Texts<'_>) -> Result<(usize, Failure<'a>), NoReport> {
+fn find<'a>(texts: &'a Texts<'_>) -> Result<(usize, Reported<'a>), NoReport> {
     let mut refused = NoReport::NoUrl;
     for (number, line) in texts.lines().enumerate() {
         if number > 0 && exception(line.trim_start().trim_start_matches("Caused by: "), false).is_none() {
             continue;
         }
-        match failure(line) {
-            Ok(failure) => return Ok((number, failure)),
+        match reported(line) {
+            Ok(found) => return Ok((number, found)),
             Err(NoReport::Quoted) => refused = NoReport::Quoted,
             Err(NoReport::NoUrl) => {}
         }
@@ -130,7 +110,7 @@ fn find<'a>(texts: &'a Texts<'_>) -> Result<(usize, Failure<'a>), NoReport> {
     Err(refused)
 }
 
-fn failure(text: &str) -> Result<Failure<'_>, NoReport> {
+fn reported(text: &str) -> Result<Reported<'_>, NoReport> {
     let routing = around(text, &ROUTING);
     let (before, after) = routing.or_else(|| around(text, &UNABLE)).ok_or(NoReport::NoUrl)?;
     if QUOTES.iter().any(|mark| before.contains(mark)) {
@@ -147,7 +127,7 @@ fn failure(text: &str) -> Result<Failure<'_>, NoReport> {
     if url.is_empty() {
         return Err(NoReport::NoUrl);
     }
-    Ok(Failure { url, reason: before_frames(reason).trim(), audit: audit.is_some() })
+    Ok(Reported { url, reason: before_frames(reason).trim(), audit: audit.is_some() })
 }
 
 /// `Unable to obtain HTTP response from {URL}: {reason}`. A URL that holds `: ` is told by the reason behind it.
@@ -206,7 +186,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> (&str, &str) {
-        let found = failure(text).unwrap();
+        let found = reported(text).unwrap();
         (found.url, found.reason)
     }
 
@@ -261,8 +241,8 @@ mod tests {
     #[test]
     fn text_of_a_body_is_no_failure() {
         let text = "responseCode=500,body=<soap:Fault>Unable to obtain HTTP response from http://h/: Connection reset";
-        assert_eq!(failure(text), Err(NoReport::Quoted));
-        assert_eq!(failure("Problem routing to "), Err(NoReport::NoUrl));
-        assert_eq!(failure("a.GenericHttpException: x"), Err(NoReport::NoUrl));
+        assert_eq!(reported(text), Err(NoReport::Quoted));
+        assert_eq!(reported("Problem routing to "), Err(NoReport::NoUrl));
+        assert_eq!(reported("a.GenericHttpException: x"), Err(NoReport::NoUrl));
     }
 }

@@ -61,7 +61,7 @@ type Lines = (u64, u64);
 /// The lines of each call's one or two entries.
 fn spans(scan: &LogScan) -> Vec<(Lines, Option<Lines>)> {
     let lines = |span: EntrySpan| (span.first_line, span.last_line);
-    scan.calls.iter().map(|call| (lines(call.entry), call.also.map(lines))).collect()
+    scan.calls.iter().map(|call| (lines(call.entry), call.also.as_deref().copied().map(lines))).collect()
 }
 
 const URL: &str = "http://h:8080/api";
@@ -84,17 +84,17 @@ fn a_call_with_all_that_a_log_can_say() {
     assert_eq!(spans(&scan), [((2, 2), Some((3, 5)))]);
     let entry = text.get(call.entry.offset as usize..(call.entry.offset + call.entry.length) as usize);
     assert_eq!(entry, Some(&*audit(150, 7, RESET)));
-    let also = call.also.unwrap();
+    let also = call.also.as_deref().unwrap();
     assert_eq!(text.get(also.offset as usize..(also.offset + also.length) as usize), Some(&*severe(151, 7, RESET)));
-    assert_eq!((call.symptom, &*call.message, &*call.url), (Symptom::ConnectionReset, RESET, URL));
-    assert_eq!(call.target, Target { scheme: "http".into(), host: "h".into(), port: 8080 });
+    assert_eq!((call.failure.symptom, &*call.failure.message, &*call.url), (Symptom::ConnectionReset, RESET, URL));
+    assert_eq!(call.failure.target, Target { scheme: "http".into(), host: "h".into(), port: 8080 });
     assert_eq!((call.service.as_deref(), call.thread.as_deref()), (Some("Orders [/orders]"), Some("7")));
     assert_eq!(call.processing.map(|time| call.time.since(time)), Some(50_000_000));
-    assert_eq!((call.elapsed_ms, call.zone, call.resolution), (Some(51), Some(-10_800), 1_000_000));
+    assert_eq!((call.elapsed_ms, call.failure.zone, call.failure.resolution), (Some(51), Some(-10_800), 1_000_000));
     assert_eq!(call.elapsed_line.map(|line| line.since(call.time)), Some(2_000_000));
     assert_eq!(call.request_before, None);
     assert_eq!(call.time.to_string(), "2026-11-20T23:54:00.150000Z");
-    let exceptions: Vec<&str> = call.exceptions.iter().map(|class| &**class).collect();
+    let exceptions: Vec<&str> = call.failure.exceptions.iter().map(|class| &**class).collect();
     assert_eq!(exceptions, ["com.l7tech.common.http.GenericHttpException", "java.net.SocketException"]);
     assert_eq!(scan.requests_by_service.get("Orders [/orders]"), Some(&1));
     assert_eq!((scan.first, scan.last.map(|last| last.since(call.time))), (call.processing, Some(2_000_000)));
@@ -188,7 +188,7 @@ fn a_trace_below_a_harmless_head() {
         \tat a.b(Unknown Source)\nCaused by: java.net.SocketTimeoutException: Read timed out\n\n\n";
     let scan = scan(text);
     assert_eq!(spans(&scan), [((1, 4), None)]);
-    assert_eq!(scan.calls.first().map(|call| call.symptom), Some(Symptom::ReadTimeout));
+    assert_eq!(scan.calls.first().map(|call| call.failure.symptom), Some(Symptom::ReadTimeout));
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn escaped_traces_are_one_line() {
     ] {
         let scan = scan(&text);
         let call = scan.calls.first().unwrap();
-        assert_eq!((&*call.message, call.exceptions.len()), (RESET, 2), "{text}");
+        assert_eq!((&*call.failure.message, call.failure.exceptions.len()), (RESET, 2), "{text}");
     }
 }
 
@@ -297,7 +297,7 @@ fn line_ends_marks_and_stray_bytes() {
     bytes.extend_from_slice(b"\0\0\xff\xfe\r\n\xc3");
     let scan = scan(&bytes);
     assert_eq!((scan.counts.records, scan.counts.orphan_lines, scan.counts.bytes), (3, 0, bytes.len() as u64));
-    assert_eq!(scan.calls.first().map(|call| (&*call.message, call.also.is_some())), Some((RESET, true)));
+    assert_eq!(scan.calls.first().map(|call| (&*call.failure.message, call.also.is_some())), Some((RESET, true)));
 }
 
 #[test]

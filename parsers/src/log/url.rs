@@ -8,10 +8,14 @@ use super::{call::Target, words::around};
 
 /// Reads scheme, host and port. A text without a scheme is taken for `http`; `None` where no host is left.
 pub(super) fn target(url: &str) -> Option<Target> {
-    let (scheme, host, port) = parts(url)?;
+    parts(url).map(named)
+}
+
+/// What the parts of a URL name.
+pub(super) fn named((scheme, host, port): Parts<'_>) -> Target {
     let scheme = scheme.to_ascii_lowercase();
     let port = port.and_then(|text| text.parse().ok()).unwrap_or(default_port(&scheme));
-    Some(Target { scheme, host: host.to_ascii_lowercase(), port })
+    Target { scheme, host: host.to_ascii_lowercase(), port }
 }
 
 /// The host as written; empty where there is none.
@@ -20,7 +24,10 @@ pub(super) fn host(url: &str) -> &str {
 }
 
 /// Scheme, host and port as written.
-fn parts(url: &str) -> Option<(&str, &str, Option<&str>)> {
+pub(super) type Parts<'a> = (&'a str, &'a str, Option<&'a str>);
+
+/// Reads them; `None` where no host is left.
+pub(super) fn parts(url: &str) -> Option<Parts<'_>> {
     let (scheme, rest) = around(url, &AFTER_SCHEME).unwrap_or(("http", url));
     let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
     let authority = rest.get(..end).unwrap_or_default();

@@ -4,6 +4,8 @@ use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use memchr::memmem::Finder;
 
+use super::failures::Failures;
+
 /// Bytes as text; what is no UTF-8 is replaced. Texts are nearly always ASCII, which is quickly seen.
 pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
@@ -33,6 +35,13 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
         rest = after;
         Some(if end.is_some() { line.strip_suffix('\r').unwrap_or(line) } else { line })
     })
+}
+
+/// What comes again and again in the failures of a log.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub names: Names,
+    pub failures: Failures,
 }
 
 /// Names of which a log has few, each kept once: loggers, exceptions, services.

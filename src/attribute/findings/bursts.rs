@@ -36,7 +36,8 @@ pub(super) fn restarts(material: &Material<'_>) -> Vec<Finding> {
         endings.entry(peer).or_default().push(ended);
     }
     let matches = material.background.joined.matches.iter().enumerate();
-    let mut joined: Vec<(usize, usize)> = matches.filter_map(|(call, found)| Some((found.connection?, call))).collect();
+    let mut joined: Vec<(usize, usize)> =
+        matches.filter_map(|(call, found)| Some((found.connection()?, call))).collect();
     joined.sort_unstable();
     let mut found = Vec::new();
     for (peer, mut of_peer) in endings {
@@ -76,7 +77,7 @@ fn restart(
     };
     let mut calls: Vec<usize> = burst.iter().flat_map(|(_, connection)| of(*connection)).collect();
     calls.sort_unstable();
-    let host = calls.first().map(|call| material.background.calls[*call].target.host.clone());
+    let host = calls.first().map(|call| material.background.calls[*call].failure.target.host.clone());
     let name = host.clone().unwrap_or_else(|| peer.to_string());
     let refused_until = after.last().map_or(0.0, |last| seconds(last.since(first)));
     Some(Finding {

@@ -3,6 +3,8 @@
 //! A timeout lies between the longest gap that survived and the shortest that failed; where a peer itself closes idle connections,
 //! the closings measure it.
 
+use std::num::NonZeroI64;
+
 use crate::attribute::{
     findings::{Finding, Material, seconds},
     population::Peer,
@@ -68,7 +70,8 @@ pub(super) fn response(material: &Material<'_>) -> Vec<Finding> {
         let mut waits: Vec<(i64, usize)> = cut
             .iter()
             .filter_map(|call| {
-                Some((material.attributions[*call].evidence.wait.filter(|wait| *wait > SHORTEST_WAIT)?, *call))
+                let wait = material.verdicts[*call].wait?.get();
+                (wait > SHORTEST_WAIT).then_some((wait, *call))
             })
             .collect();
         waits.sort_unstable();
@@ -113,7 +116,8 @@ fn closings(peer: &Peer) -> Option<Bracket> {
 fn expiry(material: &Material<'_>, peer: &Peer, calls: &[usize]) -> Option<Bracket> {
     let mut failed: Vec<i64> = calls
         .iter()
-        .filter_map(|call| material.attributions[*call].evidence.idle_before)
+        .filter_map(|call| material.verdicts[*call].idle_before)
+        .map(NonZeroI64::get)
         .filter(|idle| *idle > 0)
         .collect();
     failed.sort_unstable();
@@ -140,7 +144,7 @@ fn constant(waits: &[(i64, usize)]) -> Vec<&[(i64, usize)]> {
 }
 
 fn of_causes(material: &Material<'_>, calls: &[usize], causes: &[Cause]) -> Vec<usize> {
-    calls.iter().copied().filter(|call| causes.contains(&material.attributions[*call].cause)).collect()
+    calls.iter().copied().filter(|call| causes.contains(&material.verdicts[*call].cause)).collect()
 }
 
 #[expect(clippy::too_many_arguments, reason = "the columns that both kinds of timeout share")]

@@ -15,7 +15,7 @@ use crate::{
 pub(super) fn concentration(material: &Material<'_>) -> Option<Finding> {
     let mut by_host: BTreeMap<(&str, u16), usize> = BTreeMap::new();
     for call in material.background.calls {
-        *by_host.entry((&call.target.host, call.target.port)).or_default() += 1;
+        *by_host.entry((&call.failure.target.host, call.failure.target.port)).or_default() += 1;
     }
     let all = material.background.calls.len();
     let ((host, port), most) = by_host.iter().max_by_key(|(name, count)| (**count, std::cmp::Reverse(**name)))?;
@@ -33,7 +33,7 @@ pub(super) fn concentration(material: &Material<'_>) -> Option<Finding> {
     let of_connections = own as f64 / total.max(1) as f64;
     let single = by_host.len() == 1 || share >= SINGLE;
     let concerned = |call: &usize| {
-        let target = &material.background.calls[*call].target;
+        let target = &material.background.calls[*call].failure.target;
         !single || target.host == *host && target.port == *port
     };
     let members: Vec<usize> = (0..all).filter(concerned).collect();
@@ -64,21 +64,21 @@ pub(super) fn concentration(material: &Material<'_>) -> Option<Finding> {
 /// Fingerprints of devices that reset in others' names.
 pub(super) fn reset_origins(material: &Material<'_>) -> Vec<Finding> {
     let mut by_print: BTreeMap<(u8, u16, &'static str, Cause), Vec<usize>> = BTreeMap::new();
-    for (call, attribution) in material.attributions.iter().enumerate() {
-        if !matches!(attribution.cause, Cause::InjectedReset | Cause::IdleExpiryInPath) {
+    for (call, verdict) in material.verdicts.iter().enumerate() {
+        if !matches!(verdict.cause, Cause::InjectedReset | Cause::IdleExpiryInPath) {
             continue;
         }
         let connection = material.connection(call).map(Finished::open);
         if let Some(reset) = connection.as_ref().and_then(|connection| connection.reset_by(Direction::Responder)) {
-            by_print.entry((reset.ttl, reset.window, reset.shape.word(), attribution.cause)).or_default().push(call);
+            by_print.entry((reset.ttl, reset.window, reset.shape.word(), verdict.cause)).or_default().push(call);
         }
     }
     by_print
         .into_iter()
         .filter(|(_, calls)| calls.len() >= 2)
         .map(|((ttl, window, shape, cause), calls)| {
-            let host = material.background.calls[calls[0]].target.host.clone();
-            let one_host = calls.iter().all(|call| material.background.calls[*call].target.host == host);
+            let host = material.background.calls[calls[0]].failure.target.host.clone();
+            let one_host = calls.iter().all(|call| material.background.calls[*call].failure.target.host == host);
             Finding {
                 kind: "reset-origin",
                 host: one_host.then(|| host.clone()),
@@ -164,8 +164,8 @@ pub(super) fn coverage(material: &Material<'_>) -> Option<Finding> {
         }
     }
     let share = covered as f64 / length as f64;
-    let missed: Vec<usize> = (0..material.attributions.len())
-        .filter(|call| material.attributions[*call].cause == Cause::NoTrafficCaptured)
+    let missed: Vec<usize> = (0..material.verdicts.len())
+        .filter(|call| material.verdicts[*call].cause == Cause::NoTrafficCaptured)
         .collect();
     Some(Finding {
         kind: "coverage",

@@ -49,7 +49,7 @@ pub(super) fn half_heard(case: &Case<'_>) -> Option<Ruling> {
         None if case.symptom_is(&[Symptom::ReadTimeout]) => {
             &[Cause::SilentDrop, Cause::SlowResponse, Cause::PathLoss, Cause::ReceiverStalled]
         }
-        None => left_by(case.call.symptom),
+        None => left_by(case.call.failure.symptom),
     };
     Some(ruling(Cause::Undetermined, 0.3, say::half_heard(case, unheard)).also(open))
 }

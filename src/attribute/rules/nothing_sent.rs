@@ -35,7 +35,7 @@ pub(super) fn no_traffic_captured(case: &Case<'_>) -> Option<Ruling> {
         return beyond_the_capture(case, wire);
     }
     let found = ruling(Cause::NoTrafficCaptured, confidence, say::not_covered(case));
-    Some(if open { found.also(left_by(case.call.symptom)) } else { found })
+    Some(if open { found.also(left_by(case.call.failure.symptom)) } else { found })
 }
 
 /// A connection that had ended idle while the capture ran, and a line from when it did not: the call may have met that, or anything else on
@@ -56,7 +56,7 @@ fn beyond_the_capture(case: &Case<'_>, wire: &Wire<'_>) -> Option<Ruling> {
 /// The resolver says so in the log; the capture shows how.
 pub(super) fn name_resolution(case: &Case<'_>) -> Option<Ruling> {
     case.symptom_is(&[Symptom::UnknownHost])
-        .then(|| ruling(Cause::NameResolution, 0.98, say::unknown_host(&case.call.target.host, case.queries)))
+        .then(|| ruling(Cause::NameResolution, 0.98, say::unknown_host(&case.call.failure.target.host, case.queries)))
 }
 
 /// The pool says so in the log; or a read timed out for which no request ever left, while the peer was captured and answered others

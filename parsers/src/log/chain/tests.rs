@@ -90,7 +90,7 @@ fn every_file_keeps_its_own_calls() {
     let (later, first) = (&scans[0], &scans[1]);
     assert_eq!((first.calls.len(), later.calls.len()), (1, 3));
     let entry = first.calls[0].entry;
-    assert_eq!((entry.first_line, first.calls[0].also), (3, None));
+    assert_eq!((entry.first_line, first.calls[0].also.as_ref()), (3, None));
     assert_eq!(first.calls[0].service.as_deref(), Some("S7 [/s]"));
     assert_eq!((first.counts.paired, later.counts.paired), (0, 3));
 }

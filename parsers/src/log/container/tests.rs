@@ -82,7 +82,10 @@ fn stamps_of_the_wrapping_where_the_text_has_none() {
     let line = format!("<132>1 2026-11-20T20:54:01.5-03:00 gw01 SSG 12 - - {text}\n");
     let found = call(&scan(&line));
     assert_eq!(found.time.to_string(), "2026-11-20T23:54:01.500000Z");
-    assert_eq!((found.symptom, found.zone, found.resolution), (Symptom::BrokenPipe, Some(-10_800), 100_000_000));
+    assert_eq!(
+        (found.failure.symptom, found.failure.zone, found.failure.resolution),
+        (Symptom::BrokenPipe, Some(-10_800), 100_000_000)
+    );
     let old = scan(&format!("<132>Nov 20 20:54:01 gw01 SSG: {text}\n"));
     assert_eq!((old.calls.len(), old.counts.without_time), (0, 1));
 }
@@ -107,8 +110,11 @@ fn a_journal_in_its_export_format() {
     scanner.feed(&text);
     let scan_of_export = scanner.finish();
     let found = call(&scan_of_export);
-    assert_eq!((found.time, &found.message, &found.service), (expected.time, &expected.message, &expected.service));
-    assert_eq!((&found.exceptions, found.elapsed_ms), (&expected.exceptions, Some(12)));
+    assert_eq!(
+        (found.time, &found.failure.message, &found.service),
+        (expected.time, &expected.failure.message, &expected.service)
+    );
+    assert_eq!((&found.failure.exceptions, found.elapsed_ms), (&expected.failure.exceptions, Some(12)));
     let span = scan_of_export.calls.first().map(|call| call.entry).unwrap();
     let entry = text.get(span.offset as usize..(span.offset + span.length) as usize).unwrap();
     let entry = String::from_utf8_lossy(entry);
@@ -139,8 +145,8 @@ fn an_audit_window_copied_as_text() {
     let scan = scanner.finish();
     let found = call(&scan);
     assert_eq!(found.time.to_string(), "2019-02-22T06:10:51.459000Z");
-    assert_eq!((found.zone, found.service.as_deref()), (None, Some("fooBarService [/foo/bar]")));
-    assert_eq!((found.thread.as_deref(), found.message.as_str()), (Some("1-5f"), "Connection reset"));
+    assert_eq!((found.failure.zone, found.service.as_deref()), (None, Some("fooBarService [/foo/bar]")));
+    assert_eq!((found.thread.as_deref(), found.failure.message.as_str()), (Some("1-5f"), "Connection reset"));
     assert_eq!((found.entry.first_line, scan.counts.requests), (15, 2));
 }
 
@@ -155,7 +161,7 @@ fn payloads_in_pieces() {
     let docker = [piece(start), piece(middle), piece(&format!("{end}\\n"))].concat();
     for text in [cri, docker] {
         let found = scan(&text);
-        assert_eq!((call(&found).message.as_str(), found.counts.lines), ("Connection reset", 3));
+        assert_eq!((call(&found).failure.message.as_str(), found.counts.lines), ("Connection reset", 3));
         let span = found.calls.first().unwrap().entry;
         assert_eq!((span.first_line, span.last_line, span.offset, span.length), (1, 3, 0, text.len() as u64));
     }
@@ -200,7 +206,7 @@ fn exports_with_the_newest_event_first() {
         let found = scan(&text);
         let call = call(&found);
         assert_eq!(
-            (call.service.as_deref(), call.elapsed_ms, call.exceptions.len()),
+            (call.service.as_deref(), call.elapsed_ms, call.failure.exceptions.len()),
             (Some("Orders [/orders]"), Some(12), 2),
             "{text}"
         );

@@ -5,7 +5,7 @@ use divan::{
     counter::{BytesCount, ItemsCount},
 };
 use rayon::prelude::*;
-use wirecause_parsers::log::{LogBlock, LogOptions, LogScan, LogScanner};
+use wirecause_parsers::log::{LogBlock, LogOptions, LogScan, LogScanner, Lore};
 
 use crate::material::{material, names};
 
@@ -22,8 +22,8 @@ fn scan(bencher: Bencher, name: &str) {
 fn scan_in_blocks(bencher: Bencher, name: &str) {
     let log = &material(name).log;
     bencher.counter(BytesCount::new(log.len())).bench(|| {
-        let mut scanner = LogScanner::new(LogOptions::default());
-        let read = |block: &&[u8]| LogBlock::read(LogOptions::default(), block);
+        let (mut scanner, lore) = (LogScanner::new(LogOptions::default()), Lore::default());
+        let read = |block: &&[u8]| LogBlock::read(LogOptions::default(), block, &lore);
         scanner.feed_blocks(log, BLOCK, |blocks| blocks.par_iter().map(read).collect());
         scanner.finish()
     });

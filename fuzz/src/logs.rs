@@ -1,6 +1,6 @@
 //! Logs: single lines and whole entries.
 
-use wirecause_parsers::log::{LogBlock, LogOptions, LogScan, LogScanner, looks_like_log};
+use wirecause_parsers::log::{LogBlock, LogOptions, LogScan, LogScanner, Lore, looks_like_log};
 
 /// One line: a head line of any form, and a report that may be in it.
 pub fn log_head(bytes: &[u8]) {
@@ -57,8 +57,9 @@ fn scan(bytes: &[u8], piece: usize) -> LogScan {
 
 fn in_blocks(bytes: &[u8], size: usize) -> LogScan {
     let options = LogOptions::default();
-    let mut scanner = LogScanner::new(options);
-    scanner.feed_blocks(bytes, size, |blocks| blocks.iter().map(|block| LogBlock::read(options, block)).collect());
+    let (mut scanner, lore) = (LogScanner::new(options), Lore::default());
+    scanner
+        .feed_blocks(bytes, size, |blocks| blocks.iter().map(|block| LogBlock::read(options, block, &lore)).collect());
     scanner.finish()
 }
 

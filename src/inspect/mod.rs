@@ -10,13 +10,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use rayon::prelude::*;
 use wirecause_parsers::{
-    log::{LogOptions, Symptom},
+    log::{LogOptions, LogScan, Symptom},
     time::Timestamp,
 };
 
 use crate::{
     input::{Input, InputReport},
-    read::{LogFile, read_logs},
+    read::{KeptCall, LogFile, read_logs},
 };
 
 use self::capture::CaptureFacts;
@@ -72,15 +72,15 @@ impl LogFacts {
 
 /// Surveys logs, each read in whole.
 pub fn logs(inputs: &[Input], options: LogOptions) -> Vec<Result<Survey, InputReport>> {
-    let facts = |LogFile { scan, calls, .. }: &LogFile| LogFacts {
+    let facts = |scan: &LogScan<KeptCall>| LogFacts {
         form: scan.form,
         zone: scan.zone,
         records: scan.counts.records,
-        calls: calls.iter().map(|call| (call.time, call.failure.symptom)).collect(),
+        calls: scan.calls.iter().map(|call| (call.time, call.failure.symptom)).collect(),
     };
     let survey = |log: LogFile| Survey {
         span: log.scan.first.zip(log.scan.last),
-        facts: Facts::Log(facts(&log)),
+        facts: Facts::Log(facts(&log.scan)),
         report: log.report,
     };
     read_logs(inputs, options, &Arc::default()).into_iter().map(|log| log.map(survey)).collect()

@@ -127,7 +127,7 @@ fn deal(
 
 /// The addresses that opened connections to the peers of a node's failed calls, in its own captures.
 fn openers(node: &Node, group: &Group) -> BTreeSet<IpAddr> {
-    let calls: Vec<&KeptCall> = node.logs.iter().flat_map(|log| &log.calls).collect();
+    let calls: Vec<&KeptCall> = node.logs.iter().flat_map(|log| &log.scan.calls).collect();
     let mut found = BTreeSet::new();
     for point in &group.points {
         for endpoint in endpoints(&calls, &point.connections, &node.names) {
@@ -141,7 +141,7 @@ fn openers(node: &Node, group: &Group) -> BTreeSet<IpAddr> {
 
 /// The addresses whose endings in shared captures a node's calls clearly fit.
 fn fitting(node: &Node, shared: &Group, config: &InputConfig) -> BTreeSet<IpAddr> {
-    let calls: Vec<&KeptCall> = node.logs.iter().flat_map(|log| &log.calls).collect();
+    let calls: Vec<&KeptCall> = node.logs.iter().flat_map(|log| &log.scan.calls).collect();
     let mut fits = Fits::default();
     for point in &shared.points {
         fits.add(&calls, &point.connections, &node.names, node, config);
@@ -158,7 +158,7 @@ pub(super) fn settle_logs(nodes: &mut [Node], shared: &Group, config: &InputConf
         }
         let logs = std::mem::take(&mut nodes[index].logs);
         for log in logs {
-            let calls: Vec<&KeptCall> = log.calls.iter().collect();
+            let calls: Vec<&KeptCall> = log.scan.calls.iter().collect();
             let mut fits = Fits::default();
             for point in &shared.points {
                 fits.add(&calls, &point.connections, &nodes[index].names, &nodes[index], config);
@@ -173,7 +173,7 @@ pub(super) fn settle_logs(nodes: &mut [Node], shared: &Group, config: &InputConf
 /// Tells several gateways apart in what was taken for one: their nodes, and the connections that are nobody's.
 pub(super) fn by_endings(nodes: &mut Vec<Node>, config: &InputConfig) -> Option<(Told, Others)> {
     let [one] = &mut nodes[..] else { return None };
-    let logs: Vec<usize> = (0..one.logs.len()).filter(|log| !one.logs[*log].calls.is_empty()).collect();
+    let logs: Vec<usize> = (0..one.logs.len()).filter(|log| !one.logs[*log].scan.calls.is_empty()).collect();
     if !any_overlap(logs.iter().map(|log| &one.logs[*log])) || openings(&one.connections) < 2 {
         return None;
     }
@@ -220,7 +220,7 @@ struct Party {
 fn parties(node: &Node, logs: &[usize], config: &InputConfig) -> Option<Vec<Party>> {
     let mut parties: Vec<Party> = Vec::new();
     for log in logs {
-        let calls: Vec<&KeptCall> = node.logs[*log].calls.iter().collect();
+        let calls: Vec<&KeptCall> = node.logs[*log].scan.calls.iter().collect();
         let mut fits = Fits::default();
         fits.add(&calls, &node.connections, &node.names, node, config);
         let addresses = fits.usual();

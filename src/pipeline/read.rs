@@ -157,10 +157,10 @@ impl Read {
         let mut logs: Vec<&mut LogFile> = self.nodes.iter_mut().flat_map(|node| &mut node.logs).collect();
         let span = Span::new(config.window, logs.iter().filter_map(|log| log.scan.last).max());
         for log in &mut logs {
-            let before = log.calls.len();
-            log.calls.retain(|call| span.holds(call.time));
+            let before = log.scan.calls.len();
+            log.scan.calls.retain(|call| span.holds(call.time));
             log.scan.retries.retain(|retry| span.holds(retry.time));
-            self.counters.calls_beside_time += (before - log.calls.len()) as u64;
+            self.counters.calls_beside_time += (before - log.scan.calls.len()) as u64;
         }
         self.span = span;
     }
@@ -235,8 +235,10 @@ impl Read {
 impl Node {
     /// All failed calls with the indices of the logs they stand in, in order of time.
     pub(super) fn calls(&self) -> Vec<(u32, &KeptCall)> {
-        let mut calls: Vec<_> =
-            (0..).zip(&self.logs).flat_map(|(index, log)| log.calls.iter().map(move |call| (index, call))).collect();
+        let mut calls: Vec<_> = (0..)
+            .zip(&self.logs)
+            .flat_map(|(index, log)| log.scan.calls.iter().map(move |call| (index, call)))
+            .collect();
         let name = |log: &u32| &self.logs[*log as usize].name;
         // Stable: the calls of a log stay in the order of their lines.
         calls.sort_by(|(a, x), (b, y)| (x.time, name(a)).cmp(&(y.time, name(b))));
@@ -259,7 +261,7 @@ impl Node {
 /// The time, on the captures' clock, in which the failed calls of some gateways can have met anything; `None` where there is none.
 fn needed(nodes: &[Node]) -> Option<RangeInclusive<Timestamp>> {
     let of_node = |node: &Node| {
-        let calls = || node.logs.iter().flat_map(|log| &log.calls).map(|call| call.time);
+        let calls = || node.logs.iter().flat_map(|log| &log.scan.calls).map(|call| call.time);
         let (first, last) = (calls().min()?, calls().max()?);
         // A clock may be wrong by as much as the join looks for, unless it is known.
         let (offset, unsure) = node.clock_offset.map_or((0, WIDEST), |offset| (offset, 0));

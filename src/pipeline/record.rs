@@ -59,7 +59,7 @@ pub(super) fn nodes<'a>(read: &'a Read, shown: &'a Summary) -> Vec<NodeRecord<'a
         name: &clock.node,
         logs: node.logs.len() as u64,
         captures: node.captures.len() as u64,
-        failed_calls: node.logs.iter().map(|log| log.calls.len() as u64).sum(),
+        failed_calls: node.logs.iter().map(|log| log.scan.calls.len() as u64).sum(),
         connections: node.connections.len() as u64,
         clock,
     })

@@ -3,7 +3,7 @@
 use std::{io::Read, sync::Arc};
 
 use rayon::prelude::*;
-use wirecause_parsers::log::{FailedCall, LogBlock, LogOptions, LogPart, LogScan, LogScanner, chain};
+use wirecause_parsers::log::{FailedCall, LogBlock, LogOptions, LogPart, LogScan, LogScanner, Lore, chain};
 
 use super::kept::{CallShelf, KeptCall};
 use crate::{
@@ -22,10 +22,8 @@ pub struct LogFile {
     pub name: String,
     /// Digest of its content, for error ids.
     pub digest: LogDigest,
-    /// What it holds, but for its calls.
-    pub scan: LogScan,
-    /// The failed calls, in the order of their first entries.
-    pub calls: Vec<KeptCall>,
+    /// What it holds.
+    pub scan: LogScan<KeptCall>,
     /// What became of the input.
     pub report: InputReport,
     /// The input, to read an entry's text again.
@@ -36,18 +34,13 @@ pub struct LogFile {
 pub fn read_logs(inputs: &[Input], options: LogOptions, store: &Arc<Store>) -> Vec<Result<LogFile, InputReport>> {
     let mut read: Vec<_> = inputs.par_iter().map(|input| read_log(input, options)).collect();
     let parts = read.iter_mut().flatten().filter_map(|file| file.part.take()).collect();
-    let mut scans = chain(parts).into_iter();
-    let mut whole = |file: ReadFile| {
-        let mut scan = scans.next().unwrap_or_default();
-        let calls = kept(std::mem::take(&mut scan.calls), store);
-        LogFile {
-            name: file.input.name.clone(),
-            digest: file.digest,
-            scan,
-            calls,
-            report: file.report,
-            input: file.input,
-        }
+    let mut scans = chain(parts, |calls| kept(calls, store)).into_iter();
+    let mut whole = |file: ReadFile| LogFile {
+        name: file.input.name.clone(),
+        digest: file.digest,
+        scan: scans.next().unwrap_or_default(),
+        report: file.report,
+        input: file.input,
     };
     read.into_iter().map(|file| file.map(&mut whole)).collect()
 }
@@ -72,11 +65,11 @@ fn read_log(input: &Input, options: LogOptions) -> Result<ReadFile, InputReport>
     let is_sized = opened.bytes.is_some();
     let mut bytes =
         Bytes { stream: opened.read_ahead(AHEAD).stream, hasher: LogHasher::default(), total: 0, damage: None };
-    let mut scanner = LogScanner::new(options);
+    let (mut scanner, lore) = (LogScanner::new(options), Lore::default());
     let (mut slab, mut next) = (Vec::new(), Vec::new());
     bytes.fill(&mut slab);
     while !slab.is_empty() {
-        let read = |blocks: &[&[u8]]| blocks.par_iter().map(|block| LogBlock::read(options, block)).collect();
+        let read = |blocks: &[&[u8]]| blocks.par_iter().map(|block| LogBlock::read(options, block, &lore)).collect();
         rayon::join(|| bytes.fill(&mut next), || scanner.feed_blocks(&slab, BLOCK, read));
         std::mem::swap(&mut slab, &mut next);
     }

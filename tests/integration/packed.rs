@@ -141,7 +141,7 @@ fn logs_below(scratch: &Scratch, name: &str) -> (Vec<LogFile>, Vec<String>) {
 
 /// Times of the failed calls, in order.
 fn times(files: &[LogFile]) -> Vec<i64> {
-    let mut times: Vec<_> = files.iter().flat_map(|file| &file.calls).map(|call| call.time.nanos()).collect();
+    let mut times: Vec<_> = files.iter().flat_map(|file| &file.scan.calls).map(|call| call.time.nanos()).collect();
     times.sort_unstable();
     times
 }

@@ -4,20 +4,37 @@
 //! block to block (what a thread did before, the numbers of lines) is settled where a block is put behind those before it. So the result is
 //! that of one pass, wherever blocks begin.
 
+use std::sync::{Mutex, PoisonError};
+
 use memchr::{memchr_iter, memrchr_iter};
 
-use super::{head::starts_record, records::Records, scan::LogOptions, scanner::read_plain};
+use super::{head::starts_record, records::Records, scan::LogOptions, scanner::read_plain, words::Known};
 
 /// What a block holds.
 #[derive(Debug)]
 pub struct LogBlock(pub(super) Records);
 
 impl LogBlock {
-    /// Reads the bytes of a block.
-    pub fn read(options: LogOptions, bytes: &[u8]) -> Self {
-        let mut records = Records::of_block(options);
+    /// Reads the bytes of a block. What other blocks taught is in `lore`.
+    pub fn read(options: LogOptions, bytes: &[u8], lore: &Lore) -> Self {
+        let mut records = Records::of_block(options, lore.take());
         read_plain(bytes, 0, &mut records);
+        lore.give(records.end_block());
         Self(records)
+    }
+}
+
+/// What the blocks of a log have in common: names and failures, which those that are read next need not make again.
+#[derive(Debug, Default)]
+pub struct Lore(Mutex<Vec<Known>>);
+
+impl Lore {
+    fn take(&self) -> Known {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn give(&self, known: Known) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(known);
     }
 }
 

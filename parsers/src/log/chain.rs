@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    call::Retry,
+    call::{FailedCall, Retry},
     events::Events,
     pairing::{Logged, Paired, Pairing},
     scan::{LogCounts, LogScan},
@@ -25,8 +25,9 @@ pub struct LogPart {
 }
 
 /// What each of the files holds, in the order in which they are given. That order changes nothing but which of two copies of a record
-/// counts, where they come from files that begin at the same time.
-pub fn chain(parts: Vec<LogPart>) -> Vec<LogScan> {
+/// counts, where they come from files that begin at the same time. `keep` is handed calls in their order, some thousand at a time, so that they need
+/// not all be there as they are.
+pub fn chain<C>(parts: Vec<LogPart>, keep: impl Fn(Vec<FailedCall>) -> Vec<C>) -> Vec<LogScan<C>> {
     let mut order: Vec<usize> = (0..parts.len()).collect();
     let begin = |index: &usize| parts.get(*index).and_then(|part| part.first);
     order.sort_by_key(|index| begin(index));
@@ -49,7 +50,7 @@ pub fn chain(parts: Vec<LogPart>) -> Vec<LogScan> {
         links.push(link);
     }
     let paired = links.into_iter().map(|link| link.pairing.finish());
-    share_out(paired.collect(), &order, &mut scans);
+    share_out(paired.collect(), &order, &mut scans, keep);
     scans
 }
 
@@ -70,7 +71,12 @@ fn take_before(links: &mut Vec<Link>, first: Timestamp) -> Option<Link> {
 }
 
 /// Gives every file its calls and retries, each record once.
-fn share_out(paired: Vec<Paired>, order: &[usize], scans: &mut [LogScan]) {
+fn share_out<C>(
+    paired: Vec<Paired>,
+    order: &[usize],
+    scans: &mut [LogScan<C>],
+    keep: impl Fn(Vec<FailedCall>) -> Vec<C>,
+) {
     let mut ranks = vec![0; order.len()];
     for (rank, file) in order.iter().enumerate() {
         ranks.get_mut(*file).into_iter().for_each(|place| *place = rank);
@@ -87,7 +93,11 @@ fn share_out(paired: Vec<Paired>, order: &[usize], scans: &mut [LogScan]) {
         (rank(*a), x.line, x.time, &x.thread, &x.target).cmp(&(rank(*b), y.line, y.time, &y.thread, &y.target))
     });
 
-    let kept = without_copies(calls, scans);
+    let mut kept = without_copies(calls, scans);
+    // Where a copy holds more of a call than the file before it, the copy's stands in its place.
+    if scans.len() > 1 {
+        kept.sort_by_key(|logged| (logged.file, logged.call().entry.first_line));
+    }
     let record = |retry: &Retry| (retry.time, retry.thread.clone(), retry.target.clone(), retry.symptom);
     // A file that was copied before a call failed holds its attempts alone.
     let mut seen: HashSet<_> = kept.iter().flat_map(|logged| &logged.call().retries).map(record).collect();
@@ -103,26 +113,22 @@ fn share_out(paired: Vec<Paired>, order: &[usize], scans: &mut [LogScan]) {
             }
         }
     }
-    let files = scans.len().max(1);
-    let share = kept.len() / files;
-    for logged in kept {
-        if let Some(scan) = scans.get_mut(logged.file) {
-            // The first call makes room for about as many as may follow.
-            scan.calls.reserve(if scan.calls.is_empty() { share } else { 0 });
-            scan.calls.push(logged.into_call());
+    let mut kept = kept.into_iter().peekable();
+    while let Some(first) = kept.next() {
+        let file = first.file;
+        let rest = std::iter::from_fn(|| kept.next_if(|next| next.file == file));
+        let together = std::iter::once(first).chain(rest.take(KEPT_AT_ONCE)).map(Logged::into_call).collect();
+        if let Some(scan) = scans.get_mut(file) {
+            scan.calls.extend(keep(together));
         }
     }
     for scan in scans {
-        // Where a copy holds more of a call than the file before it, the copy's stands in its place.
-        if files > 1 {
-            scan.calls.sort_by_key(|call| call.entry.first_line);
-        }
         scan.retries.sort_by_key(|retry| retry.line);
     }
 }
 
 /// The calls, of which each counts once, in one file; those of the others are counted there as copies.
-fn without_copies(calls: Vec<Logged>, scans: &mut [LogScan]) -> Vec<Logged> {
+fn without_copies<C>(calls: Vec<Logged>, scans: &mut [LogScan<C>]) -> Vec<Logged> {
     if scans.len() < 2 {
         return calls;
     }
@@ -154,6 +160,8 @@ fn without_copies(calls: Vec<Logged>, scans: &mut [LogScan]) -> Vec<Logged> {
 
 /// Lines that threads write at once may change places within the clock's steps.
 const SAME_INSTANT: i64 = 2 * NANOS_PER_MILLI;
+/// Calls handed over at once: enough for several threads.
+const KEPT_AT_ONCE: usize = 8_192;
 /// A gateway at work logs more often than this, and no two records of a call lie further apart.
 const LONGEST_GAP: i64 = 60 * NANOS_PER_SECOND;
 

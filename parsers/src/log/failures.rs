@@ -90,4 +90,4 @@ pub(super) fn key(head: &Head<'_>, audit: bool, url: Parts<'_>, reason: &str, tr
 
 static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 /// Hostile logs have any number of failures: those beyond are not looked for.
-const MOST_FAILURES: usize = 1 << 16;
+const MOST_FAILURES: usize = 1 << 14;

@@ -34,7 +34,7 @@ mod trace;
 mod url;
 mod words;
 
-pub use block::LogBlock;
+pub use block::{LogBlock, Lore};
 pub use call::{EntrySpan, FailedCall, Failure, Phase, PrematureEnd, Retry, Symptom, Target};
 pub use chain::{LogPart, chain};
 pub use detect::looks_like_log;

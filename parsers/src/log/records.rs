@@ -51,8 +51,14 @@ struct Conditional {
 
 impl Records {
     /// Of a block, which begins with a record and behind which one follows.
-    pub(super) fn of_block(options: LogOptions) -> Self {
-        Self { events: Events::of_block(), of_block: true, ..Self::new(options) }
+    pub(super) fn of_block(options: LogOptions, known: Known) -> Self {
+        Self { events: Events::of_block(), of_block: true, known, ..Self::new(options) }
+    }
+
+    /// Ends a block, behind which a record begins, and gives back what it knows.
+    pub(super) fn end_block(&mut self) -> Known {
+        self.close();
+        std::mem::take(&mut self.known)
     }
 
     pub(super) fn new(options: LogOptions) -> Self {
@@ -231,12 +237,11 @@ impl Records {
 
     /// Takes what a block holds, which follows what was read so far. Gives `false`, and takes nothing, where a bound on threads or
     /// services would be crossed.
-    pub(super) fn append(&mut self, mut block: Self) -> bool {
+    pub(super) fn append(&mut self, block: Self) -> bool {
         if !self.events.has_room_for(&block.events) {
             return false;
         }
         self.close();
-        block.close();
         let before = Before { lines: self.counts.lines, bytes: self.counts.bytes, reports: self.events.reports() };
         let mut span = (block.first, block.last);
         if before.reports > 0 {

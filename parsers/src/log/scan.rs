@@ -12,11 +12,11 @@ pub struct LogOptions {
     pub default_zone: Option<i32>,
 }
 
-/// What one log file holds.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct LogScan {
+/// What one log file holds, its calls as they are kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogScan<C = FailedCall> {
     /// The failed calls, in the order of their first entries.
-    pub calls: Vec<FailedCall>,
+    pub calls: Vec<C>,
     /// Attempts that `HttpClient` repeated and whose thread reported no failure afterwards: the call succeeded.
     pub retries: Vec<Retry>,
     /// What was read, and what could not be.
@@ -31,6 +31,21 @@ pub struct LogScan {
     pub last: Option<Timestamp>,
     /// Requests by service, from the `Processing request for service` lines.
     pub requests_by_service: BTreeMap<String, u64>,
+}
+
+impl<C> Default for LogScan<C> {
+    fn default() -> Self {
+        Self {
+            calls: Vec::new(),
+            retries: Vec::new(),
+            counts: LogCounts::default(),
+            form: None,
+            zone: None,
+            first: None,
+            last: None,
+            requests_by_service: BTreeMap::new(),
+        }
+    }
 }
 
 /// Counts of a scan. Every line that holds a phrase of the grammar ends in one of them.

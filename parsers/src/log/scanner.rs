@@ -59,7 +59,7 @@ impl LogScanner {
 
     /// Ends the file, which is a whole log.
     pub fn finish(self) -> LogScan {
-        chain(vec![self.finish_part()]).pop().unwrap_or_default()
+        chain(vec![self.finish_part()], |calls| calls).pop().unwrap_or_default()
     }
 
     /// Ends the file, which may be one of several.

@@ -15,9 +15,11 @@ fn scan_in_chunks(bytes: &[u8], size: usize) -> LogScan {
 /// The scan of pieces of so many bytes, each read in blocks of at least so many.
 fn scan_in_blocks(bytes: &[u8], piece: usize, size: usize) -> LogScan {
     let options = LogOptions::default();
-    let mut scanner = LogScanner::new(options);
+    let (mut scanner, lore) = (LogScanner::new(options), Lore::default());
     for piece in bytes.chunks(piece) {
-        scanner.feed_blocks(piece, size, |blocks| blocks.iter().map(|block| LogBlock::read(options, block)).collect());
+        scanner.feed_blocks(piece, size, |blocks| {
+            blocks.iter().map(|block| LogBlock::read(options, block, &lore)).collect()
+        });
     }
     scanner.finish()
 }

@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+fn chained(parts: Vec<LogPart>) -> Vec<LogScan> {
+    chain(parts, |calls| calls)
+}
+
 use super::*;
 use crate::log::{LogOptions, LogScanner};
 
@@ -69,14 +73,14 @@ fn lines() -> Vec<String> {
 #[test]
 fn a_log_is_the_same_wherever_it_is_cut() {
     let lines = lines();
-    let whole = told(&chain(vec![part(&lines.concat())]));
+    let whole = told(&chained(vec![part(&lines.concat())]));
     assert_eq!((whole.0.len(), whole.1, whole.2, whole.3), (4, 3, 1, 0));
     for cut in 1..lines.len() {
         for second in cut..=lines.len() {
             let texts = [&lines[..cut], &lines[cut..second], &lines[second..]].map(<[String]>::concat);
             let parts = |order: [usize; 3]| order.map(|index| part(&texts[index])).into();
             for order in [[0, 1, 2], [2, 0, 1], [1, 2, 0]] {
-                assert_eq!(told(&chain(parts(order))), whole, "cut before {cut} and {second}, read as {order:?}");
+                assert_eq!(told(&chained(parts(order))), whole, "cut before {cut} and {second}, read as {order:?}");
             }
         }
     }
@@ -85,7 +89,7 @@ fn a_log_is_the_same_wherever_it_is_cut() {
 #[test]
 fn every_file_keeps_its_own_calls() {
     let lines = lines();
-    let scans = chain(vec![part(&lines[3..].concat()), part(&lines[..3].concat())]);
+    let scans = chained(vec![part(&lines[3..].concat()), part(&lines[..3].concat())]);
     // The audit detail stands last in the first file, and its second record first in the other.
     let (later, first) = (&scans[0], &scans[1]);
     assert_eq!((first.calls.len(), later.calls.len()), (1, 3));
@@ -98,26 +102,26 @@ fn every_file_keeps_its_own_calls() {
 #[test]
 fn copies_that_overlap_count_once() {
     let lines = lines();
-    let whole = told(&chain(vec![part(&lines.concat())]));
+    let whole = told(&chained(vec![part(&lines.concat())]));
     for from in 0..lines.len() - 1 {
         for to in from + 1..=lines.len() {
             let copy = lines[from..to].concat();
             for parts in [[&*lines.concat(), &copy], [&copy, &lines.concat()]] {
-                let (calls, _, retries, _) = told(&chain(parts.map(part).into()));
+                let (calls, _, retries, _) = told(&chained(parts.map(part).into()));
                 let times = |calls: &[Told]| calls.iter().map(|call| call.0).collect::<Vec<_>>();
                 // A copy that begins with the second record of a call has it at the later time; the whole one counts.
                 assert_eq!((times(&calls), retries), (times(&whole.0), whole.2), "a copy from {from} to {to}");
             }
         }
     }
-    let scans = chain(vec![part(&lines.concat()), part(&lines.concat()), part(&lines.concat())]);
+    let scans = chained(vec![part(&lines.concat()), part(&lines.concat()), part(&lines.concat())]);
     assert_eq!(told(&scans).3, 2 * (4 + 1));
 }
 
 #[test]
 fn the_same_record_twice_in_one_file_is_no_copy() {
     let text = [header(1, 7), audit(2, 7), audit(2, 7)].concat();
-    let scans = chain(vec![part(&text)]);
+    let scans = chained(vec![part(&text)]);
     assert_eq!((scans[0].calls.len(), scans[0].counts.copies), (2, 0));
 }
 
@@ -126,10 +130,10 @@ fn logs_that_run_at_the_same_time_are_kept_apart() {
     // Thread 7 of two nodes: the second record of one call stands in a log that runs beside.
     let a = [header(1, 7), audit(2, 7), header(9, 1)].concat();
     let b = [header(1, 3), severe(3, 7), header(9, 2)].concat();
-    assert_eq!(told(&chain(vec![part(&a), part(&b)])).0.len(), 2);
+    assert_eq!(told(&chained(vec![part(&a), part(&b)])).0.len(), 2);
     // Long after, it is no rotation either.
     let late = severe(3, 7).replace("T10:", "T11:");
-    assert_eq!(told(&chain(vec![part(&a), part(&late)])).0.len(), 2);
+    assert_eq!(told(&chained(vec![part(&a), part(&late)])).0.len(), 2);
 }
 
 /// Records of several threads in one line of a container, which have one place: found by fuzzing.
@@ -137,7 +141,7 @@ fn logs_that_run_at_the_same_time_are_kept_apart() {
 fn records_of_one_line_keep_their_order() {
     let records: String = (0..40).map(|thread| audit(thread, thread).replace('\n', "\\n")).collect();
     let text = format!("{{\"log\":\"{records}\",\"stream\":\"stdout\",\"time\":\"2026-11-20T10:00:00Z\"}}\n");
-    let scans = chain(vec![part(&text)]);
+    let scans = chained(vec![part(&text)]);
     let times: Vec<_> = scans[0].calls.iter().map(|call| call.time).collect();
     assert!(times.len() == 40 && times.is_sorted(), "{times:?}");
 }

@@ -13,6 +13,16 @@ pub fn bytes_read() -> u64 {
     READ.load(Ordering::Relaxed)
 }
 
+/// Bytes of files that will not be read after all, so that nobody waits for them.
+pub fn bytes_left_out() -> u64 {
+    LEFT_OUT.load(Ordering::Relaxed)
+}
+
+/// Counts a file of so many bytes that will not be read after all.
+pub fn leave_out(bytes: u64) {
+    LEFT_OUT.fetch_add(bytes, Ordering::Relaxed);
+}
+
 /// Counts what is read through it.
 pub(super) struct Metered<R> {
     inner: R,
@@ -46,3 +56,4 @@ impl<R> Drop for Metered<R> {
 }
 
 static READ: AtomicU64 = AtomicU64::new(0);
+static LEFT_OUT: AtomicU64 = AtomicU64::new(0);

@@ -23,7 +23,7 @@ use super::{
     source::{Slab, Source},
 };
 use crate::{
-    input::{self, Input, InputReport},
+    input::{self, Input, InputReport, meter},
     track::{Finished, TrackCounts, Tracker, store::Store},
 };
 
@@ -297,7 +297,10 @@ impl<'a> Reader<'a> {
         if found.iter().all(|found| found.first.is_none()) {
             found.append(&mut outside);
         }
-        unreadable.extend(outside.into_iter().map(|found| InputReport { passed_over: true, ..found.report }));
+        for Found { report, .. } in outside {
+            meter::leave_out(report.bytes);
+            unreadable.push(InputReport { passed_over: true, ..report });
+        }
         // Files without a packet come last; names break ties, so that the order of arguments does not matter.
         found.sort_by(|a, b| {
             a.first.is_none().cmp(&b.first.is_none()).then(a.first.cmp(&b.first)).then(a.input.name.cmp(&b.input.name))

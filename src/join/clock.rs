@@ -102,8 +102,9 @@ impl Clock {
         let assumed =
             Self { offset: 0, knots: Vec::new(), uncertainty: UNKNOWN, pairs: 0, source: ClockSource::Assumed };
         // Each goes over all votes by itself.
-        let (spread, line) = rayon::join(|| mode(votes.all(), WITHIN), || slope(votes, times));
-        let Some(spread) = spread else { return assumed };
+        let constant = || mode(votes.all(), WITHIN).map(|spread| (spread, chance(votes, spread.low)));
+        let (constant, line) = rayon::join(constant, || slope(votes, times));
+        let Some((spread, chance)) = constant else { return assumed };
         let (steady, knots) = course(votes, times, windows).unwrap_or((spread.low, Vec::new()));
         let agree = explained(votes, times, steady, &knots).max(spread.pairs);
         if let Some(line) = line.filter(|line| line.pairs >= ENOUGH && line.pairs > agree + agree / 8) {
@@ -115,7 +116,7 @@ impl Clock {
                 source: ClockSource::Estimated,
             };
         }
-        if spread.pairs < ENOUGH.min(votes.voting()) || spread.pairs <= 2 * chance(votes, spread.low) {
+        if spread.pairs < ENOUGH.min(votes.voting()) || spread.pairs <= 2 * chance {
             return assumed;
         }
         let offset = steady;

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use wirecause_parsers::time::Timestamp;
 
 use super::{
-    clock::mode,
+    clock::{Spread, mode},
     votes::{Voter, Votes},
 };
 
@@ -70,11 +70,12 @@ pub(super) fn slope(votes: Votes<'_>, times: &[Timestamp]) -> Option<Slope> {
         inside.iter().map(|(call, vote)| (*call, vote - gain(*call))).collect()
     };
     let steps = widest / (AGREE / 2);
-    let lines = (-steps..=steps).filter_map(|step| {
+    let lines = (-steps..=steps).into_par_iter().filter_map(|step| {
         let total = step * (AGREE / 2);
         mode(along(total).into_iter(), AGREE).map(|spread| (total, spread))
     });
-    let (total, best) = lines.max_by_key(|(total, spread)| (spread.pairs, -spread.width, -total.abs()))?;
+    let lines: Vec<(i64, Spread)> = lines.collect();
+    let (total, best) = lines.into_iter().max_by_key(|(total, spread)| (spread.pairs, -spread.width, -total.abs()))?;
     let far = along(total).into_iter().filter(|(_, vote)| (vote - best.low).abs() > 2 * AGREE);
     let chance = mode(far, AGREE).map_or(0, |spread| spread.pairs);
     let knots = vec![Knot { time: first, extra: 0 }, Knot { time: last, extra: total }];
@@ -116,13 +117,15 @@ pub(super) fn between(agreeing: &[Window]) -> Vec<usize> {
     apart.collect()
 }
 
-/// The stretches of the log whose votes agree, in order.
-pub(super) fn agreeing(votes: Votes<'_>, times: &[Timestamp]) -> Vec<Window> {
-    let windows = (0..windows(times.len())).into_par_iter().filter_map(|window| {
-        let calls = calls_of(window, times.len());
-        Window::of(votes.of_calls(&calls), times, calls)
-    });
-    let mut windows: Vec<Window> = windows.collect();
+/// What agrees of the votes of a stretch of the log, if they agree.
+pub(super) fn agreement(votes: Votes<'_>, times: &[Timestamp], window: usize) -> Option<Window> {
+    let calls = calls_of(window, times.len());
+    Window::of(votes.of_calls(&calls), times, calls)
+}
+
+/// The stretches of the log whose votes agree, in order, of those that were looked at.
+pub(super) fn agreeing(votes: Votes<'_>, looked_at: impl Iterator<Item = Option<Window>>) -> Vec<Window> {
+    let mut windows: Vec<Window> = looked_at.flatten().collect();
     take_back_chance(&mut windows, votes);
     windows
 }
@@ -153,6 +156,7 @@ fn take_back_chance(windows: &mut [Window], votes: Votes<'_>) {
 }
 
 /// Calls that follow each other, and the offset that most of them agree on.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
     from: usize,
     to: usize,
@@ -166,13 +170,18 @@ impl Window {
     fn of(votes: Votes<'_>, times: &[Timestamp], Range { start: from, end: to }: Range<usize>) -> Option<Self> {
         let own = |(call, vote): (usize, i64)| (call - from, vote);
         let spread = mode(votes.all().map(own), AGREE)?;
+        if spread.pairs < LEAST || spread.pairs * 4 < to - from {
+            return None;
+        }
         let chance = mode(votes.far_from(spread.low, FAR).map(own), AGREE).map_or(0, |far| far.pairs);
-        let enough = spread.pairs >= LEAST && spread.pairs * 4 >= to - from && spread.pairs > 2 * chance;
+        if spread.pairs <= 2 * chance {
+            return None;
+        }
         let middle = times[usize::midpoint(from, to)];
         let near = votes.within(spread.low..=spread.low + AGREE).map(own);
         // Strays before the right ones would make the window begin earlier than these do.
         let offset = mode(near, PROMPT).map_or(spread.low, |dense| dense.low);
-        enough.then_some(Self { from, to, middle, offset, pairs: spread.pairs })
+        Some(Self { from, to, middle, offset, pairs: spread.pairs })
     }
 
     /// Whether the offset changed faster since another window than a clock drifts.
@@ -249,7 +258,9 @@ mod tests {
     fn course_of(votes: &[(usize, i64)], times: &[Timestamp]) -> Option<(i64, Vec<Knot>)> {
         let written = Written::new(votes);
         let asked = written.voters();
-        course(Votes(&asked), times, &agreeing(Votes(&asked), times))
+        let votes = Votes(&asked);
+        let windows = (0..windows(times.len())).map(|window| agreement(votes, times, window));
+        course(votes, times, &agreeing(votes, windows))
     }
 
     fn slope_of(votes: &[(usize, i64)], times: &[Timestamp]) -> Option<Slope> {

@@ -1,7 +1,7 @@
 //! What all calls together teach: the offset of the clocks, the gateway's timeouts, how far lines lie behind their events, and whether
 //! the "Processing request" stamps are begin times.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use wirecause_parsers::{log::Symptom, time::Timestamp};
@@ -38,14 +38,20 @@ impl Pass<'_> {
             .fold(0, usize::saturating_add);
         let windows = drift::windows(self.calls.len());
         let taken = (windows * MOST_VOTES / pairs.max(1)).clamp(LEAST_WINDOWS, windows.max(LEAST_WINDOWS));
-        let mut chosen: BTreeSet<usize> = (0..taken).map(|index| index * windows / taken).collect();
+        let mut next: Vec<usize> = (0..taken).map(|index| index * windows / taken).collect();
+        let mut looked_at: BTreeMap<usize, Option<drift::Window>> = BTreeMap::new();
         loop {
-            let asked: Vec<Voter<'_>> = chosen.iter().flat_map(|window| voters_of(*window)).collect();
+            looked_at.par_extend(next.into_par_iter().map(|window| {
+                let own: Vec<Voter<'_>> = voters_of(window).collect();
+                (window, drift::agreement(Votes(&own), &times, window))
+            }));
+            let asked: Vec<Voter<'_>> = looked_at.keys().flat_map(|window| voters_of(*window)).collect();
             let votes = Votes(&asked);
-            let agreeing = drift::agreeing(votes, &times);
-            let between = if chosen.len() < taken + MORE_WINDOWS { drift::between(&agreeing) } else { Vec::new() };
-            let more = between.into_iter().fold(false, |more, window| chosen.insert(window) | more);
-            if !more {
+            let agreeing = drift::agreeing(votes, looked_at.values().copied());
+            let room = looked_at.len() < taken + MORE_WINDOWS;
+            next = if room { drift::between(&agreeing) } else { Vec::new() };
+            next.retain(|window| !looked_at.contains_key(window));
+            if next.is_empty() {
                 return Clock::estimate(votes, &times, &agreeing);
             }
         }

@@ -17,7 +17,7 @@ use super::{
     found::{Candidate, Certainty, Joined, Match},
     infer::infer,
     names::NameTable,
-    near::{Near, kind},
+    near::Near,
     pool::lease,
     scene::Scene,
     score::{LagModel, Model},
@@ -43,15 +43,17 @@ pub fn join(calls: &[&KeptCall], connections: &[Finished], names: &NameTable, co
     let start = connections.iter().map(|connection| connection.head().start).min();
     let pause = end.zip(start).map_or(0, |(end, start)| end.since(start)) / connections.len().max(1) as i64;
     let told_pass = Pass { calls, connections, endpoints: &told, start, end, pause };
-    let mut near = told_pass.near_all();
+    let looks: Vec<(Near, Scene)> = told.par_iter().map(|endpoint| told_pass.look(endpoint)).collect();
+    let (mut near, mut scenes): (Vec<Near>, Vec<Scene>) = looks.into_iter().unzip();
     let known = given.unwrap_or_else(|| told_pass.estimate_clock(&near));
     let known = Some(known).filter(|clock| clock.source != ClockSource::Assumed);
     let endpoints = infer(&told_pass, &near, known.as_ref());
     let pass = Pass { calls, connections, endpoints: &endpoints, start, end, pause };
-    near = pass.near_again(&near, |endpoint| endpoints[endpoint].inferred);
+    for (index, endpoint) in endpoints.iter().enumerate().filter(|(_, endpoint)| endpoint.inferred) {
+        (near[index], scenes[index]) = pass.look(endpoint);
+    }
     let clock = known.unwrap_or_else(|| pass.estimate_clock(&near));
     let mut model = Model { clock, lags: LagModel::prior(), begin: None, durations: Durations::prior() };
-    let scenes: Vec<Scene> = endpoints.iter().map(|endpoint| pass.scene(endpoint)).collect();
     let mut timeouts = pass.learn_timeouts(&scenes, &model.clock, &config.timeouts);
     let teachers = pass.teachers();
     near = pass.near_under(&near, &timeouts);
@@ -143,19 +145,9 @@ pub(super) struct Choice {
 }
 
 impl Pass<'_> {
-    /// The anchors of each endpoint's connections for all its calls, as long as nothing is learned of timeouts.
-    pub(super) fn near_all(&self) -> Vec<Near> {
-        self.endpoints.par_iter().map(|endpoint| self.near_of(endpoint)).collect()
-    }
-
-    fn near_of(&self, endpoint: &Endpoint) -> Near {
-        let kinds = endpoint.calls.iter().map(|call| kind(&self.calls[*call].failure));
-        Near::new(kinds, &endpoint.connections, self.connections, &Timeouts::default())
-    }
-
-    /// The same, where only `changed` endpoints have other connections than before.
+    /// The anchors of each endpoint, where only `changed` endpoints have other connections than before.
     pub(super) fn near_again(&self, near: &[Near], changed: impl Fn(usize) -> bool) -> Vec<Near> {
-        let own = |(index, endpoint)| if changed(index) { self.near_of(endpoint) } else { near[index].clone() };
+        let own = |(index, endpoint)| if changed(index) { self.look(endpoint).0 } else { near[index].clone() };
         self.endpoints.iter().enumerate().map(own).collect()
     }
 

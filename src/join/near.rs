@@ -15,7 +15,7 @@ use wirecause_parsers::{
     time::Timestamp,
 };
 
-use crate::track::Finished;
+use crate::track::{Connection, Finished};
 
 use super::{
     anchor::{AnchorKind, anchors, may_have_timed_out},
@@ -62,9 +62,20 @@ impl Near {
         all: &[Finished],
         timeouts: &Timeouts,
     ) -> Self {
+        Self::seeing(kinds, connections, all, timeouts, |(), _, _| {}).0
+    }
+
+    /// The same, and what `see` gathers of all connections, part by part, since they are opened anyway.
+    pub(super) fn seeing<S: Default + Send>(
+        kinds: impl Iterator<Item = Kind>,
+        connections: &[u32],
+        all: &[Finished],
+        timeouts: &Timeouts,
+        see: impl Fn(&mut S, &Finished, &Connection) + Sync,
+    ) -> (Self, Vec<S>) {
         let kinds: Vec<Kind> = kinds.collect::<BTreeSet<Kind>>().into_iter().collect();
-        let (by_kind, timed) = of_kinds(&kinds, connections, all, timeouts);
-        Self { by_kind, timed: Arc::new(timed), timeouts: *timeouts }
+        let (by_kind, timed, seen) = of_kinds(&kinds, connections, all, timeouts, see);
+        (Self { by_kind, timed: Arc::new(timed), timeouts: *timeouts }, seen)
     }
 
     /// The same under other timeouts: only the anchors of timeouts depend on them.
@@ -72,7 +83,7 @@ impl Near {
         let mut by_kind = self.by_kind.clone();
         if self.timeouts != *timeouts {
             let kinds: Vec<Kind> = by_kind.keys().copied().filter(|kind| is_timed(kind.0)).collect();
-            by_kind.extend(of_kinds(&kinds, &self.timed, all, timeouts).0);
+            by_kind.extend(of_kinds(&kinds, &self.timed, all, timeouts, |(), _, _| {}).0);
         }
         Self { by_kind, timed: Arc::clone(&self.timed), timeouts: *timeouts }
     }
@@ -109,22 +120,26 @@ pub(super) fn part_within<'a, T>(
     all.get(from..to).unwrap_or_default()
 }
 
-/// The anchors of each kind, and the connections on which they depend on the timeouts. A connection is opened once for all of them.
-fn of_kinds(
+/// The anchors of each kind, the connections on which they depend on the timeouts, and what was seen of all. A connection is opened once for all
+/// of that.
+fn of_kinds<S: Default + Send>(
     kinds: &[Kind],
     connections: &[u32],
     all: &[Finished],
     timeouts: &Timeouts,
-) -> (BTreeMap<Kind, Arc<Anchors>>, Vec<u32>) {
+    see: impl Fn(&mut S, &Finished, &Connection) + Sync,
+) -> (BTreeMap<Kind, Arc<Anchors>>, Vec<u32>, Vec<S>) {
     if kinds.is_empty() {
         return Default::default();
     }
     let timed: Vec<Symptom> = kinds.iter().map(|(symptom, _)| *symptom).filter(|symptom| is_timed(*symptom)).collect();
     let of_part = |part: &[u32]| {
         let mut found: Vec<(Vec<Place>, Vec<Timestamp>)> = vec![Default::default(); kinds.len()];
-        let mut may_time_out = Vec::new();
+        let (mut may_time_out, mut seen) = (Vec::new(), S::default());
         for index in part {
-            let connection = all[*index as usize].open();
+            let finished = &all[*index as usize];
+            let connection = finished.open();
+            see(&mut seen, finished, &connection);
             for ((symptom, limit), (places, prompt)) in kinds.iter().zip(&mut found) {
                 for (nth, anchor) in (0..).zip(anchors(*symptom, &connection, *limit, timeouts)) {
                     places.push(Place { time: anchor.time, connection: *index, nth, kind: anchor.kind });
@@ -134,9 +149,10 @@ fn of_kinds(
             may_time_out
                 .extend(timed.iter().any(|symptom| may_have_timed_out(*symptom, &connection)).then_some(*index));
         }
-        (found, may_time_out)
+        (found, (may_time_out, seen))
     };
-    let (mut parts, may_time_out): (Vec<_>, Vec<_>) = connections.par_chunks(PART).map(of_part).unzip();
+    let (mut parts, rest): (Vec<_>, Vec<_>) = connections.par_chunks(PART).map(of_part).unzip();
+    let (may_time_out, seen): (Vec<Vec<u32>>, Vec<S>) = rest.into_iter().unzip();
     let in_order = |(number, kind): (usize, &Kind)| {
         let (mut all, mut prompt) = (Vec::new(), Vec::new());
         // What one part holds goes when it is added, so that not all are there twice.
@@ -149,7 +165,7 @@ fn of_kinds(
         prompt.par_sort_unstable();
         (*kind, Arc::new(Anchors { all, prompt }))
     };
-    (kinds.iter().enumerate().map(in_order).collect(), may_time_out.concat())
+    (kinds.iter().enumerate().map(in_order).collect(), may_time_out.concat(), seen)
 }
 
 /// The kind of a failure.

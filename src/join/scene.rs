@@ -5,13 +5,15 @@ use std::collections::HashSet;
 use rayon::prelude::*;
 use wirecause_parsers::time::Timestamp;
 
-use crate::track::Finished;
+use crate::track::{Connection, Finished};
 
 use super::{
     anchor::open_exchange,
     candidates::Endpoint,
     engine::Pass,
+    near::{Near, kind},
     score::{Targets, path_of, target_key},
+    timeouts::Timeouts,
 };
 
 /// What the connections of an endpoint show together.
@@ -28,7 +30,8 @@ pub(super) struct Scene {
 }
 
 impl Pass<'_> {
-    pub(super) fn scene(&self, endpoint: &Endpoint) -> Scene {
+    /// The anchors of an endpoint's connections for all its calls, as long as nothing is learned of timeouts, and what the connections show.
+    pub(super) fn look(&self, endpoint: &Endpoint) -> (Near, Scene) {
         let mut scene = Scene::default();
         let mut asked = HashSet::new();
         let keys = |call: &usize| {
@@ -40,29 +43,23 @@ impl Pass<'_> {
             scene.failed.add(keys[0]);
             asked.extend(keys);
         }
-        let of_part = |part: &[u32]| {
-            let mut own = Scene::default();
-            for index in part {
-                own.add(&self.connections[*index as usize], &asked);
-            }
-            own
-        };
-        for part in endpoint.connections.par_chunks(PART).map(of_part).collect::<Vec<_>>() {
+        let kinds = endpoint.calls.iter().map(|call| kind(&self.calls[*call].failure));
+        let see = |own: &mut Scene, finished: &Finished, connection: &Connection| own.add(finished, connection, &asked);
+        let (near, parts) = Near::seeing(kinds, &endpoint.connections, self.connections, &Timeouts::default(), see);
+        for part in parts {
             scene.seen.append(part.seen);
             scene.unanswered.extend(part.unanswered);
             scene.unopened.extend(part.unopened);
         }
         scene.unanswered.sort_unstable();
         scene.unopened.sort_unstable();
-        scene
+        (near, scene)
     }
 }
 
 impl Scene {
-    /// Adds a connection; `asked` are the keys of targets that calls name.
-    fn add(&mut self, connection: &Finished, asked: &HashSet<u64>) {
-        let in_order = connection.in_order();
-        let connection = connection.open();
+    /// Adds a connection, which is opened; `asked` are the keys of targets that calls name.
+    fn add(&mut self, finished: &Finished, connection: &Connection, asked: &HashSet<u64>) {
         for exchange in &connection.exchanges.last {
             let Some(target) = exchange.target.as_deref() else { continue };
             let key = target_key(target);
@@ -73,8 +70,8 @@ impl Scene {
             }
         }
         // What ended in good order was opened at once and answered.
-        if !in_order {
-            let open = open_exchange(&connection).filter(|(_, exchange)| exchange.response_start.is_none());
+        if !finished.in_order() {
+            let open = open_exchange(connection).filter(|(_, exchange)| exchange.response_start.is_none());
             self.unanswered.extend(open.map(|(_, exchange)| exchange.request_end));
             let unopened = connection.resp.packets == 0 || connection.handshake.syns > 1;
             self.unopened.extend(connection.handshake.syn.filter(|_| unopened));
@@ -82,5 +79,5 @@ impl Scene {
     }
 }
 
-/// Calls or connections that a thread looks at at a time.
+/// Calls that a thread looks at at a time.
 const PART: usize = 1024;

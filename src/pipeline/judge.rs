@@ -39,7 +39,7 @@ use crate::{
 };
 
 /// What the page and the record of the run show besides rows.
-pub(super) struct Summary {
+pub(super) struct Shown {
     pub(super) facts: Facts,
     pub(super) counters: Counters,
     pub(super) redactor: Option<Arc<Redactor>>,
@@ -73,7 +73,7 @@ pub(super) struct Place {
 }
 
 /// Joins the calls of every gateway; the rows of errors and connections are made when they are written.
-pub(super) fn judge<'a>(config: &AnalyzeConfig, read: &'a Read) -> (Summary, Verdicts<'a>, Listing<'a>) {
+pub(super) fn judge<'a>(config: &AnalyzeConfig, read: &'a Read) -> (Shown, Verdicts<'a>, Listing<'a>) {
     let mut judged: Vec<Judged<'_>> = read.nodes.iter().map(|node| Judged::new(node, read, &config.inputs)).collect();
     let redactor = config.redact.then(|| Arc::new(redactor(read, &judged, &config.inputs)));
     if let Some(redactor) = &redactor {
@@ -89,7 +89,7 @@ pub(super) fn judge<'a>(config: &AnalyzeConfig, read: &'a Read) -> (Summary, Ver
     if let Some(redactor) = &redactor {
         facts.endpoints.iter_mut().for_each(|endpoint| endpoint.host = redactor.host(&endpoint.host));
     }
-    (Summary { facts, counters, redactor }, verdicts, listing)
+    (Shown { facts, counters, redactor }, verdicts, listing)
 }
 
 impl<'a> Judged<'a> {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use wirecause_parsers::time::Timestamp;
 
-use super::{Error, Options, Read, judge::Summary, progress::Lap};
+use super::{Error, Options, Read, judge::Shown, progress::Lap};
 use crate::{
     config::InputConfig,
     report::{
@@ -18,7 +18,7 @@ pub(super) fn write(
     output: &mut OutputDir,
     config: &InputConfig,
     read: &Read,
-    shown: &Summary,
+    shown: &Shown,
     timings: Option<&[Lap]>,
 ) -> Result<(), Error> {
     let spans = spans(read);
@@ -53,7 +53,7 @@ fn spans(read: &Read) -> BTreeMap<&str, (Timestamp, Timestamp)> {
 }
 
 /// The gateways, in order of their names.
-pub(super) fn nodes<'a>(read: &'a Read, shown: &'a Summary) -> Vec<NodeRecord<'a>> {
+pub(super) fn nodes<'a>(read: &'a Read, shown: &'a Shown) -> Vec<NodeRecord<'a>> {
     let of = read.nodes.iter().zip(&shown.facts.clocks);
     of.map(|(node, clock)| NodeRecord {
         name: &clock.node,

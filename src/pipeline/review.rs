@@ -1,6 +1,6 @@
 //! The review of the main job: facts for it, and its files.
 
-use super::{Error, Options, Read, judge::Summary, read::Node};
+use super::{Error, Options, Read, judge::Shown, read::Node};
 use crate::{
     config::InputConfig,
     read::{CaptureFile, LogFile},
@@ -18,7 +18,7 @@ pub(super) fn write(
     output: &mut OutputDir,
     config: &InputConfig,
     read: &Read,
-    (shown, findings): (&Summary, &[FindingRow]),
+    (shown, findings): (&Shown, &[FindingRow]),
     (errors, connections): (&[ErrorRow], &[ConnectionRow]),
     stories: &[Story],
 ) -> Result<(), Error> {

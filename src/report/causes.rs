@@ -1,6 +1,6 @@
 //! Counts over all failed calls, by polars: causes per endpoint, and how sure the joins are.
 //!
-//! Each batch of `errors` shrinks to its groups at once, and the groups of all batches are grouped again, so memory
+//! Some thousand rows of `errors` shrink to their groups, and the groups of all are grouped again, so memory
 //! grows with the kinds of failure and not with their number. Group order is polars' own affair, hence everything is
 //! sorted before it leaves.
 
@@ -25,6 +25,8 @@ pub struct Counts {
 /// Counts failed calls batch by batch.
 #[derive(Default)]
 pub struct Counter {
+    /// What is counted of rows that are not yet among the groups.
+    waiting: Option<DataFrame>,
     causes: Option<DataFrame>,
     matches: Option<DataFrame>,
 }
@@ -36,8 +38,8 @@ impl Counter {
     }
 
     /// The counts over all batches.
-    pub fn finish(self) -> Result<Counts, Error> {
-        self.try_finish().map_err(table_error)
+    pub fn finish(mut self) -> Result<Counts, Error> {
+        self.group().and_then(|()| self.try_finish()).map_err(table_error)
     }
 
     fn try_add(&mut self, errors: &DataFrame) -> PolarsResult<()> {
@@ -49,9 +51,20 @@ impl Counter {
         narrow.with_column(time.clone().with_name(FIRST.into()))?;
         narrow.with_column(time.clone().with_name(LAST.into()))?;
         narrow.with_column(Series::new(COUNT.into(), vec![1_u64; errors.height()]).into_column())?;
+        stack(&mut self.waiting, narrow)?;
+        // polars groups in threads of its own, so that few groupings of many rows take less than many of few.
+        if self.waiting.as_ref().is_some_and(|waiting| waiting.height() >= GROUPED_AT_ONCE) {
+            self.group()
+        } else {
+            Ok(())
+        }
+    }
 
-        stack(&mut self.causes, grouped(&narrow, &CAUSE_KEYS, &SPANS)?)?;
-        stack(&mut self.matches, grouped(&narrow, &["match"], &[])?)
+    /// Groups the rows that wait.
+    fn group(&mut self) -> PolarsResult<()> {
+        let Some(waiting) = self.waiting.take() else { return Ok(()) };
+        stack(&mut self.causes, grouped(&waiting, &CAUSE_KEYS, &SPANS)?)?;
+        stack(&mut self.matches, grouped(&waiting, &["match"], &[])?)
     }
 
     fn try_finish(self) -> PolarsResult<Counts> {
@@ -136,6 +149,8 @@ enum Span {
 
 const SPANS: [Span; 2] = [Span::First, Span::Last];
 const CAUSE_KEYS: [&str; 3] = ["cause", "host", "port"];
+/// Rows that are grouped at once, about.
+const GROUPED_AT_ONCE: usize = 16_384;
 const COUNT: &str = "count";
 const FIRST: &str = "first";
 const LAST: &str = "last";

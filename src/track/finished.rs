@@ -11,7 +11,7 @@ use super::{
     connection::{Connection, Names, Worth},
     live::Live,
     note::FrameId,
-    pack::{Pack, Packer, Unpacker, pack_fields},
+    pack::{Pack, Packer, Unpacker, pack_fields, pack_rare, unpack_rare},
     store::{Store, Stretch, Writer},
 };
 
@@ -210,7 +210,7 @@ fn pack_rest(connection: &Connection, to: &mut Packer) {
     roles.pack(to);
     handshake.pack(to);
     exchanges.pack(to);
-    tls.pack(to);
+    pack_rare(tls, to);
     orig.pack(to);
     resp.pack(to);
     last_frame.pack(to);
@@ -231,7 +231,7 @@ fn unpack_rest(head: Head, names: Names, from: &mut Unpacker<'_>) -> Connection 
     let roles = Pack::unpack(from);
     let handshake = Pack::unpack(from);
     let exchanges = Pack::unpack(from);
-    let tls = Pack::unpack(from);
+    let tls = unpack_rare(from);
     let orig = Pack::unpack(from);
     let resp = Pack::unpack(from);
     let last_frame = Pack::unpack(from);

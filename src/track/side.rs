@@ -86,13 +86,28 @@ pack_fields!(Side {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Ttls([(u8, u32); MAX_TTLS]);
 
+/// Up to the first of none, which most ends have behind one.
 impl Pack for Ttls {
     fn pack(&self, to: &mut Packer) {
-        self.0.pack(to);
+        for (ttl, count) in &self.0 {
+            count.pack(to);
+            if *count == 0 {
+                break;
+            }
+            ttl.pack(to);
+        }
     }
 
     fn unpack(from: &mut Unpacker<'_>) -> Self {
-        Self(Pack::unpack(from))
+        let mut ttls = Self::default();
+        for slot in &mut ttls.0 {
+            let count = u32::unpack(from);
+            if count == 0 {
+                break;
+            }
+            *slot = (u8::unpack(from), count);
+        }
+        ttls
     }
 }
 

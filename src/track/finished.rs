@@ -128,6 +128,12 @@ impl Shelf {
         }
     }
 
+    /// Ends a connection and packs what is kept of it.
+    pub(super) fn end(&mut self, mut live: Box<Live>) -> Finished {
+        let connection = live.finish(&mut self.packer);
+        self.put(connection)
+    }
+
     /// Packs a connection that is still under way, which is not heard from.
     pub(super) fn freeze(&mut self, live: &Live) -> Frozen {
         live.pack(&mut self.packer);

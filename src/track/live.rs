@@ -1,6 +1,6 @@
 //! A connection under way, and what a segment does to it.
 
-use std::{collections::VecDeque, mem};
+use std::mem;
 
 use wirecause_parsers::{
     packet::{Endpoint, FlowEnds, Segment},
@@ -15,10 +15,11 @@ use super::{
     },
     duplicate::Recent,
     exchange::Exchanges,
+    kept::Kept,
     measure,
     note::{Direction, Note, NoteKind},
     notes::Notes,
-    pack::pack_fields,
+    pack::{Packer, pack_fields},
     payload,
     reset::ResetShape,
     side::{Closing, Side},
@@ -32,8 +33,7 @@ use super::{
 pub(super) struct Live {
     connection: Connection,
     history: History,
-    head: Vec<Note>,
-    tail: VecDeque<Note>,
+    kept: Kept,
     last_activity: Timestamp,
     probed: bool,
     recent: Recent,
@@ -43,7 +43,7 @@ pub(super) struct Live {
     content: payload::Content,
 }
 
-pack_fields!(Live { connection, history, head, tail, last_activity, probed, recent, pending_rtt, challenged, content });
+pack_fields!(Live { connection, history, kept, last_activity, probed, recent, pending_rtt, challenged, content });
 
 impl Live {
     pub(super) fn new(arrival: &Arrival<'_>) -> Self {
@@ -79,8 +79,7 @@ impl Live {
                 notes: Notes::default(),
             },
             history,
-            head: Vec::with_capacity(MAX_HEAD),
-            tail: VecDeque::new(),
+            kept: Kept::default(),
             last_activity: arrival.time,
             probed: false,
             recent: Recent::default(),
@@ -319,8 +318,7 @@ impl Live {
         if connection.resets.iter().filter(|(by, _)| *by == from).count() >= MAX_RESETS {
             return;
         }
-        let notes = self.head.iter().chain(&self.tail);
-        let reset = measure::reset(&self.connection, notes, arrival, from, (seq, ack));
+        let reset = measure::reset(&self.connection, self.kept.iter(), arrival, from, (seq, ack));
         self.connection.resets.push((from, reset));
     }
 
@@ -372,7 +370,7 @@ impl Live {
 
     fn keep(&mut self, arrival: &Arrival<'_>, from: Direction, seq: i64, ack: Option<i64>, kind: NoteKind) {
         let segment = arrival.segment;
-        let note = || Note {
+        self.kept.push(Note {
             time: arrival.time,
             frame: arrival.frame,
             from,
@@ -384,27 +382,15 @@ impl Live {
             ttl: segment.ip.ttl,
             ip_id: segment.ip.id,
             kind,
-        };
-        if self.head.len() < MAX_HEAD {
-            self.head.push(note());
-            return;
-        }
-        if self.tail.len() == MAX_TAIL {
-            self.tail.pop_front();
-        } else if self.tail.len() == self.tail.capacity() {
-            // Most connections end soon, or fill it.
-            self.tail.reserve_exact(if self.tail.is_empty() { MAX_HEAD } else { MAX_TAIL - self.tail.len() });
-        }
-        self.tail.push_back(note());
+        });
     }
 
     /// Ends it: what is kept.
-    // Boxed from the beginning to the end, since a record of a kilobyte is not copied for nothing.
-    pub(super) fn finish(self: Box<Self>) -> Box<Connection> {
-        let Self { connection, history, head: first, tail: last, .. } = *self;
-        let mut connection = Box::new(connection);
+    // Lent, since a record of a kilobyte is not copied for nothing.
+    pub(super) fn finish(&mut self, packer: &mut Packer) -> &Connection {
+        let connection = &mut self.connection;
         connection.exchanges.settle();
-        connection.history = history.finish();
+        connection.history = mem::take(&mut self.history).finish();
         let worth = connection.worth();
         if worth != Worth::Everything {
             connection.exchanges.keep_last();
@@ -414,11 +400,9 @@ impl Live {
             Worth::Ends => (SHORT_HEAD, SHORT_TAIL),
             Worth::LastExchange | Worth::Everything => (MAX_HEAD, MAX_TAIL),
         };
-        let all = first.len() + last.len();
+        let all = self.kept.len();
         let left_out = head.min(all)..all.saturating_sub(tail).max(head.min(all));
-        let notes = first.into_iter().chain(last).enumerate();
-        let kept = notes.filter(|(index, _)| !left_out.contains(index)).map(|(_, note)| note);
-        connection.notes = kept.collect();
+        connection.notes = self.kept.without(left_out, packer);
         connection
     }
 }

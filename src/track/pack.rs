@@ -6,7 +6,7 @@
 //! Bits and bytes lie apart, the bits behind the bytes: how long a number is stands among the bits, so that either are taken by whole words and
 //! no byte is looked at by itself.
 
-use std::{collections::VecDeque, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use wirecause_parsers::{
     packet::{Endpoint, IcmpKind, TcpFlags},
@@ -409,19 +409,6 @@ impl<T: Pack> Pack for Vec<T> {
     }
 }
 
-impl<T: Pack> Pack for VecDeque<T> {
-    fn pack(&self, to: &mut Packer) {
-        self.len().pack(to);
-        for item in self {
-            item.pack(to);
-        }
-    }
-
-    fn unpack(from: &mut Unpacker<'_>) -> Self {
-        Vec::unpack(from).into()
-    }
-}
-
 impl<T: Pack, const N: usize> Pack for [T; N] {
     fn pack(&self, to: &mut Packer) {
         for item in self {
@@ -616,7 +603,9 @@ mod tests {
         let mut empty = Unpacker::new(&[]);
         assert_eq!(<(u64, String)>::unpack(&mut empty), (0, String::new()));
         // A count of bytes that are not there.
+        // A count of bytes that are not there.
         assert_eq!(Option::<u64>::unpack(&mut Unpacker::new(&[9, 1])), None);
+        assert_eq!(<(u64, String)>::unpack(&mut Unpacker::new(&[8, 255, 255, 255, 255, 255, 255, 255, 255])).1, "");
         assert_eq!(<(u64, String)>::unpack(&mut Unpacker::new(&[8, 255, 255, 255, 255, 255, 255, 255, 255])).1, "");
     }
 }

@@ -92,6 +92,7 @@ impl CaptureFile {
     /// Notes the times of the next frames.
     fn note(&mut self, frames: &[FrameRef]) {
         self.first = self.first.or(frames.first().map(|frame| frame.time));
+        let mut noted = end_of(&self.busy);
         for frame in frames {
             if let Some(before) = self.last
                 && frame.time.since(before) >= LONG_SILENCE
@@ -100,7 +101,11 @@ impl CaptureFile {
                 self.silences.push((before, frame.time));
             }
             self.last = self.last.max(Some(frame.time));
-            note_second(&mut self.busy, frame.time.nanos().div_euclid(NANOS_PER_SECOND));
+            // Most frames are of the second of the one before.
+            if frame.time >= noted {
+                note_second(&mut self.busy, frame.time.nanos().div_euclid(NANOS_PER_SECOND));
+                noted = end_of(&self.busy);
+            }
         }
     }
 }
@@ -385,6 +390,11 @@ fn note_second(runs: &mut Vec<(i64, i64)>, second: i64) {
         Some((_, last)) if full || second == *last + 1 => *last = second,
         _ => runs.push((second, second)),
     }
+}
+
+/// The end of the last run of seconds: what lies before it changes nothing.
+fn end_of(runs: &[(i64, i64)]) -> Timestamp {
+    Timestamp::from_parts(runs.last().map_or(i64::MIN, |(_, last)| last.saturating_add(1)), 0)
 }
 
 /// Whether a file that begins at `first` may follow what was read up to `latest`: rotated files overlap by a few packets at most.

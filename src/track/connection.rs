@@ -1,7 +1,5 @@
 //! The record of one TCP connection.
 
-use std::sync::Arc;
-
 use wirecause_parsers::{
     packet::{Endpoint, IcmpKind},
     time::Timestamp,
@@ -139,17 +137,17 @@ pub struct Handshake {
 
 pack_fields!(Handshake { syn, last_syn, syns, syn_ack, syn_acks, established, rtt });
 
-/// Names that a connection carries itself. Many share them.
+/// Names that a connection carries itself.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Names {
     /// Server name of the TLS `ClientHello`.
-    pub sni: Option<Arc<str>>,
+    pub sni: Option<Box<str>>,
     /// Host of the first HTTP request, without port.
-    pub host: Option<Arc<str>>,
+    pub host: Option<Box<str>>,
     /// Host and port that a request asked a proxy for: by CONNECT, or by a whole URL as its target.
-    pub connect: Option<(Arc<str>, u16)>,
+    pub connect: Option<(Box<str>, u16)>,
     /// What is left of these, as `host:port`, where the capture cut them short.
-    pub connect_cut: Option<Arc<str>>,
+    pub connect_cut: Option<Box<str>>,
 }
 
 pack_fields!(Names { sni, host, connect, connect_cut });

@@ -6,7 +6,7 @@
 //! Bits and bytes lie apart, the bits behind the bytes: how long a number is stands among the bits, so that either are taken by whole words and
 //! no byte is looked at by itself.
 
-use std::{net::IpAddr, sync::Arc};
+use std::net::IpAddr;
 
 use wirecause_parsers::{
     packet::{Endpoint, IcmpKind, TcpFlags},
@@ -443,16 +443,6 @@ impl Pack for String {
 }
 
 impl Pack for Box<str> {
-    fn pack(&self, to: &mut Packer) {
-        to.bytes(self.as_bytes());
-    }
-
-    fn unpack(from: &mut Unpacker<'_>) -> Self {
-        str::from_utf8(from.bytes()).unwrap_or_default().into()
-    }
-}
-
-impl Pack for Arc<str> {
     fn pack(&self, to: &mut Packer) {
         to.bytes(self.as_bytes());
     }

@@ -118,7 +118,7 @@ impl Content {
         let Some(hello) = tls::records(&self.hello).next().and_then(|record| tls::client_hello(record.body)) else {
             return;
         };
-        connection.names.sni = hello.sni.map(Into::into);
+        connection.names.sni = hello.sni.map(String::into_boxed_str);
         connection.tls.http2 |= !hello.alpn.is_empty() && hello.alpn.iter().all(|offer| offer == "h2");
         if connection.names.sni.is_some() {
             self.hello = Vec::new();

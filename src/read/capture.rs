@@ -9,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
 use rayon::prelude::*;
 use wirecause_parsers::{
     capture::{FrameRef, Interface},
@@ -92,6 +93,7 @@ impl CaptureFile {
     /// Notes the times of the next frames.
     fn note(&mut self, frames: &[FrameRef]) {
         self.first = self.first.or(frames.first().map(|frame| frame.time));
+        let mut noted = end_of(&self.busy);
         for frame in frames {
             if let Some(before) = self.last
                 && frame.time.since(before) >= LONG_SILENCE
@@ -100,7 +102,11 @@ impl CaptureFile {
                 self.silences.push((before, frame.time));
             }
             self.last = self.last.max(Some(frame.time));
-            note_second(&mut self.busy, frame.time.nanos().div_euclid(NANOS_PER_SECOND));
+            // Most frames are of the second of the one before.
+            if frame.time >= noted {
+                note_second(&mut self.busy, frame.time.nanos().div_euclid(NANOS_PER_SECOND));
+                noted = end_of(&self.busy);
+            }
         }
     }
 }
@@ -129,7 +135,7 @@ pub fn read_needed(
     store: &Arc<Store>,
 ) -> (Captures, Vec<InputReport>) {
     let mut reader = Reader::new(inputs, base, needed);
-    let (mut captures, mut said) = (Captures::default(), HashSet::new());
+    let (mut captures, mut said) = (Captures::default(), Said::default());
     let mut points: Vec<LivePoint> = Vec::new();
     let mut spare = Vec::new();
     let mut next = reader.next(Slab::default());
@@ -156,6 +162,9 @@ pub fn read_needed(
     (captures, reader.unreadable)
 }
 
+/// DNS messages that were heard; many of them again and again.
+type Said = HashSet<Arc<dns::Message>, RandomState>;
+
 /// The slabs of which nothing waits any more, to be filled anew.
 fn emptied(due: Due) -> impl Iterator<Item = Slab> {
     due.pieces.into_iter().filter_map(|piece| Arc::into_inner(piece.slab))
@@ -163,7 +172,7 @@ fn emptied(due: Due) -> impl Iterator<Item = Slab> {
 
 impl Captures {
     /// Adds what frames hold beside TCP; `said` are the DNS messages so far.
-    fn add(&mut self, beside: Vec<Beside>, said: &mut HashSet<Arc<dns::Message>>) {
+    fn add(&mut self, beside: Vec<Beside>, said: &mut Said) {
         for part in beside {
             let room = MAX_DNS.saturating_sub(self.dns.len());
             self.dns_beyond_bound += part.dns.len().saturating_sub(room) as u64;
@@ -179,7 +188,7 @@ impl Captures {
 }
 
 /// A message that says what one of `said` does is kept as that.
-fn heard(time: Timestamp, mut message: dns::Message, said: &mut HashSet<Arc<dns::Message>>) -> Heard {
+fn heard(time: Timestamp, mut message: dns::Message, said: &mut Said) -> Heard {
     let id = std::mem::take(&mut message.id);
     message.addresses.iter_mut().for_each(|(_, _, time_to_live)| *time_to_live = 0);
     if let Some(known) = said.get(&message) {
@@ -206,12 +215,7 @@ impl LivePoint {
         Self { queue: Queue::default(), shards, connections: Vec::new() }
     }
 
-    fn finish(
-        mut self,
-        captures: &mut Captures,
-        said: &mut HashSet<Arc<dns::Message>>,
-        files: Vec<usize>,
-    ) -> (Point, TrackCounts) {
+    fn finish(mut self, captures: &mut Captures, said: &mut Said, files: Vec<usize>) -> (Point, TrackCounts) {
         let due = self.queue.finish();
         captures.add(self.track(&due), said);
         captures.steps_back += self.queue.steps_back;
@@ -388,6 +392,11 @@ fn note_second(runs: &mut Vec<(i64, i64)>, second: i64) {
         Some((_, last)) if full || second == *last + 1 => *last = second,
         _ => runs.push((second, second)),
     }
+}
+
+/// The end of the last run of seconds: what lies before it changes nothing.
+fn end_of(runs: &[(i64, i64)]) -> Timestamp {
+    Timestamp::from_parts(runs.last().map_or(i64::MIN, |(_, last)| last.saturating_add(1)), 0)
 }
 
 /// Whether a file that begins at `first` may follow what was read up to `latest`: rotated files overlap by a few packets at most.

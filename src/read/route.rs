@@ -167,6 +167,7 @@ pub(super) fn usual_shard(link: LinkType, data: &[u8]) -> u8 {
     usual_ends(link, data).map_or(NO_SHARD, shard_of)
 }
 
+#[inline]
 fn shard_of(ends: FlowEnds) -> u8 {
     flow::shard_of(ends, SHARDS) as u8
 }

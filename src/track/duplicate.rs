@@ -1,7 +1,5 @@
 //! The same packet captured twice on its way through a host.
 
-use std::collections::VecDeque;
-
 use wirecause_parsers::{packet::Segment, time::Timestamp};
 
 use super::{
@@ -13,7 +11,12 @@ use super::{
 /// The last segments of one connection, by what tells packets apart.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    segments: VecDeque<Seen>,
+    /// In order, up to the bound; from then on each new one takes the place of the oldest. Older ones than matter may be among them.
+    segments: Vec<Seen>,
+    /// Where the oldest stands, once there are as many as may be.
+    oldest: usize,
+    /// When the last of them came.
+    latest: Timestamp,
     /// The place at which each end's segments are captured; of an end whose segments came by several, none.
     usual: [Usual; 2],
 }
@@ -89,10 +92,6 @@ impl Recent {
     pub(super) fn is_duplicate(&mut self, arrival: &Arrival<'_>, from: Direction) -> bool {
         let place = Place::new(arrival.interface, arrival.segment.ip.ttl);
         let signature = signature(arrival.segment, from);
-        let past = |old: &Seen| arrival.time.since(old.time) > DUPLICATE_WITHIN;
-        while self.segments.len() == RECENT || self.segments.front().is_some_and(past) {
-            self.segments.pop_front();
-        }
         // A copy comes by another place than what was captured before; most connections have one place for each end.
         let usual = &mut self.usual[from as usize];
         let duplicate = match *usual {
@@ -106,8 +105,23 @@ impl Recent {
                 self.has_passed(&Seen { time: arrival.time, signature, place })
             }
         };
-        self.segments.push_back(Seen { time: arrival.time, signature, place });
+        self.push(Seen { time: arrival.time, signature, place });
         duplicate
+    }
+
+    fn push(&mut self, seen: Seen) {
+        if seen.time.since(self.latest) > DUPLICATE_WITHIN {
+            // Most segments come after a pause, which leaves nothing to look for: the same few places are written again and again.
+            self.segments.clear();
+            self.oldest = 0;
+        }
+        self.latest = seen.time;
+        if self.segments.len() < RECENT {
+            self.segments.push(seen);
+        } else if let Some(oldest) = self.segments.get_mut(self.oldest) {
+            *oldest = seen;
+            self.oldest = (self.oldest + 1) % RECENT;
+        }
     }
 
     /// Whether a packet came by another place on its way more often than by this one. What came as often by both is sent anew.

@@ -11,7 +11,7 @@ use super::{
     connection::{Connection, Names, Worth},
     live::Live,
     note::FrameId,
-    pack::{Pack, Packer, Unpacker, pack_fields},
+    pack::{Pack, Packer, Unpacker, pack_fields, pack_rare, unpack_rare},
     store::{Store, Stretch, Writer},
 };
 
@@ -128,6 +128,12 @@ impl Shelf {
         }
     }
 
+    /// Ends a connection and packs what is kept of it.
+    pub(super) fn end(&mut self, mut live: Box<Live>) -> Finished {
+        let connection = live.finish(&mut self.packer);
+        self.put(connection)
+    }
+
     /// Packs a connection that is still under way, which is not heard from.
     pub(super) fn freeze(&mut self, live: &Live) -> Frozen {
         live.pack(&mut self.packer);
@@ -210,7 +216,7 @@ fn pack_rest(connection: &Connection, to: &mut Packer) {
     roles.pack(to);
     handshake.pack(to);
     exchanges.pack(to);
-    tls.pack(to);
+    pack_rare(tls, to);
     orig.pack(to);
     resp.pack(to);
     last_frame.pack(to);
@@ -231,7 +237,7 @@ fn unpack_rest(head: Head, names: Names, from: &mut Unpacker<'_>) -> Connection 
     let roles = Pack::unpack(from);
     let handshake = Pack::unpack(from);
     let exchanges = Pack::unpack(from);
-    let tls = Pack::unpack(from);
+    let tls = unpack_rare(from);
     let orig = Pack::unpack(from);
     let resp = Pack::unpack(from);
     let last_frame = Pack::unpack(from);

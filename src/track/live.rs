@@ -1,9 +1,9 @@
 //! A connection under way, and what a segment does to it.
 
-use std::{collections::VecDeque, mem};
+use std::mem;
 
 use wirecause_parsers::{
-    packet::{Endpoint, FlowEnds, Segment},
+    packet::{Endpoint, FlowEnds, Segment, TcpFlags},
     payload::http,
     time::Timestamp,
 };
@@ -15,10 +15,11 @@ use super::{
     },
     duplicate::Recent,
     exchange::Exchanges,
+    kept::Kept,
     measure,
     note::{Direction, Note, NoteKind},
     notes::Notes,
-    pack::pack_fields,
+    pack::{Packer, pack_fields},
     payload,
     reset::ResetShape,
     side::{Closing, Side},
@@ -32,8 +33,7 @@ use super::{
 pub(super) struct Live {
     connection: Connection,
     history: History,
-    head: Vec<Note>,
-    tail: VecDeque<Note>,
+    kept: Kept,
     last_activity: Timestamp,
     probed: bool,
     recent: Recent,
@@ -43,7 +43,7 @@ pub(super) struct Live {
     content: payload::Content,
 }
 
-pack_fields!(Live { connection, history, head, tail, last_activity, probed, recent, pending_rtt, challenged, content });
+pack_fields!(Live { connection, history, kept, last_activity, probed, recent, pending_rtt, challenged, content });
 
 impl Live {
     pub(super) fn new(arrival: &Arrival<'_>) -> Self {
@@ -79,8 +79,7 @@ impl Live {
                 notes: Notes::default(),
             },
             history,
-            head: Vec::with_capacity(MAX_HEAD),
-            tail: VecDeque::new(),
+            kept: Kept::default(),
             last_activity: arrival.time,
             probed: false,
             recent: Recent::default(),
@@ -136,12 +135,57 @@ impl Live {
         if ends.source == self.connection.originator { Direction::Originator } else { Direction::Responder }
     }
 
+    /// Takes a segment.
     pub(super) fn take(&mut self, arrival: &Arrival<'_>) {
-        let segment = arrival.segment;
-        let from = self.direction(segment.ends);
-        let time = arrival.time;
-        self.connection.end = self.connection.end.max(time);
-        self.connection.last_frame = arrival.frame;
+        let from = self.direction(arrival.segment.ends);
+        match self.expected(arrival.segment, from) {
+            Some(ack) => self.take_expected(arrival, from, ack),
+            None => self.take_any(arrival, from),
+        }
+    }
+
+    /// What a segment acknowledges that is the one expected next: an acknowledgement, with payload or without, that goes on where its sender
+    /// stood, on a connection on which nothing is open. Nearly all segments are such ("header prediction" of BSD's stack).
+    fn expected(&self, segment: &Segment, from: Direction) -> Option<i64> {
+        let (connection, plain) = (&self.connection, segment.flags.0 & !TcpFlags::PSH.0 == TcpFlags::ACK.0);
+        let (own, other) = (connection.side(from), connection.side(from.reverse()));
+        let opened = connection.handshake.syn.is_none() || connection.handshake.syn_ack.is_some();
+        if plain && opened && connection.resets.is_empty() && own.goes_on(segment.seq) && own.stays_open(segment.window)
+        {
+            other.expects_ack(segment.ack)
+        } else {
+            None
+        }
+    }
+
+    /// Takes such a segment: what [`Self::take_any`] does with it.
+    fn take_expected(&mut self, arrival: &Arrival<'_>, from: Direction, ack: i64) {
+        let (segment, time) = (arrival.segment, arrival.time);
+        self.hear(arrival);
+        let (own, other) = sides(&mut self.connection, from);
+        let (seq, last_data) = (own.high, other.last_data.max(own.last_data));
+        let kind = own.go_on(segment, time);
+        other.acked = ack;
+        let end = own.high;
+        self.history.once(from, if kind == NoteKind::New { 'd' } else { 'a' });
+        self.measure_rtt(from, end, kind, Some(ack), time);
+        if kind == NoteKind::New {
+            let fresh = segment.payload.into();
+            let ack = Some(ack);
+            let taken = payload::Taken { from, start: seq, end, kind, fresh, ack, high_before: seq, last_data };
+            self.content.take(&mut self.connection, arrival, &taken);
+        }
+        if from == Direction::Responder {
+            payload::acknowledged(&mut self.connection, time);
+        }
+        self.note_activity(kind, time);
+        self.keep(arrival, from, seq, Some(ack), kind);
+    }
+
+    /// Takes a segment of whatever kind.
+    fn take_any(&mut self, arrival: &Arrival<'_>, from: Direction) {
+        let (segment, time) = (arrival.segment, arrival.time);
+        self.hear(arrival);
         if self.answers_no_syn_of_this_one(segment, from) {
             self.of_an_earlier_one(arrival, from);
             return;
@@ -158,15 +202,24 @@ impl Live {
         }
         own.describe(segment, time);
         let kind = self.advance(arrival, from, seq, ack);
-        // Neither a probe nor the answer to one is activity of the applications.
+        self.note_activity(kind, time);
+        self.after_reset(from, seq, segment.payload, kind, time);
+        self.keep(arrival, from, seq, ack, kind);
+    }
+
+    /// Neither a probe nor the answer to one is activity of the applications.
+    fn note_activity(&mut self, kind: NoteKind, time: Timestamp) {
         let answers_probe = mem::replace(&mut self.probed, kind == NoteKind::KeepAlive) && kind == NoteKind::Control;
         if kind != NoteKind::KeepAlive && !answers_probe {
             let idle = time.since(self.last_activity);
             self.connection.longest_idle = self.connection.longest_idle.max(idle);
             self.last_activity = self.last_activity.max(time);
         }
-        self.after_reset(from, seq, segment.payload, kind, time);
-        self.keep(arrival, from, seq, ack, kind);
+    }
+
+    fn hear(&mut self, arrival: &Arrival<'_>) {
+        self.connection.end = self.connection.end.max(arrival.time);
+        self.connection.last_frame = arrival.frame;
     }
 
     /// Whether a segment belongs to an earlier connection of the same ends: the answer to a SYN that acknowledges something else than
@@ -319,8 +372,7 @@ impl Live {
         if connection.resets.iter().filter(|(by, _)| *by == from).count() >= MAX_RESETS {
             return;
         }
-        let notes = self.head.iter().chain(&self.tail);
-        let reset = measure::reset(&self.connection, notes, arrival, from, (seq, ack));
+        let reset = measure::reset(&self.connection, self.kept.iter(), arrival, from, (seq, ack));
         self.connection.resets.push((from, reset));
     }
 
@@ -372,7 +424,7 @@ impl Live {
 
     fn keep(&mut self, arrival: &Arrival<'_>, from: Direction, seq: i64, ack: Option<i64>, kind: NoteKind) {
         let segment = arrival.segment;
-        let note = || Note {
+        self.kept.push(Note {
             time: arrival.time,
             frame: arrival.frame,
             from,
@@ -384,27 +436,15 @@ impl Live {
             ttl: segment.ip.ttl,
             ip_id: segment.ip.id,
             kind,
-        };
-        if self.head.len() < MAX_HEAD {
-            self.head.push(note());
-            return;
-        }
-        if self.tail.len() == MAX_TAIL {
-            self.tail.pop_front();
-        } else if self.tail.len() == self.tail.capacity() {
-            // Most connections end soon, or fill it.
-            self.tail.reserve_exact(if self.tail.is_empty() { MAX_HEAD } else { MAX_TAIL - self.tail.len() });
-        }
-        self.tail.push_back(note());
+        });
     }
 
     /// Ends it: what is kept.
-    // Boxed from the beginning to the end, since a record of a kilobyte is not copied for nothing.
-    pub(super) fn finish(self: Box<Self>) -> Box<Connection> {
-        let Self { connection, history, head: first, tail: last, .. } = *self;
-        let mut connection = Box::new(connection);
+    // Lent, since a record of a kilobyte is not copied for nothing.
+    pub(super) fn finish(&mut self, packer: &mut Packer) -> &Connection {
+        let connection = &mut self.connection;
         connection.exchanges.settle();
-        connection.history = history.finish();
+        connection.history = mem::take(&mut self.history).finish();
         let worth = connection.worth();
         if worth != Worth::Everything {
             connection.exchanges.keep_last();
@@ -414,11 +454,9 @@ impl Live {
             Worth::Ends => (SHORT_HEAD, SHORT_TAIL),
             Worth::LastExchange | Worth::Everything => (MAX_HEAD, MAX_TAIL),
         };
-        let all = first.len() + last.len();
+        let all = self.kept.len();
         let left_out = head.min(all)..all.saturating_sub(tail).max(head.min(all));
-        let notes = first.into_iter().chain(last).enumerate();
-        let kept = notes.filter(|(index, _)| !left_out.contains(index)).map(|(_, note)| note);
-        connection.notes = kept.collect();
+        connection.notes = self.kept.without(left_out, packer);
         connection
     }
 }
@@ -448,3 +486,77 @@ fn roles(segment: &Segment, payload: &[u8]) -> (Endpoint, Endpoint, Roles) {
 
 /// Least delay that counts as a retransmission instead of reordering, in nanoseconds (Wireshark's fallback of 3 ms).
 const REORDER_BOUND: i64 = 3_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::track::{
+        FrameId,
+        pack::{Pack, Packer},
+        testing,
+    };
+
+    fn packed(live: &Live) -> Box<[u8]> {
+        let mut packer = Packer::default();
+        live.pack(&mut packer);
+        packer.take()
+    }
+
+    /// A segment of a connection whose ends stand at `next`: mostly the one expected, of a stream that wraps, and with a few of all that
+    /// else may come.
+    fn drawn(draw: &mut fastrand::Rng, next: &mut [u32; 2]) -> (Segment, Vec<u8>) {
+        const TEXTS: [&[u8]; 4] =
+            [b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n", &[23, 3, 3, 0, 40], b"x"];
+        let there = draw.bool();
+        let (own, other) = (next[usize::from(!there)], next[usize::from(there)]);
+        let mut rare = |one_in: u32| draw.u32(..one_in) == 0;
+        let (odd_seq, odd_ack, odd_flags, odd_window) = (rare(20), rare(20), rare(60), rare(40));
+        let seq = if odd_seq { own.wrapping_add(draw.u32(..900)).wrapping_sub(600) } else { own };
+        let ack = if odd_ack { other.wrapping_add(draw.u32(..900)).wrapping_sub(600) } else { other };
+        let flags = if odd_flags { [0x02, 0x12, 0x11, 0x14, 0x04, 0x30, 0x00, 0x19][draw.usize(..8)] } else { 0x10 };
+        let payload = if draw.bool() { draw.u32(..1_400) } else { 0 };
+        let mut segment = testing::segment(9, (there, seq, ack), flags | u8::from(draw.bool()) << 3, payload);
+        segment.window = if odd_window { 0 } else { draw.u16(1..) };
+        segment.ip.ttl = 60 + draw.u8(..30) / 29;
+        segment.ip.id = draw.bool().then(|| draw.u16(..));
+        segment.timestamps = draw.bool().then_some((1, 1));
+        if !odd_seq {
+            next[usize::from(!there)] = own.wrapping_add(payload);
+        }
+        let text = TEXTS[draw.usize(..TEXTS.len())];
+        (segment, text[..text.len().min(payload as usize)].to_vec())
+    }
+
+    #[test]
+    fn an_expected_segment_is_taken_as_any_is() {
+        let (mut expected, mut all) = (0, 0);
+        for seed in 0..300 {
+            let mut draw = fastrand::Rng::with_seed(seed);
+            let mut next = [draw.u32(..), u32::MAX - 9_000];
+            let mut nanos = 1_000_000_000;
+            let mut lives: Option<(Live, Live)> = None;
+            for number in 1..120 {
+                let (mut segment, payload) = drawn(&mut draw, &mut next);
+                if number < 3 && seed % 3 > 0 {
+                    // Most begin with a handshake.
+                    let [orig, resp] = next;
+                    let there = number == 1;
+                    let (flags, seq, ack) =
+                        if there { (0x02, orig.wrapping_sub(1), 0) } else { (0x12, resp.wrapping_sub(1), orig) };
+                    segment = testing::segment(9, (there, seq, ack), flags, 0);
+                }
+                nanos += draw.i64(..9_000_000);
+                let (time, frame) = (Timestamp::from_nanos(nanos), FrameId::new(0, number));
+                let arrival = Arrival { time, frame, interface: 0, segment: &segment, payload: &payload };
+                let (usual, general) = lives.get_or_insert_with(|| (Live::new(&arrival), Live::new(&arrival)));
+                let from = usual.direction(segment.ends);
+                expected += u32::from(usual.expected(&segment, from).is_some());
+                all += 1;
+                usual.take(&arrival);
+                general.take_any(&arrival, from);
+                assert!(packed(usual) == packed(general), "seed {seed}, segment {number}: {segment:?}");
+            }
+        }
+        assert!(expected > all / 4, "{expected} of {all} segments");
+    }
+}

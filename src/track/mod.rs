@@ -9,6 +9,7 @@ mod duplicate;
 pub mod exchange;
 pub mod finished;
 pub mod flow;
+mod kept;
 mod live;
 mod measure;
 pub mod note;

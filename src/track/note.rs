@@ -4,7 +4,7 @@ use std::fmt;
 
 use wirecause_parsers::{packet::TcpFlags, time::Timestamp};
 
-use super::pack::{pack_fields, pack_variants};
+use super::pack::pack_variants;
 
 /// A frame of one of the run's capture files: index of the file, and number in it, in one word.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,8 +94,6 @@ pub struct Note {
     /// What it brought.
     pub kind: NoteKind,
 }
-
-pack_fields!(Note { time, frame, from, flags, seq, ack, payload, window, ttl, ip_id, kind });
 
 /// What a segment brought to its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

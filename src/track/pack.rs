@@ -2,8 +2,11 @@
 //!
 //! Numbers take as many bytes as they need, and what is nothing takes a bit: most fields of a connection that went well are nothing. Instants
 //! and frames are written as differences from the one before. Reading is total: behind the end everything is nothing.
+//!
+//! Bits and bytes lie apart, the bits behind the bytes: how long a number is stands among the bits, so that either are taken by whole words and
+//! no byte is looked at by itself.
 
-use std::{collections::VecDeque, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use wirecause_parsers::{
     packet::{Endpoint, IcmpKind, TcpFlags},
@@ -34,11 +37,14 @@ pub(crate) struct Packer {
 /// Reads values.
 #[derive(Debug)]
 pub(crate) struct Unpacker<'a> {
-    bits: &'a [u8],
-    /// The bits taken from them that are not yet read, from the lowest on, and how many they are.
+    /// The bytes, with the bits behind them.
+    packed: &'a [u8],
+    /// Where the next number lies.
+    at: usize,
+    /// Where the bits lie that are next taken.
+    bits_at: usize,
+    /// The bits taken that are not yet read, from the lowest on; the highest that is set says where they end.
     word: u64,
-    in_word: u32,
-    bytes: &'a [u8],
     last: Last,
 }
 
@@ -52,18 +58,20 @@ struct Last {
 impl Packer {
     /// What was written, and begins anew.
     pub(crate) fn take(&mut self) -> Box<[u8]> {
-        let mut packed = Vec::with_capacity(self.bits.len() + self.bytes.len() + 1);
+        let mut packed = Vec::with_capacity(self.bytes.len() + self.bits.len() + 2 * size_of::<u64>());
         self.end(&mut packed);
         packed.into()
     }
 
     /// Adds what was written to `packed`, and begins anew.
     pub(crate) fn end(&mut self, packed: &mut Vec<u8>) {
-        let rest = self.word.to_le_bytes();
-        self.bits.extend(rest.iter().take(self.in_word.div_ceil(8) as usize));
-        number(packed, self.bits.len() as u64);
-        packed.extend_from_slice(&self.bits);
+        let count = self.bytes.len() as u64;
+        packed.push(length(count));
+        significant(packed, count);
         packed.extend_from_slice(&self.bytes);
+        packed.extend_from_slice(&self.bits);
+        let rest = self.word.to_le_bytes();
+        packed.extend(rest.iter().take(self.in_word.div_ceil(8) as usize));
         self.bits.clear();
         self.bytes.clear();
         (self.word, self.in_word, self.last) = (0, 0, Last::default());
@@ -74,19 +82,31 @@ impl Packer {
         self.last = Last { time: time.nanos(), frame: frame.word() };
     }
 
+    /// Adds the `count` lowest bits of `bits`; there are no others in it.
     #[inline]
-    fn bit(&mut self, set: bool) {
-        self.word |= u64::from(set) << self.in_word;
-        self.in_word += 1;
-        if self.in_word == u64::BITS {
+    fn bits(&mut self, bits: u64, count: u32) {
+        self.word |= bits << self.in_word;
+        self.in_word += count;
+        if self.in_word >= u64::BITS {
             self.bits.extend_from_slice(&self.word.to_le_bytes());
-            (self.word, self.in_word) = (0, 0);
+            self.in_word -= u64::BITS;
+            self.word = bits >> (count - self.in_word);
         }
+    }
+
+    /// Adds a number: a bit that says whether it is more than nothing, and then its length and its bytes.
+    #[inline]
+    fn number(&mut self, number: u64) {
+        if number == 0 {
+            return self.bits(0, 1);
+        }
+        self.bits(u64::from(length(number) - 1) << 1 | 1, NUMBER_BITS);
+        significant(&mut self.bytes, number);
     }
 
     /// Bytes of which the reader is told how many there are.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        (bytes.len() as u64).pack(self);
+        self.number(bytes.len() as u64);
         self.bytes.extend_from_slice(bytes);
     }
 }
@@ -94,10 +114,11 @@ impl Packer {
 impl<'a> Unpacker<'a> {
     /// Reads what a [`Packer`] wrote.
     pub(crate) fn new(packed: &'a [u8]) -> Self {
-        let mut rest = packed;
-        let bits = read_number(&mut rest).unwrap_or(0) as usize;
-        let (bits, bytes) = rest.split_at_checked(bits).unwrap_or_default();
-        Self { bits, word: 0, in_word: 0, bytes, last: Last::default() }
+        let width = packed.first().copied().unwrap_or_default().min(size_of::<u64>() as u8);
+        let mut from = Self { packed, at: 1, bits_at: 0, word: 1, last: Last::default() };
+        let count = if width == 0 { 0 } else { from.significant(width.into()) };
+        from.bits_at = from.at.saturating_add(count as usize).min(packed.len());
+        from
     }
 
     /// Instants and frames from here on are told from these.
@@ -107,36 +128,76 @@ impl<'a> Unpacker<'a> {
 
     #[inline]
     fn bit(&mut self) -> bool {
-        if self.in_word == 0 {
-            self.next_word();
-        }
+        self.ready();
         let set = self.word & 1 == 1;
         self.word >>= 1;
-        self.in_word -= 1;
         set
     }
 
-    fn next_word(&mut self) {
-        let (next, rest) = self.bits.split_at(self.bits.len().min(8));
-        let mut word = [0; 8];
-        word.iter_mut().zip(next).for_each(|(byte, next)| *byte = *next);
-        (self.word, self.in_word, self.bits) = (u64::from_le_bytes(word), u64::BITS, rest);
+    #[inline]
+    fn number(&mut self) -> u64 {
+        self.ready();
+        if self.word & 1 == 0 {
+            self.word >>= 1;
+            return 0;
+        }
+        let length = (self.word >> 1 & 7) + 1;
+        self.word >>= NUMBER_BITS;
+        self.significant(length)
+    }
+
+    /// Sees to it that there are as many bits as are read at a time.
+    #[inline]
+    fn ready(&mut self) {
+        if self.word < 1 << NUMBER_BITS {
+            self.next_bits();
+        }
+    }
+
+    #[inline(never)]
+    fn next_bits(&mut self) {
+        let held = self.word.ilog2();
+        // Whole bytes, as many as there is room for beside the mark.
+        let taken = (u64::BITS - 1 - held) / 8;
+        let bits = word(self.packed, self.bits_at) & ((1 << (8 * taken)) - 1);
+        self.word = (self.word ^ 1 << held) | bits << held | 1 << (held + 8 * taken);
+        self.bits_at += taken as usize;
+    }
+
+    /// The next number, of `length` bytes, from one to eight.
+    #[inline]
+    fn significant(&mut self, length: u64) -> u64 {
+        let number = word(self.packed, self.at) & u64::MAX >> (u64::from(u64::BITS) - 8 * length);
+        self.at += length as usize;
+        number
     }
 
     /// Bytes with their count before them.
     pub(crate) fn bytes(&mut self) -> &'a [u8] {
-        let count = u64::unpack(self) as usize;
-        let (taken, rest) = self.bytes.split_at_checked(count).unwrap_or_default();
-        self.bytes = rest;
+        let count = self.number() as usize;
+        self.taken(count)
+    }
+
+    fn taken(&mut self, count: usize) -> &'a [u8] {
+        let end = self.at.saturating_add(count).min(self.packed.len());
+        let taken = self.packed.get(self.at..end).unwrap_or_default();
+        self.at = end;
         taken
+    }
+
+    /// Bytes of which it is known how many they are.
+    fn array<const N: usize>(&mut self) -> [u8; N] {
+        self.taken(N).first_chunk().copied().unwrap_or([0; N])
     }
 }
 
 impl Pack for bool {
+    #[inline]
     fn pack(&self, to: &mut Packer) {
-        to.bit(*self);
+        to.bits(u64::from(*self), 1);
     }
 
+    #[inline]
     fn unpack(from: &mut Unpacker<'_>) -> Self {
         from.bit()
     }
@@ -145,23 +206,22 @@ impl Pack for bool {
 impl Pack for u64 {
     #[inline]
     fn pack(&self, to: &mut Packer) {
-        to.bit(*self != 0);
-        if *self != 0 {
-            number(&mut to.bytes, *self);
-        }
+        to.number(*self);
     }
 
     #[inline]
     fn unpack(from: &mut Unpacker<'_>) -> Self {
-        if from.bit() { read_number(&mut from.bytes).unwrap_or(0) } else { 0 }
+        from.number()
     }
 }
 
 impl Pack for i64 {
+    #[inline]
     fn pack(&self, to: &mut Packer) {
         folded(*self).pack(to);
     }
 
+    #[inline]
     fn unpack(from: &mut Unpacker<'_>) -> Self {
         unfolded(u64::unpack(from))
     }
@@ -170,10 +230,12 @@ impl Pack for i64 {
 macro_rules! small {
     ($($number:ty),*) => {
         $(impl Pack for $number {
+            #[inline]
             fn pack(&self, to: &mut Packer) {
                 u64::from(*self).pack(to);
             }
 
+            #[inline]
             fn unpack(from: &mut Unpacker<'_>) -> Self {
                 u64::unpack(from) as Self
             }
@@ -184,21 +246,25 @@ macro_rules! small {
 small!(u8, u16, u32);
 
 impl Pack for usize {
+    #[inline]
     fn pack(&self, to: &mut Packer) {
         (*self as u64).pack(to);
     }
 
+    #[inline]
     fn unpack(from: &mut Unpacker<'_>) -> Self {
         u64::unpack(from) as Self
     }
 }
 
 impl Pack for Timestamp {
+    #[inline]
     fn pack(&self, to: &mut Packer) {
         self.nanos().wrapping_sub(to.last.time).pack(to);
         to.last.time = self.nanos();
     }
 
+    #[inline]
     fn unpack(from: &mut Unpacker<'_>) -> Self {
         from.last.time = from.last.time.wrapping_add(i64::unpack(from));
         Self::from_nanos(from.last.time)
@@ -206,11 +272,13 @@ impl Pack for Timestamp {
 }
 
 impl Pack for FrameId {
+    #[inline]
     fn pack(&self, to: &mut Packer) {
         (self.word().wrapping_sub(to.last.frame) as i64).pack(to);
         to.last.frame = self.word();
     }
 
+    #[inline]
     fn unpack(from: &mut Unpacker<'_>) -> Self {
         from.last.frame = from.last.frame.wrapping_add(i64::unpack(from) as u64);
         Self::of_word(from.last.frame)
@@ -218,20 +286,24 @@ impl Pack for FrameId {
 }
 
 impl Pack for Direction {
+    #[inline]
     fn pack(&self, to: &mut Packer) {
         (*self == Self::Responder).pack(to);
     }
 
+    #[inline]
     fn unpack(from: &mut Unpacker<'_>) -> Self {
         if bool::unpack(from) { Self::Responder } else { Self::Originator }
     }
 }
 
 impl Pack for TcpFlags {
+    #[inline]
     fn pack(&self, to: &mut Packer) {
         self.0.pack(to);
     }
 
+    #[inline]
     fn unpack(from: &mut Unpacker<'_>) -> Self {
         Self(Pack::unpack(from))
     }
@@ -239,30 +311,26 @@ impl Pack for TcpFlags {
 
 impl Pack for IpAddr {
     fn pack(&self, to: &mut Packer) {
-        to.bit(self.is_ipv6());
+        self.is_ipv6().pack(to);
         match self {
-            Self::V4(address) => to.bytes.extend(address.octets()),
-            Self::V6(address) => to.bytes.extend(address.octets()),
+            Self::V4(address) => to.bytes.extend_from_slice(&address.octets()),
+            Self::V6(address) => to.bytes.extend_from_slice(&address.octets()),
         }
     }
 
     fn unpack(from: &mut Unpacker<'_>) -> Self {
-        if from.bit() {
-            Self::from(taken::<16>(&mut from.bytes).unwrap_or_default())
-        } else {
-            Self::from(taken::<4>(&mut from.bytes).unwrap_or_default())
-        }
+        if from.bit() { Self::from(from.array::<16>()) } else { Self::from(from.array::<4>()) }
     }
 }
 
 impl Pack for Endpoint {
     fn pack(&self, to: &mut Packer) {
         self.address.pack(to);
-        to.bytes.extend(self.port.to_le_bytes());
+        to.bytes.extend_from_slice(&self.port.to_le_bytes());
     }
 
     fn unpack(from: &mut Unpacker<'_>) -> Self {
-        Self { address: Pack::unpack(from), port: u16::from_le_bytes(taken(&mut from.bytes).unwrap_or_default()) }
+        Self { address: Pack::unpack(from), port: u16::from_le_bytes(from.array()) }
     }
 }
 
@@ -290,16 +358,32 @@ impl Pack for IcmpKind {
 }
 
 impl<T: Pack> Pack for Option<T> {
+    #[inline]
     fn pack(&self, to: &mut Packer) {
-        to.bit(self.is_some());
+        self.is_some().pack(to);
         if let Some(value) = self {
             value.pack(to);
         }
     }
 
+    #[inline]
     fn unpack(from: &mut Unpacker<'_>) -> Self {
         from.bit().then(|| T::unpack(from))
     }
+}
+
+/// Writes what is mostly nothing at all: then one bit.
+pub(crate) fn pack_rare<T: Pack + Default + PartialEq>(value: &T, to: &mut Packer) {
+    let is_there = *value != T::default();
+    is_there.pack(to);
+    if is_there {
+        value.pack(to);
+    }
+}
+
+/// Reads what [`pack_rare`] wrote.
+pub(crate) fn unpack_rare<T: Pack + Default>(from: &mut Unpacker<'_>) -> T {
+    if from.bit() { T::unpack(from) } else { T::default() }
 }
 
 impl<T: Pack> Pack for Box<T> {
@@ -322,19 +406,6 @@ impl<T: Pack> Pack for Vec<T> {
 
     fn unpack(from: &mut Unpacker<'_>) -> Self {
         (0..usize::unpack(from)).map(|_| T::unpack(from)).collect()
-    }
-}
-
-impl<T: Pack> Pack for VecDeque<T> {
-    fn pack(&self, to: &mut Packer) {
-        self.len().pack(to);
-        for item in self {
-            item.pack(to);
-        }
-    }
-
-    fn unpack(from: &mut Unpacker<'_>) -> Self {
-        Vec::unpack(from).into()
     }
 }
 
@@ -419,9 +490,12 @@ macro_rules! pack_variants {
                 $crate::track::pack::Pack::pack(&(*self as u8), to);
             }
 
+            #[inline]
             fn unpack(from: &mut $crate::track::pack::Unpacker<'_>) -> Self {
-                let place = <u8 as $crate::track::pack::Pack>::unpack(from);
-                [Self::$first $(, Self::$variant)*].into_iter().find(|it| *it as u8 == place).unwrap_or(Self::$first)
+                match <u8 as $crate::track::pack::Pack>::unpack(from) {
+                    $(place if place == Self::$variant as u8 => Self::$variant,)*
+                    _ => Self::$first,
+                }
             }
         }
     };
@@ -438,46 +512,35 @@ const fn unfolded(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
-/// Seven bits a byte, the lowest first; the eighth says that another follows (LEB128).
+/// How many bytes a number needs.
 #[inline]
-fn number(bytes: &mut Vec<u8>, mut value: u64) {
-    while value > 0x7f {
-        bytes.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
+const fn length(number: u64) -> u8 {
+    (u64::BITS - number.leading_zeros()).div_ceil(8) as u8
 }
 
-/// Reads what [`number`] wrote.
+/// Adds as many bytes of a number as it needs, the lowest first.
 #[inline]
-fn read_number(bytes: &mut &[u8]) -> Option<u64> {
-    match bytes.split_first() {
-        Some((byte, rest)) if *byte < 0x80 => {
-            *bytes = rest;
-            Some(u64::from(*byte))
-        }
-        _ => read_long_number(bytes),
-    }
+fn significant(bytes: &mut Vec<u8>, number: u64) {
+    let end = bytes.len() + usize::from(length(number));
+    // All eight in one piece, since a copy of any length is a call.
+    bytes.extend_from_slice(&number.to_le_bytes());
+    bytes.truncate(end);
 }
 
-fn read_long_number(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for place in (0..u64::BITS).step_by(7) {
-        let [byte] = taken(bytes)?;
-        value |= u64::from(byte & 0x7f) << place;
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
+/// The eight bytes at a place as a number; behind the end all is nothing.
+#[inline]
+fn word(bytes: &[u8], at: usize) -> u64 {
+    let rest = bytes.get(at..).unwrap_or_default();
+    rest.first_chunk().map_or_else(|| last_word(rest), |word| u64::from_le_bytes(*word))
 }
 
-/// The next bytes.
-fn taken<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (first, rest) = bytes.split_first_chunk()?;
-    *bytes = rest;
-    Some(*first)
+#[inline(never)]
+fn last_word(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
+
+/// Bits that say how long a number is: whether it is more than nothing, and its bytes less one.
+const NUMBER_BITS: u32 = 4;
 
 #[cfg(test)]
 mod tests {
@@ -492,9 +555,13 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        for number in [0, 1, 127, 128, u64::from(u32::MAX), u64::MAX] {
+        for number in [0, 1, 127, 255, 256, u64::from(u32::MAX), u64::MAX] {
             assert_eq!(back(&number).0, number);
         }
+        // Words of bits end within numbers and between them.
+        let every_length: Vec<(bool, u64)> =
+            (0..300).map(|n| (n % 3 == 0, (1 << (n % 64)) - u64::from(n % 5 == 0))).collect();
+        assert_eq!(back(&every_length).0, every_length);
         for number in [0, 1, -1, 63, -64, i64::MAX, i64::MIN] {
             assert_eq!(back(&number).0, number);
         }
@@ -516,9 +583,9 @@ mod tests {
     #[test]
     fn nothing_takes_a_bit_and_an_instant_its_distance() {
         assert_eq!(back(&[0_u64; 8]).1, 2);
-        // One for the count of bytes with bits, one of those, nine for the first instant and three for the next, 0.2 ms later.
+        // Two for the count of bytes, eight for the first instant and three for the next, 0.2 ms later, and one for the bits.
         let instants = [1_764_000_000_000_000_000, 1_764_000_000_000_200_000].map(Timestamp::from_nanos);
-        assert_eq!(back(&instants).1, 1 + 1 + 9 + 3);
+        assert_eq!(back(&instants).1, 2 + 8 + 3 + 1);
     }
 
     #[test]
@@ -535,6 +602,8 @@ mod tests {
     fn behind_the_end_all_is_nothing() {
         let mut empty = Unpacker::new(&[]);
         assert_eq!(<(u64, String)>::unpack(&mut empty), (0, String::new()));
+        // A count of bytes that are not there.
         assert_eq!(Option::<u64>::unpack(&mut Unpacker::new(&[9, 1])), None);
+        assert_eq!(<(u64, String)>::unpack(&mut Unpacker::new(&[8, 255, 255, 255, 255, 255, 255, 255, 255])).1, "");
     }
 }

@@ -86,13 +86,28 @@ pack_fields!(Side {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Ttls([(u8, u32); MAX_TTLS]);
 
+/// Up to the first of none, which most ends have behind one.
 impl Pack for Ttls {
     fn pack(&self, to: &mut Packer) {
-        self.0.pack(to);
+        for (ttl, count) in &self.0 {
+            count.pack(to);
+            if *count == 0 {
+                break;
+            }
+            ttl.pack(to);
+        }
     }
 
     fn unpack(from: &mut Unpacker<'_>) -> Self {
-        Self(Pack::unpack(from))
+        let mut ttls = Self::default();
+        for slot in &mut ttls.0 {
+            let count = u32::unpack(from);
+            if count == 0 {
+                break;
+            }
+            *slot = (u8::unpack(from), count);
+        }
+        ttls
     }
 }
 
@@ -273,6 +288,44 @@ impl Side {
         } else {
             self.zero_window_since = None;
         }
+    }
+
+    /// Whether a segment with this number goes on where the stream stands, of which nothing is missing.
+    pub(super) fn goes_on(&self, number: u32) -> bool {
+        let next = self.base.map(|base| base.wrapping_add(self.high as u32));
+        next == Some(number) && self.started() && self.holes.is_empty()
+    }
+
+    /// Whether the window is neither closed nor opened again by a segment that announces this one.
+    pub(super) const fn stays_open(&self, window: u16) -> bool {
+        window > 0 && self.zero_window_since.is_none()
+    }
+
+    /// The offset of an acknowledgement that is of bytes seen and takes none back; of a stream of which nothing is missing, and before its end.
+    pub(super) fn expects_ack(&self, number: u32) -> Option<i64> {
+        let offset = Seq(number).offset(Seq(self.base?), self.high.max(self.acked));
+        let plain = self.holes.is_empty() && self.fin.is_none();
+        (plain && self.acked <= offset && offset <= self.high).then_some(offset)
+    }
+
+    /// Takes a segment that goes on where the stream stands ([`Self::goes_on`], [`Self::stays_open`]), with payload or without: what
+    /// [`Self::describe`] and [`Self::take`] do with it.
+    pub(super) fn go_on(&mut self, segment: &Segment, time: Timestamp) -> NoteKind {
+        debug_assert!(self.goes_on(segment.seq) && self.stays_open(segment.window));
+        self.packets += 1;
+        self.last = Some(time);
+        self.ttls.count(segment.ip.ttl);
+        self.ip_id = segment.ip.id;
+        self.timestamps |= segment.timestamps.is_some();
+        self.window = segment.window;
+        if segment.payload == 0 {
+            return NoteKind::Control;
+        }
+        self.largest_payload = self.largest_payload.max(segment.payload);
+        self.high += i64::from(segment.payload);
+        self.bytes += u64::from(segment.payload);
+        self.last_data = Some(time);
+        NoteKind::New
     }
 
     /// The TTL that most segments of this end had; the smaller of two equally common ones.

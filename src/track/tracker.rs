@@ -248,7 +248,7 @@ impl Tracker {
 
     /// Keeps a connection to which nothing more belongs.
     fn keep(&mut self, ended: Box<Live>) {
-        self.finished.push(self.shelf.put(&ended.finish()));
+        self.finished.push(self.shelf.end(ended));
     }
 
     fn begin(&mut self, key: FlowKey, arrival: &Arrival<'_>) {

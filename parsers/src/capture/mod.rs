@@ -31,6 +31,7 @@ enum Step {
 }
 
 /// A frame as its record stores it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Stored {
     /// Bytes of the whole record.
     length: usize,

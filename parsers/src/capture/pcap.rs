@@ -53,6 +53,32 @@ impl File {
     /// Reads the record at the beginning of `rest`, which lies at `offset` in the file.
     #[inline]
     pub(super) fn step(&self, rest: &[u8], offset: u64) -> Result<Step, CaptureError> {
+        self.usual(rest).map_or_else(|| self.any(rest, offset), |stored| Ok(Step::Frame(stored)))
+    }
+
+    /// A whole record in the usual byte order, read at fixed places: what [`Self::any`] says of it, or nothing.
+    #[inline]
+    fn usual(&self, rest: &[u8]) -> Option<Stored> {
+        let (head, data) = rest.split_first_chunk::<16>()?;
+        let &[s0, s1, s2, s3, f0, f1, f2, f3, c0, c1, c2, c3, o0, o1, o2, o3] = head;
+        let captured = u32::from_le_bytes([c0, c1, c2, c3]);
+        // One that has no byte may be of zeros alone.
+        if self.layout != Layout::Little || captured == 0 || captured > self.limit || captured as usize > data.len() {
+            return None;
+        }
+        let fraction = i64::from(u32::from_le_bytes([f0, f1, f2, f3])) * self.fraction;
+        Some(Stored {
+            length: head.len() + captured as usize,
+            data: head.len(),
+            captured,
+            original: u32::from_le_bytes([o0, o1, o2, o3]),
+            time: Some(Timestamp::from_parts(u32::from_le_bytes([s0, s1, s2, s3]).into(), fraction)),
+            interface: 0,
+        })
+    }
+
+    /// A record of whatever shape.
+    fn any(&self, rest: &[u8], offset: u64) -> Result<Step, CaptureError> {
         let parsed = match self.layout {
             Layout::Little => parse_pcap_frame(rest),
             Layout::Big => parse_pcap_frame_be(rest),
@@ -150,6 +176,19 @@ mod tests {
                 assert_eq!((interface.link, interface.snap_length), (LinkType::ETHERNET, 262_144));
             }
         }
+    }
+
+    #[test]
+    fn a_usual_record_is_what_any_is() {
+        let bytes = file(Order::Little, MICROS);
+        let (usual, _) = File::read(&bytes).unwrap();
+        let rest = &bytes[HEADER_LENGTH..];
+        let Ok(Step::Frame(stored)) = usual.any(rest, 24) else { panic!("no frame") };
+        assert_eq!(usual.usual(rest), Some(stored));
+        // Cut short, without a byte, and in the other order it is not usual.
+        assert_eq!([&rest[..22], &rest[23..]].map(|rest| usual.usual(rest)), [None, None]);
+        let bytes = file(Order::Big, MICROS);
+        assert_eq!(File::read(&bytes).unwrap().0.usual(&bytes[HEADER_LENGTH..]), None);
     }
 
     #[test]

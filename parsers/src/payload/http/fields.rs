@@ -20,32 +20,62 @@ impl<'h> Fields<'h> {
     pub(super) fn read(headers: &[Header<'h>], minor: Option<u8>) -> Self {
         let mut fields = Self { close: minor == Some(0), ..Self::default() };
         for header in headers.iter().take_while(|header| !header.name.is_empty()) {
-            if let Ok(value) = str::from_utf8(header.value) {
-                fields.set(header.name, value.trim());
+            // Most fields do not count: what they hold is not looked at.
+            if let Some(name) = Name::of(header.name)
+                && let Ok(value) = str::from_utf8(header.value)
+            {
+                fields.set(name, value.trim());
             }
         }
         fields
     }
 
-    fn set(&mut self, name: &str, value: &'h str) {
-        let is = |known: &str| name.eq_ignore_ascii_case(known);
-        if is("host") {
-            self.host = self.host.or(Some(value));
-        } else if is("content-length") {
-            self.content_length = self.content_length.or_else(|| value.parse().ok());
-        } else if is("transfer-encoding") {
-            self.chunked |= tokens(value).any(|token| token.eq_ignore_ascii_case("chunked"));
-        } else if is("expect") {
-            self.expects_continue |= value.eq_ignore_ascii_case("100-continue");
-        } else if is("keep-alive") {
-            self.keep_alive_timeout_s = self.keep_alive_timeout_s.or_else(|| tokens(value).find_map(timeout));
-        } else if is("connection") {
-            if tokens(value).any(|token| token.eq_ignore_ascii_case("close")) {
-                self.close = true;
-            } else if tokens(value).any(|token| token.eq_ignore_ascii_case("keep-alive")) {
-                self.close = false;
+    fn set(&mut self, name: Name, value: &'h str) {
+        match name {
+            Name::Host => self.host = self.host.or(Some(value)),
+            Name::ContentLength => self.content_length = self.content_length.or_else(|| value.parse().ok()),
+            Name::TransferEncoding => {
+                self.chunked |= tokens(value).any(|token| token.eq_ignore_ascii_case("chunked"));
+            }
+            Name::Expect => self.expects_continue |= value.eq_ignore_ascii_case("100-continue"),
+            Name::KeepAlive => {
+                self.keep_alive_timeout_s = self.keep_alive_timeout_s.or_else(|| tokens(value).find_map(timeout));
+            }
+            Name::Connection => {
+                if tokens(value).any(|token| token.eq_ignore_ascii_case("close")) {
+                    self.close = true;
+                } else if tokens(value).any(|token| token.eq_ignore_ascii_case("keep-alive")) {
+                    self.close = false;
+                }
             }
         }
+    }
+}
+
+/// The names of the fields that count.
+#[derive(Clone, Copy, Debug)]
+enum Name {
+    Host,
+    ContentLength,
+    TransferEncoding,
+    Expect,
+    KeepAlive,
+    Connection,
+}
+
+impl Name {
+    /// By its length first, which few others have.
+    fn of(name: &str) -> Option<Self> {
+        let (known, which) = match name.len() {
+            4 => ("host", Self::Host),
+            6 => ("expect", Self::Expect),
+            10 if name.starts_with(['k', 'K']) => ("keep-alive", Self::KeepAlive),
+            10 => ("connection", Self::Connection),
+            14 => ("content-length", Self::ContentLength),
+            17 => ("transfer-encoding", Self::TransferEncoding),
+            _ => return None,
+        };
+        name.eq_ignore_ascii_case(known).then_some(which)
     }
 }
 

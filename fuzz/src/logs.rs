@@ -1,5 +1,6 @@
 //! Logs: single lines and whole entries.
 
+use wirecause::read::KeptCall;
 use wirecause_parsers::log::{LogBlock, LogOptions, LogScan, LogScanner, Lore, looks_like_log};
 
 /// One line: a head line of any form, and a report that may be in it.
@@ -38,6 +39,7 @@ fn check(bytes: &[u8], scan: &LogScan) {
             assert!(1 <= span.first_line && span.first_line <= span.last_line && span.last_line <= lines);
             assert!(span.offset + span.length <= bytes.len() as u64);
         }
+        assert_eq!(KeptCall::from(call.clone()).open(), *call, "what is kept is what was read");
         assert!(before <= call.entry.first_line, "calls stand in the order of their entries");
         before = call.entry.first_line;
         assert!(!call.failure.target.host.is_empty() && !call.url.is_empty());

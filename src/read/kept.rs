@@ -164,15 +164,18 @@ mod tests {
         scanner.feed(LOG.as_bytes());
         let calls = scanner.finish().calls;
         let full = calls.first().unwrap();
+        // Wherever they lie: in memory, in a file.
+        let shelves = [CallShelf::default(), CallShelf::new(Arc::new(Store::with_room(0)))];
         assert!(
             full.also.is_some() && full.service.is_some() && full.processing.is_some() && full.request_before.is_some()
         );
         assert!(full.elapsed_ms.zip(full.elapsed_line).is_some() && full.retries.len() == 1 && full.thread.is_some());
-        let mut shelf = CallShelf::default();
-        let kept: Vec<KeptCall> = calls.iter().map(|call| shelf.put(call.clone())).collect();
-        drop(shelf);
-        assert_eq!(kept.iter().map(KeptCall::open).collect::<Vec<_>>(), calls);
-        assert_eq!(kept.iter().map(KeptCall::is_repeated).collect::<Vec<_>>(), [true, false]);
+        for mut shelf in shelves {
+            let kept: Vec<KeptCall> = calls.iter().map(|call| shelf.put(call.clone())).collect();
+            drop(shelf);
+            assert_eq!(kept.iter().map(KeptCall::open).collect::<Vec<_>>(), calls);
+            assert_eq!(kept.iter().map(KeptCall::is_repeated).collect::<Vec<_>>(), [true, false]);
+        }
     }
 
     /// A million calls take 32 megabytes of memory.

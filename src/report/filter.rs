@@ -20,16 +20,19 @@ pub fn wireshark_filter(one: Endpoint, other: Endpoint, first: Timestamp, last: 
     for (_, port) in [one, other] {
         let _ = write!(text, "tcp.port=={port} && ");
     }
-    let _ = write!(text, "frame.time_epoch>={} && frame.time_epoch<={}", epoch(first), epoch(last));
+    text.push_str("frame.time_epoch>=");
+    add_epoch(&mut text, first);
+    text.push_str(" && frame.time_epoch<=");
+    add_epoch(&mut text, last);
     text
 }
 
-/// Seconds since the epoch with nine decimals: exact for captures in nanoseconds.
-fn epoch(time: Timestamp) -> String {
+/// Adds the seconds since the epoch with nine decimals: exact for captures in nanoseconds.
+fn add_epoch(text: &mut String, time: Timestamp) {
     let nanos = time.nanos();
     let sign = if nanos < 0 { "-" } else { "" };
     let per_second = NANOS_PER_SECOND.unsigned_abs();
-    format!("{sign}{}.{:09}", nanos.unsigned_abs() / per_second, nanos.unsigned_abs() % per_second)
+    let _ = write!(text, "{sign}{}.{:09}", nanos.unsigned_abs() / per_second, nanos.unsigned_abs() % per_second);
 }
 
 /// Bytes that a filter of IPv4 ends takes at most.

@@ -545,7 +545,7 @@ mod tests {
                         if there { (0x02, orig.wrapping_sub(1), 0) } else { (0x12, resp.wrapping_sub(1), orig) };
                     segment = testing::segment(9, (there, seq, ack), flags, 0);
                 }
-                nanos += draw.i64(..9_000_000);
+                nanos += draw.i64(0..9_000_000);
                 let (time, frame) = (Timestamp::from_nanos(nanos), FrameId::new(0, number));
                 let arrival = Arrival { time, frame, interface: 0, segment: &segment, payload: &payload };
                 let (usual, general) = lives.get_or_insert_with(|| (Live::new(&arrival), Live::new(&arrival)));

@@ -26,7 +26,7 @@ impl Background<'_> {
         spot: Option<(Spot, &'a Connection)>,
     ) -> Case<'a> {
         let endpoint = &self.joined.endpoints[found.endpoint as usize];
-        let line = self.joined.line(failed.time);
+        let line = self.joined.clock.to_capture(failed.time);
         let wire = spot.and_then(|(spot, connection)| {
             let anchor = self.joined.anchor(found, &failed.failure, spot, connection)?;
             Some(Wire::new(connection, anchor, line, self.population.peer(connection.responder)))

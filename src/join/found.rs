@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wirecause_parsers::{log::Failure, time::Timestamp};
+use wirecause_parsers::log::Failure;
 
 use crate::track::Connection;
 
@@ -93,11 +93,6 @@ impl Joined {
     /// The instant at a spot that one of `found`'s candidates has, where `failure` is how its call failed and `connection` is the spot's.
     pub fn anchor(&self, found: &Match, failure: &Failure, spot: Spot, connection: &Connection) -> Option<Anchor> {
         spot.anchor(failure, connection, self.timeouts.get(found.endpoint as usize)?)
-    }
-
-    /// When a line that bears this stamp was written, on the capture's clock.
-    pub fn line(&self, stamp: Timestamp) -> Timestamp {
-        self.clock.to_capture(stamp)
     }
 }
 

@@ -154,7 +154,9 @@ fn of_kinds<S: Default + Send>(
     let (mut parts, rest): (Vec<_>, Vec<_>) = connections.par_chunks(PART).map(of_part).unzip();
     let (may_time_out, seen): (Vec<Vec<u32>>, Vec<S>) = rest.into_iter().unzip();
     let in_order = |(number, kind): (usize, &Kind)| {
-        let (mut all, mut prompt) = (Vec::new(), Vec::new());
+        let own = || parts.iter().filter_map(|found| found.get(number));
+        let mut all = Vec::with_capacity(own().map(|(places, _)| places.len()).sum());
+        let mut prompt = Vec::with_capacity(own().map(|(_, instants)| instants.len()).sum());
         // What one part holds goes when it is added, so that not all are there twice.
         for found in &mut parts {
             let (places, instants) = found.get_mut(number).map(std::mem::take).unwrap_or_default();

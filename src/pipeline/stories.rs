@@ -80,7 +80,7 @@ impl Material<'_> {
             row: &self.rows[row],
             anchor: spot.and_then(|(spot, opened)| judged.joined.anchor(found, &call.failure, spot, opened)),
             connection,
-            line: judged.joined.line(call.time),
+            line: judged.joined.clock.to_capture(call.time),
             queries: judged.node.names.queries(&call.failure.target.host),
             captures,
             call,

@@ -39,7 +39,7 @@ fn run(cli: Cli) -> Result<Outcome, Box<dyn Error>> {
         return Err("Parquet is not for a terminal: redirect standard output to a file or a pipe".into());
     }
     // Standard error is not locked: a thread that panics writes to it.
-    let (out, messages) = (io::stdout().lock(), io::stderr());
+    let (out, messages) = (io::stdout(), io::stderr());
     let done = match &config {
         Config::Analyze(config) => pipeline::analyze(config, out, messages),
         Config::Inspect(config) => pipeline::inspect(config, out, messages),

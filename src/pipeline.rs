@@ -190,7 +190,7 @@ pub fn print(text: &[u8], mut out: impl Write) -> Result<Outcome, Error> {
 }
 
 /// The failed calls of the logs as a table to `out`.
-pub fn errors(config: &TableConfig, out: impl Write, mut messages: impl Write) -> Result<Outcome, Error> {
+pub fn errors(config: &TableConfig, out: impl Write + Send, mut messages: impl Write) -> Result<Outcome, Error> {
     let progress = Progress::start(config.inputs.progress, "inputs");
     let read = in_threads(&config.inputs, || {
         let inputs = sort_inputs(&config.inputs, None);
@@ -200,14 +200,16 @@ pub fn errors(config: &TableConfig, out: impl Write, mut messages: impl Write) -
     })?;
     progress.finish();
     readable(&read.reports, &mut messages)?;
-    write_table(&CALLS, &Logged::new(&read), table_format(config.format, config.csv_safe), out)?;
+    let format = table_format(config.format, config.csv_safe);
+    // Rows are made when they are written: in the threads asked for.
+    in_threads(&config.inputs, || write_table(&CALLS, &Logged::new(&read), format, out))??;
     read.whole()?;
     terminal::write_faults(&read.reports, &mut messages)?;
     Ok(outcome(&read.reports))
 }
 
 /// The connections of the captures as a table to `out`.
-pub fn connections(config: &TableConfig, out: impl Write, mut messages: impl Write) -> Result<Outcome, Error> {
+pub fn connections(config: &TableConfig, out: impl Write + Send, mut messages: impl Write) -> Result<Outcome, Error> {
     let progress = Progress::start(config.inputs.progress, "inputs");
     let read = in_threads(&config.inputs, || {
         let inputs = sort_inputs(&config.inputs, None);
@@ -218,7 +220,7 @@ pub fn connections(config: &TableConfig, out: impl Write, mut messages: impl Wri
     progress.finish();
     readable(&read.reports, &mut messages)?;
     let format = table_format(config.format, config.csv_safe);
-    write_table(&CONNECTIONS, &Listing::alone(&read, &config.inputs), format, out)?;
+    in_threads(&config.inputs, || write_table(&CONNECTIONS, &Listing::alone(&read, &config.inputs), format, out))??;
     read.whole()?;
     terminal::write_faults(&read.reports, &mut messages)?;
     let crossed = read.counters.crossed();

@@ -102,7 +102,7 @@ impl Clock {
         let assumed =
             Self { offset: 0, knots: Vec::new(), uncertainty: UNKNOWN, pairs: 0, source: ClockSource::Assumed };
         // Each goes over all votes by itself.
-        let constant = || mode(votes.all(), WITHIN).map(|spread| (spread, chance(votes, spread.low)));
+        let constant = || votes.mode(WITHIN).map(|spread| (spread, votes.chance(spread.low, FAR, WITHIN)));
         let (constant, line) = rayon::join(constant, || slope(votes, times));
         let Some((spread, chance)) = constant else { return assumed };
         let (steady, knots) = course(votes, times, windows).unwrap_or((spread.low, Vec::new()));
@@ -149,88 +149,8 @@ impl Clock {
     }
 }
 
-/// Values that agree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spread {
-    /// The smallest of them.
-    pub low: i64,
-    /// From the smallest to the largest.
-    pub width: i64,
-    /// How many calls they come from.
-    pub pairs: usize,
-}
-
-/// The window of width `within` that holds votes of the most calls; of equal ones the narrowest, then the first. Each call counts
-/// once in a window, however many connections it could belong to.
-pub fn mode(votes: impl Iterator<Item = (usize, i64)> + Clone, within: i64) -> Option<Spread> {
-    let mut sorted: Vec<(i64, usize)> = promising(votes, within);
-    sorted.sort_unstable();
-    let calls = sorted.iter().map(|(_, call)| *call + 1).max()?;
-    let mut inside = vec![0_u32; calls];
-    let mut distinct = 0;
-    let mut best: Option<Spread> = None;
-    let mut left = 0;
-    for right in 0..sorted.len() {
-        let (vote, call) = sorted[right];
-        inside[call] += 1;
-        distinct += usize::from(inside[call] == 1);
-        while vote - sorted[left].0 > within {
-            let leaving = sorted[left].1;
-            inside[leaving] -= 1;
-            distinct -= usize::from(inside[leaving] == 0);
-            left += 1;
-        }
-        let spread = Spread { low: sorted[left].0, width: vote - sorted[left].0, pairs: distinct };
-        let better = best
-            .is_none_or(|best| spread.pairs > best.pairs || spread.pairs == best.pairs && spread.width < best.width);
-        if better {
-            best = Some(spread);
-        }
-    }
-    best
-}
-
-/// The votes that may lie in the best window: wrong ones lie scattered, and to leave them out is far cheaper than to sort them.
-///
-/// A window lies in two neighbouring cells of its own width, and a cell of as many calls as have votes in it makes a window; so cells are
-/// left out that hold fewer votes together with either neighbour. Cells that share a slot count each other's votes, which leaves in too
-/// many and never too few.
-fn promising(votes: impl Iterator<Item = (usize, i64)> + Clone, within: i64) -> Vec<(i64, usize)> {
-    // Small enough for the processor's caches: a slot of some votes that have nothing to do with each other still falls short.
-    let slots = (votes.clone().count() / VOTES_A_SLOT).clamp(1, MOST_SLOTS).next_power_of_two();
-    let cell = |vote: i64| vote.div_euclid(within.max(1));
-    // The upper bits of a product with the golden ratio's depend on all of the other factor's (Knuth).
-    let slot = |cell: i64| ((cell as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (slots - 1);
-    let mut count = vec![0_u32; slots];
-    let (mut most, mut fullest) = (0, 0);
-    for (_, vote) in votes.clone() {
-        let cell = cell(vote);
-        let held = &mut count[slot(cell)];
-        *held += 1;
-        if *held > most {
-            (most, fullest) = (*held, cell);
-        }
-    }
-    let of = |cell: i64| count[slot(cell)];
-    let mut calls: Vec<usize> =
-        votes.clone().filter(|(_, vote)| cell(*vote) == fullest).map(|(call, _)| call).collect();
-    calls.sort_unstable();
-    calls.dedup();
-    let enough = |cell: i64| (of(cell) + of(cell - 1).max(of(cell + 1))) as usize >= calls.len();
-    votes.filter(|(_, vote)| enough(cell(*vote))).map(|(call, vote)| (vote, call)).collect()
-}
-
-/// How many calls agree by chance: the best window far from the chosen one.
-fn chance(votes: Votes<'_>, low: i64) -> usize {
-    mode(votes.far_from(low, FAR), WITHIN).map_or(0, |spread| spread.pairs)
-}
-
 /// Largest offset looked for: zones reach from −12 to +14 h, a misread sign doubles it, ns.
 pub const WIDEST: i64 = 28 * 3_600 * 1_000_000_000;
-/// Scattered votes that share a slot, about.
-const VOTES_A_SLOT: usize = 4;
-/// Slots at most: sixteen megabytes.
-const MOST_SLOTS: usize = 1 << 22;
 /// Width of a window of agreeing votes: the usual logging delay, ns.
 const WITHIN: i64 = 30_000_000;
 /// Votes this far from the chosen offset are wrong pairs, ns. Nearer ones may be right pairs of late lines.
@@ -271,27 +191,6 @@ mod tests {
         let clock = estimate(&votes(offset, &lags));
         assert_eq!(clock.source, ClockSource::Estimated);
         assert!((clock.offset - offset - MS).abs() <= 2 * MS, "{clock:?}");
-    }
-
-    /// Leaving out votes before they are sorted changes nothing: against the mode of all of them, window by window.
-    #[test]
-    fn the_mode_is_that_of_all_votes() {
-        for seed in 0..200 {
-            let mut random = fastrand::Rng::with_seed(seed);
-            let votes: Vec<(usize, i64)> =
-                (0..random.usize(1..60)).map(|_| (random.usize(..12), random.i64(-400..400))).collect();
-            let within = random.i64(1..60);
-            let window = |low: i64| {
-                let inside = votes.iter().filter(|(_, vote)| (low..=low + within).contains(vote));
-                let high = inside.clone().map(|(_, vote)| *vote).max();
-                let calls: std::collections::BTreeSet<usize> = inside.map(|(call, _)| *call).collect();
-                (calls.len(), high.map_or(0, |high| high - low))
-            };
-            let most = votes.iter().map(|(_, vote)| window(*vote).0).max();
-            let found = mode(votes.iter().copied(), within).unwrap();
-            assert_eq!(Some(found.pairs), most, "seed {seed}");
-            assert!(found.width <= within && window(found.low).0 == found.pairs, "seed {seed}: {found:?}");
-        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use wirecause_parsers::time::Timestamp;
 
 use super::{
-    clock::{Spread, mode},
+    mode::{Spread, mode},
     votes::{Voter, Votes},
 };
 
@@ -61,7 +61,7 @@ pub(super) fn slope(votes: Votes<'_>, times: &[Timestamp]) -> Option<Slope> {
     if widest < 2 * AGREE {
         return None;
     }
-    let coarse = mode(votes.all(), 2 * widest + AGREE)?;
+    let coarse = votes.mode(2 * widest + AGREE)?;
     let inside = votes.within(coarse.low..=coarse.low + 2 * widest + AGREE);
     let every = inside.clone().count().div_ceil(MOST_TRIED).max(1);
     let inside: Vec<(usize, i64)> = inside.step_by(every).collect();
@@ -72,12 +72,13 @@ pub(super) fn slope(votes: Votes<'_>, times: &[Timestamp]) -> Option<Slope> {
     let steps = widest / (AGREE / 2);
     let lines = (-steps..=steps).into_par_iter().filter_map(|step| {
         let total = step * (AGREE / 2);
-        mode(along(total).into_iter(), AGREE).map(|spread| (total, spread))
+        mode(&along(total), AGREE).map(|spread| (total, spread))
     });
     let lines: Vec<(i64, Spread)> = lines.collect();
     let (total, best) = lines.into_iter().max_by_key(|(total, spread)| (spread.pairs, -spread.width, -total.abs()))?;
-    let far = along(total).into_iter().filter(|(_, vote)| (vote - best.low).abs() > 2 * AGREE);
-    let chance = mode(far, AGREE).map_or(0, |spread| spread.pairs);
+    let mut far = along(total);
+    far.retain(|(_, vote)| (vote - best.low).abs() > 2 * AGREE);
+    let chance = mode(&far, AGREE).map_or(0, |spread| spread.pairs);
     let knots = vec![Knot { time: first, extra: 0 }, Knot { time: last, extra: total }];
     (total != 0 && best.pairs > 2 * chance).then_some(Slope { offset: best.low, knots, pairs: best.pairs })
 }
@@ -168,19 +169,17 @@ pub(super) struct Window {
 
 impl Window {
     fn of(votes: Votes<'_>, times: &[Timestamp], Range { start: from, end: to }: Range<usize>) -> Option<Self> {
-        let own = |(call, vote): (usize, i64)| (call - from, vote);
-        let spread = mode(votes.all().map(own), AGREE)?;
+        let spread = votes.mode(AGREE)?;
         if spread.pairs < LEAST || spread.pairs * 4 < to - from {
             return None;
         }
-        let chance = mode(votes.far_from(spread.low, FAR).map(own), AGREE).map_or(0, |far| far.pairs);
-        if spread.pairs <= 2 * chance {
+        if spread.pairs <= 2 * votes.chance(spread.low, FAR, AGREE) {
             return None;
         }
         let middle = times[usize::midpoint(from, to)];
-        let near = votes.within(spread.low..=spread.low + AGREE).map(own);
         // Strays before the right ones would make the window begin earlier than these do.
-        let offset = mode(near, PROMPT).map_or(spread.low, |dense| dense.low);
+        let dense = votes.mode_in(&(spread.low..=spread.low + AGREE), PROMPT);
+        let offset = dense.map_or(spread.low, |dense| dense.low);
         Some(Self { from, to, middle, offset, pairs: spread.pairs })
     }
 

@@ -16,6 +16,7 @@ pub mod engine;
 pub mod found;
 mod infer;
 mod learn;
+mod mode;
 pub mod names;
 mod near;
 mod pool;

@@ -9,8 +9,9 @@ use wirecause_parsers::time::Timestamp;
 
 use super::{
     anchor::AnchorKind,
-    clock::{Clock, ClockSource, mode},
+    clock::{Clock, ClockSource},
     engine::{Choice, Ground, NONE, Pass},
+    mode::mode,
     near::kind,
     possible::Possible,
     score::Model,
@@ -121,7 +122,7 @@ fn agreed_on(votes: &[(usize, i64)]) -> Vec<i64> {
     let low = |(cell, _): (i64, usize)| {
         let from = cell * PROMPT;
         let inside = votes.iter().copied().filter(|(_, vote)| (from..from + 2 * PROMPT).contains(vote));
-        mode(inside, PROMPT).map(|dense| dense.low)
+        mode(&inside.collect::<Vec<_>>(), PROMPT).map(|dense| dense.low)
     };
     let mut offsets: Vec<i64> = Vec::new();
     for offset in cells.into_iter().take(2 * MOST_TRIED).filter_map(low) {

@@ -3,7 +3,7 @@
 //! A timeout that the text does not name shows as the same distance between the last byte (or the first SYN) and the log line, over
 //! many calls. It is taken as the mode of all such distances; too few that agree, and it stays unknown.
 
-use super::clock::{Spread, mode};
+use super::mode::{Spread, mode};
 
 /// What is known of the gateway's timeouts, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -19,7 +19,7 @@ pub struct Timeouts {
 pub fn learn(distances: &[(usize, i64)], calls: usize) -> Option<i64> {
     let eligible: Vec<(usize, i64)> =
         distances.iter().copied().filter(|(_, distance)| (SHORTEST..=LONGEST).contains(distance)).collect();
-    let Spread { low, pairs, .. } = mode(eligible.iter().copied(), WITHIN)?;
+    let Spread { low, pairs, .. } = mode(&eligible, WITHIN)?;
     // With one call any distance is as good as another; with more, chance agreement of a third of them is rare.
     (pairs >= 2 && pairs * 3 >= calls || calls == 1 && eligible.len() == 1).then_some(low)
 }

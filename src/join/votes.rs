@@ -49,19 +49,9 @@ impl<'a> Voter<'a> {
 pub(super) struct Votes<'a>(pub(super) &'a [Voter<'a>]);
 
 impl<'a> Votes<'a> {
-    /// All votes: call and offset in ns.
-    pub(super) fn all(self) -> impl Iterator<Item = (usize, i64)> + Clone + use<'a> {
-        self.0.iter().flat_map(|voter| voter.votes())
-    }
-
-    /// Those in `range`.
+    /// Those in `range`: call and offset in ns.
     pub(super) fn within(self, range: RangeInclusive<i64>) -> impl Iterator<Item = (usize, i64)> + Clone + use<'a> {
         self.0.iter().flat_map(move |voter| Voter { events: voter.within(&range), ..*voter }.votes())
-    }
-
-    /// Those that are further than `far` from an offset.
-    pub(super) fn far_from(self, offset: i64, far: i64) -> impl Iterator<Item = (usize, i64)> + Clone + use<'a> {
-        self.all().filter(move |(_, vote)| (vote - offset).abs() > far)
     }
 
     /// The votes of some of the calls.
@@ -103,11 +93,11 @@ pub(super) mod tests {
         let written = Written::new(&[(0, 5), (0, -3), (0, WIDEST + 1), (2, 5), (2, 8), (3, WIDEST + 1)]);
         let asked = written.voters();
         let votes = Votes(&asked);
-        assert_eq!(votes.all().collect::<Vec<_>>(), [(0, 5), (0, -3), (2, 8), (2, 5)]);
+        let all = -WIDEST..=WIDEST;
+        assert_eq!(votes.within(all.clone()).collect::<Vec<_>>(), [(0, 5), (0, -3), (2, 8), (2, 5)]);
         assert_eq!(votes.within(-3..=5).collect::<Vec<_>>(), [(0, 5), (0, -3), (2, 5)]);
         assert_eq!(votes.within(6..=7).count(), 0);
-        assert_eq!(votes.far_from(6, 1).collect::<Vec<_>>(), [(0, -3), (2, 8)]);
-        assert_eq!(votes.of_calls(&(1..3)).all().count(), 2);
+        assert_eq!(votes.of_calls(&(1..3)).within(all).count(), 2);
         assert_eq!(votes.voting(), 2);
         assert!(asked[0].agrees(&(-4..=-3)) && !asked[0].agrees(&(-2..=4)) && !asked[2].agrees(&(0..=WIDEST)));
     }

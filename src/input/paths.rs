@@ -28,8 +28,8 @@ pub struct Input {
 pub enum Source {
     /// A file.
     File(PathBuf),
-    /// Standard input.
-    Stdin,
+    /// What can be read once alone: standard input as `-`, or a pipe that was named.
+    Stream(PathBuf),
     /// A member of an archive.
     Member(Member),
 }
@@ -60,18 +60,23 @@ struct Found {
 impl Found {
     fn argument(&mut self, path: &Path) {
         if path == Path::new("-") {
-            if self.taken.insert(path.to_owned()) {
-                self.inputs.push(Input { name: "-".to_owned(), source: Source::Stdin, explicit: true });
-            }
-            return;
+            return self.stream(path, "-".to_owned());
         }
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => self.directory(path, path),
+            Ok(metadata) if !metadata.is_file() => self.stream(path, name(path, path.parent().unwrap_or(path))),
             Ok(_) => self.file(path, path.parent().unwrap_or(Path::new("")), true),
             Err(error) => match path.to_str().filter(|text| text.contains(['*', '?', '['])) {
                 Some(pattern) => self.pattern(pattern),
                 None => self.unreadable(&path.to_string_lossy(), &error, true),
             },
+        }
+    }
+
+    /// What is no file: looking at it takes its first bytes away from whoever opens it again.
+    fn stream(&mut self, path: &Path, name: String) {
+        if self.taken.insert(path.to_owned()) {
+            self.inputs.push(Input { name, source: Source::Stream(path.to_owned()), explicit: true });
         }
     }
 
@@ -263,6 +268,7 @@ mod tests {
     #[test]
     fn standard_input_counts_once() {
         let (inputs, _) = expand(&[PathBuf::from("-"), PathBuf::from("-")], None);
-        assert_eq!(inputs, [Input { name: "-".to_owned(), source: Source::Stdin, explicit: true }]);
+        let stdin = Source::Stream(PathBuf::from("-"));
+        assert_eq!(inputs, [Input { name: "-".to_owned(), source: stdin, explicit: true }]);
     }
 }

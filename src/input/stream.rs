@@ -4,10 +4,14 @@
 //! that stood before it.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{self, Cursor, Read},
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
+
+use wirecause_parsers::log::{LONGEST_PHRASE, holds_phrase, is_text};
 
 use super::{
     ahead::ReadAhead,
@@ -49,6 +53,51 @@ impl Opened {
         self
     }
 
+    /// Where the first bytes do not show what a text is, looks for a gateway's lines in what follows. The stream is left where that ended.
+    pub(super) fn looked_on(mut self) -> Self {
+        self.search(SEARCHED, |_| {});
+        self
+    }
+
+    /// The same, and the stream is left as it was.
+    fn looked_on_keeping(mut self) -> Self {
+        let mut kept = Vec::new();
+        let error = self.search(SEARCHED_KEEPING, |bytes| kept.extend_from_slice(bytes));
+        if error.is_some() || !kept.is_empty() {
+            let rest = std::mem::replace(&mut self.stream, Box::new(io::empty()));
+            self.stream = Box::new(Peeked { prefix: Cursor::new(kept), error, rest });
+        }
+        self
+    }
+
+    /// Reads on, and gives out what it read, for as long as the kind is not known; the error that ended it, if one did.
+    fn search(&mut self, limit: u64, mut read: impl FnMut(&[u8])) -> Option<io::Error> {
+        if self.kind != Kind::Other || self.prefix.len() < PREFIX_BYTES || !is_text(&self.prefix) {
+            return None;
+        }
+        let mut stream = self.stream.by_ref().take(limit);
+        // What may be the beginning of a phrase is searched again with what follows it.
+        let held = LONGEST_PHRASE;
+        let mut piece = vec![0; held + SEARCHED_AT_ONCE];
+        piece[..held].copy_from_slice(&self.prefix[PREFIX_BYTES - held..]);
+        loop {
+            match stream.read(&mut piece[held..]) {
+                Ok(0) => return None,
+                Ok(more) => {
+                    let end = held + more;
+                    read(&piece[held..end]);
+                    if holds_phrase(&piece[..end]) {
+                        self.kind = Kind::Log;
+                        return None;
+                    }
+                    piece.copy_within(end - held..end, 0);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Some(error),
+            }
+        }
+    }
+
     /// How it is packed besides what its archive does.
     pub(super) const fn own_compression(&self) -> Compression {
         self.own
@@ -60,14 +109,14 @@ impl Opened {
     }
 }
 
-/// Opens an input to see what it holds, and gives `seen` what it found. Files can be opened again; standard input cannot, and is kept
-/// for [`open`] as it was.
+/// Opens an input to see what it holds, and gives `seen` what it found. Files can be opened again; streams cannot, and are kept
+/// for [`open`] as they were.
 pub fn look<T>(input: &Input, seen: impl FnOnce(&Opened) -> T) -> io::Result<T> {
     let opened = open(input)?;
+    let Source::Stream(path) = &input.source else { return Ok(seen(&opened.looked_on())) };
+    let opened = opened.looked_on_keeping();
     let result = seen(&opened);
-    if input.source == Source::Stdin {
-        *STDIN.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened);
-    }
+    STREAMS.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone(), opened);
     Ok(result)
 }
 
@@ -77,19 +126,18 @@ pub fn open(input: &Input) -> io::Result<Opened> {
         Source::File(path) => {
             let metadata = std::fs::metadata(path)?;
             // A file system that makes content up as it is read says 0.
-            if !metadata.is_file() || metadata.len() == 0 {
-                let bytes = metadata.is_file().then_some(0);
-                return Found { bytes, plain: None, is_inflated: false }
+            if metadata.len() == 0 {
+                return Found { bytes: Some(0), plain: None, is_inflated: false }
                     .known(Box::new(Metered::new(File::open(path)?)));
             }
             let content = Content::of_path(path, metadata.len()).read()?;
             Found { bytes: Some(metadata.len()), plain: content.place(), is_inflated: false }
                 .known(Box::new(Metered::new(content)))
         }
-        Source::Stdin => match STDIN.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(opened) => Ok(opened),
-            None => Found { bytes: None, plain: None, is_inflated: false }.known(Box::new(Metered::new(io::stdin()))),
-        },
+        Source::Stream(path) => {
+            let looked_at = STREAMS.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
+            looked_at.map_or_else(|| Found { bytes: None, plain: None, is_inflated: false }.known(piped(path)?), Ok)
+        }
         Source::Member(member) => {
             let (stream, plain) = member.read()?;
             let found = Found { bytes: Some(member.bytes()), plain, is_inflated: !member.content().is_plain() };
@@ -100,6 +148,12 @@ pub fn open(input: &Input) -> io::Result<Opened> {
             Ok(opened)
         }
     }
+}
+
+fn piped(path: &Path) -> io::Result<Box<dyn Read + Send>> {
+    let stream: Box<dyn Read + Send> =
+        if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
+    Ok(Box::new(Metered::new(stream)))
 }
 
 /// What is known of an input before its bytes are.
@@ -158,8 +212,14 @@ impl Read for Peeked {
     }
 }
 
-/// The process's standard input, once it was looked at and until it is opened to be read.
-static STDIN: Mutex<Option<Opened>> = Mutex::new(None);
+/// Streams that were looked at and are not opened to be read yet, by their paths.
+static STREAMS: Mutex<BTreeMap<PathBuf, Opened>> = Mutex::new(BTreeMap::new());
+/// How far a text is searched that does not begin as a gateway's log does: a host's log holds what all of its programs write.
+const SEARCHED: u64 = 256 << 20;
+/// The same of a stream, of which all that was searched has to be kept.
+const SEARCHED_KEEPING: u64 = 16 << 20;
+/// Bytes that are searched at a time.
+const SEARCHED_AT_ONCE: usize = 256 << 10;
 
 #[cfg(test)]
 mod tests {

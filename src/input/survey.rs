@@ -21,7 +21,7 @@ use super::{
     kind::Kind,
     member::Member,
     paths::{Input, Source, expand},
-    stream::{look, open},
+    stream::{Opened, look, open},
 };
 
 /// An input that was looked at.
@@ -89,7 +89,7 @@ impl Archive {
             Source::File(path) => Ok(unpacked(Content::of_path(path, report.bytes), report.compression)),
             Source::Member(member) => Ok(member.content().clone()),
             // It can be read once alone, so that members are read from a copy.
-            Source::Stdin => open(input).and_then(|mut opened| kept(&mut opened.stream, &mut faults)),
+            Source::Stream(_) => open(input).and_then(|mut opened| kept(&mut opened.stream, &mut faults)),
         };
         match content {
             Ok(content) => {
@@ -179,7 +179,7 @@ impl Archive {
     fn member(&mut self, name: String, mut member: Member, depth: usize, level: &mut Level) {
         let content = member.content().clone();
         let input = Input { name, source: Source::Member(member.clone()), explicit: false };
-        let opened = match open(&input) {
+        let opened = match open(&input).map(Opened::looked_on) {
             Ok(opened) => opened,
             Err(error) => return level.leave(input.name, Some(error.to_string())),
         };

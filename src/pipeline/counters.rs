@@ -19,6 +19,7 @@ pub(super) struct Counters {
     pub(super) second_entries: u64,
     pub(super) retry_lines: u64,
     pub(super) frames: u64,
+    pub(super) frames_in_an_earlier_file: u64,
     pub(super) segments: u64,
     pub(super) dns_messages: u64,
     pub(super) dns_messages_not_read: u64,
@@ -90,6 +91,7 @@ impl Counters {
     /// Adds what the captures of one gateway, or shared ones, hold.
     pub(super) fn add_captures(&mut self, captures: &Captures) {
         self.frames += captures.files.iter().map(|file| file.frames).sum::<u64>();
+        self.frames_in_an_earlier_file += captures.files.iter().map(|file| file.repeated).sum::<u64>();
         self.segments += captures.segments;
         self.dns_messages += captures.dns.len() as u64;
         self.dns_messages_not_read += captures.bad_dns;

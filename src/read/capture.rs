@@ -1,7 +1,7 @@
 //! Captures: files in order of their first packets, read ahead of the tracking of what was read before.
 //!
-//! Files that were rotated are one capture: their connections run on. Files whose times overlap were taken at different points, and
-//! each point is tracked by itself, in shards whose number is fixed, so that the result does not depend on threads.
+//! Files that were rotated are one capture: their connections run on. Files whose times overlap hold the same packets (`repeat`), or
+//! were taken at different points, and each point is tracked by itself, in shards whose number is fixed, so that the result does not depend on threads.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -20,6 +20,7 @@ use wirecause_parsers::{
 
 use super::{
     order::{Due, Queue},
+    repeat::{Mark, Repeat, hold},
     route::{Beside, SHARDS, route},
     source::{Slab, Source},
 };
@@ -71,6 +72,8 @@ pub struct CaptureFile {
     pub name: String,
     /// Frames read.
     pub frames: u64,
+    /// How many of them, from its beginning on, an earlier file of its point holds as well: they are not taken again.
+    pub repeated: u64,
     /// Time of its first frame.
     pub first: Option<Timestamp>,
     /// Latest time of a frame.
@@ -246,8 +249,8 @@ struct Reader<'a> {
     files: Vec<CaptureFile>,
     /// Index of the first of them.
     base: usize,
-    /// The latest time of each point.
-    latest: Vec<Option<Timestamp>>,
+    /// How far each point was read.
+    reached: Vec<Reached>,
     /// What is not read.
     unreadable: Vec<InputReport>,
 }
@@ -260,12 +263,23 @@ struct Found<'a> {
     report: InputReport,
 }
 
+/// How far a point was read.
+#[derive(Default)]
+struct Reached {
+    /// The latest time of a frame.
+    latest: Option<Timestamp>,
+    /// The last frame.
+    last: Option<Mark>,
+}
+
 /// The file that is being read.
 struct OpenFile {
     source: Source,
     /// A slab that was read when the file was looked at.
     ahead: Option<Slab>,
     file: CaptureFile,
+    /// What it begins with that was read already.
+    repeat: Option<Repeat>,
 }
 
 /// A slab, where it was taken and where it is from.
@@ -290,7 +304,7 @@ impl<'a> Reader<'a> {
                     });
                     let report = source.report().clone();
                     // Files are closed again: a directory may hold more of them than a process may have open.
-                    let held = (input.source == input::Source::Stdin).then_some((source, Some(slab)));
+                    let held = matches!(input.source, input::Source::Stream(_)).then_some((source, Some(slab)));
                     let which = if is_outside { &mut outside } else { &mut found };
                     which.push(Found { input, first, held, report });
                 }
@@ -310,7 +324,7 @@ impl<'a> Reader<'a> {
             a.first.is_none().cmp(&b.first.is_none()).then(a.first.cmp(&b.first)).then(a.input.name.cmp(&b.input.name))
         });
         found.reverse();
-        Self { found, open: None, files: Vec::new(), base, latest: Vec::new(), unreadable }
+        Self { found, open: None, files: Vec::new(), base, reached: Vec::new(), unreadable }
     }
 
     /// The next slab that holds frames, in the room of `slab`.
@@ -326,8 +340,18 @@ impl<'a> Reader<'a> {
                 self.end();
             } else if !slab.frames().is_empty() {
                 open.file.note(slab.frames());
-                if let Some(latest) = self.latest.get_mut(open.file.point) {
-                    *latest = (*latest).max(open.file.last);
+                if let Some(repeat) = &open.repeat {
+                    let (before, more) = repeat.of(&slab);
+                    slab.leave_out(before);
+                    open.file.repeated += before as u64;
+                    if !more {
+                        open.repeat = None;
+                    }
+                }
+                let Some(last) = slab.frames().last() else { continue };
+                if let Some(reached) = self.reached.get_mut(open.file.point) {
+                    reached.latest = reached.latest.max(open.file.last);
+                    reached.last = Some(Mark::of(&slab, last));
                 }
                 return Some(Read { slab, file: (self.base + self.files.len()) as u32, point: open.file.point });
             }
@@ -337,23 +361,31 @@ impl<'a> Reader<'a> {
     /// Opens a file at the point whose files it follows, or at one of its own.
     fn begin(&mut self, found: Found<'a>) {
         let Found { input, first, held, .. } = found;
-        let place = self.latest.iter().position(|latest| may_continue(*latest, first));
-        if place.is_none() && self.latest.len() >= MAX_POINTS {
-            self.unreadable.push(InputReport::unreadable(input, TOO_MANY_POINTS.to_owned()));
-            return;
-        }
         let opened = held.map_or_else(|| Source::open(input).map(|source| (source.ahead(), None)), Ok);
-        let (source, ahead) = match opened {
+        let (mut source, mut ahead) = match opened {
             Ok(opened) => opened,
             Err(error) => return self.unreadable.push(InputReport::unreadable(input, error.to_string())),
         };
+        let (mut place, mut repeat) =
+            (self.reached.iter().position(|reached| may_continue(reached.latest, first)), None);
+        if place.is_none() {
+            let beginning = ahead.get_or_insert_with(|| source.first().1);
+            place = (0..self.reached.len()).find(|point| hold(self.files_at(*point), beginning));
+            let reached = place.and_then(|point| self.reached.get(point));
+            repeat = reached.and_then(|reached| Some(Repeat::new(reached.latest?, reached.last?)));
+        }
+        if place.is_none() && self.reached.len() >= MAX_POINTS {
+            self.unreadable.push(InputReport::unreadable(input, TOO_MANY_POINTS.to_owned()));
+            return;
+        }
         let point = place.unwrap_or_else(|| {
-            self.latest.push(None);
-            self.latest.len() - 1
+            self.reached.push(Reached::default());
+            self.reached.len() - 1
         });
         let file = CaptureFile {
             name: input.name.clone(),
             frames: 0,
+            repeated: 0,
             first: None,
             last: None,
             silences: Vec::new(),
@@ -363,7 +395,7 @@ impl<'a> Reader<'a> {
             input: input.clone(),
             point,
         };
-        self.open = Some(OpenFile { source, ahead, file });
+        self.open = Some(OpenFile { source, ahead, file, repeat });
         // The next file is inflated while this one is tracked. What cannot be opened now is met again at its turn.
         if let Some(next) = self.found.last_mut().filter(|next| next.held.is_none()) {
             next.held = Source::open(next.input).ok().filter(Source::is_packed).map(|source| (source.ahead(), None));
@@ -376,6 +408,11 @@ impl<'a> Reader<'a> {
         file.interfaces = source.interfaces().to_vec();
         file.report = source.finish();
         self.files.push(file);
+    }
+
+    /// The files of a point.
+    fn files_at(&self, point: usize) -> impl Iterator<Item = &CaptureFile> {
+        self.files.iter().filter(move |file| file.point == point)
     }
 
     /// Indices of the files of a point.

@@ -18,10 +18,10 @@ pub struct EntryText {
 /// The texts of the entries at `spans` in one log, in the order of the spans; and why the rest is missing, if it is. An entry that could not
 /// be read has no lines.
 ///
-/// One pass over the file, whatever the order of the spans. Standard input cannot be read again and yields nothing.
+/// One pass over the file, whatever the order of the spans. Standard input and pipes cannot be read again and yield nothing.
 pub fn read_entries(input: &Input, spans: &[EntrySpan]) -> (Vec<EntryText>, Option<String>) {
     let mut texts = vec![EntryText::default(); spans.len()];
-    if spans.is_empty() || matches!(input.source, Source::Stdin) {
+    if spans.is_empty() || matches!(input.source, Source::Stream(_)) {
         return (texts, None);
     }
     let mut order: Vec<usize> = (0..spans.len()).collect();

@@ -10,6 +10,7 @@ pub mod log;
 mod order;
 pub mod packets;
 pub mod points;
+mod repeat;
 mod route;
 mod source;
 pub mod tail;

@@ -216,8 +216,8 @@ struct Found {
 }
 
 fn read_back(file: &CaptureFile, index: u32, plan: &Plan<'_>, found: &mut Found) -> Result<Vec<Interface>, String> {
-    if matches!(file.input.source, input::Source::Stdin) {
-        return Err("standard input cannot be read again".to_owned());
+    if matches!(file.input.source, input::Source::Stream(_)) {
+        return Err("standard input and pipes cannot be read again".to_owned());
     }
     let mut source = Source::open(&file.input).map_err(|error| format!("cannot be read again: {error}"))?;
     let (mut first, mut slab) = (None, Slab::default());
@@ -228,7 +228,7 @@ fn read_back(file: &CaptureFile, index: u32, plan: &Plan<'_>, found: &mut Found)
             .frames()
             .par_chunks(CHUNK_FRAMES)
             .map(|frames| {
-                let taken = frames.iter().filter_map(|frame| {
+                let taken = frames.iter().filter(|frame| frame.number > file.repeated).filter_map(|frame| {
                     let interface = interfaces.get(frame.interface as usize)?;
                     let data = buffer.get(frame.offset..frame.offset + frame.captured as usize)?;
                     let belongs = plan.belongs(frame, data, interface.link, file.point)?;

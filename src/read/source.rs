@@ -55,6 +55,12 @@ impl Slab {
         (link, self.buffer.get(frame.offset..frame.offset + frame.captured as usize).unwrap_or_default())
     }
 
+    /// Leaves out the first frames.
+    pub(super) fn leave_out(&mut self, first: usize) {
+        self.frames.drain(..first.min(self.frames.len()));
+        self.shards.drain(..first.min(self.shards.len()));
+    }
+
     /// Frames of nothing at these times, in ns.
     #[cfg(test)]
     pub(super) fn of_times(times: &[i64]) -> Self {

@@ -226,7 +226,7 @@ fn a_capture_that_is_gone_or_another_is_a_fault_and_gives_no_evidence() {
     fs::remove_file(&path).unwrap();
     let gone = sweep(&captures.files, &[0], &wanted);
     assert!(gone.taken[0].frames.is_empty() && gone.faults[&0].contains("again"), "{:?}", gone.faults);
-    captures.files[0].input.source = Source::Stdin;
+    captures.files[0].input.source = Source::Stream("-".into());
     let piped = sweep(&captures.files, &[0], &wanted);
     assert!(piped.taken[0].frames.is_empty() && piped.faults[&0].contains("standard input"), "{:?}", piped.faults);
 }

@@ -101,6 +101,30 @@ fn cutting_into_files_and_merging_them() {
     }
 }
 
+/// Captures of one point that were started before the ones before them had ended, and parts of a whole beside it: each packet counts once, and
+/// connections run on.
+#[test]
+fn files_that_hold_the_same_packets() {
+    for archive in archives() {
+        let whole = archive.capture.pcap(Order::Little, true);
+        let before = without(&archive.run("single-file", &[whole.clone()]), &PLACES);
+        let records = sorted(&archive.capture).all;
+        let part = |from: usize, to: usize| archive.capture.with(records[from..to].to_vec());
+        let (end, tenth) = (records.len(), records.len() / 10);
+        let overlapping = [
+            part(0, 4 * tenth).pcap(Order::Little, true),
+            part(3 * tenth, 8 * tenth).pcapng(Order::Little),
+            part(5 * tenth, end).pcap(Order::Big, true),
+        ];
+        same(&archive, "overlapping", &before, &without(&archive.run("overlapping", &overlapping), &PLACES));
+        // In a form that cuts times to microseconds.
+        let beside = [whole.clone(), part(4 * tenth, 6 * tenth).pcap(Order::Little, false)];
+        same(&archive, "a part beside it", &before, &without(&archive.run("part", &beside), &PLACES));
+        let twice = [whole, archive.capture.pcapng(Order::Big)];
+        same(&archive, "two forms", &before, &without(&archive.run("two-forms", &twice), &PLACES));
+    }
+}
+
 #[test]
 fn form_and_byte_order_of_the_file() {
     for archive in archives() {

@@ -10,12 +10,21 @@ use super::{
 pub fn looks_like_log(bytes: &[u8]) -> bool {
     let text = bytes.get(..LOOKED_AT).unwrap_or(bytes);
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
-    if text.iter().take(BINARY_LOOKED_AT).filter(|byte| **byte == 0).count() > FEW_NULS {
-        return false;
-    }
-    text.split(|byte| *byte == b'\n').any(is_of_log)
-        || Phrases::new(text).of_line(0, text.len(), text.len()).is_some_and(|found| found.phrase >= Phrase::Request)
+    is_text(text) && (text.split(|byte| *byte == b'\n').any(is_of_log) || holds_phrase(text))
 }
+
+/// Whether a file that begins with these bytes holds text.
+pub fn is_text(bytes: &[u8]) -> bool {
+    bytes.iter().take(BINARY_LOOKED_AT).filter(|byte| **byte == 0).count() <= FEW_NULS
+}
+
+/// Whether a phrase that only a gateway's log holds is among these bytes of a file.
+pub fn holds_phrase(text: &[u8]) -> bool {
+    Phrases::new(text).of_line(0, text.len(), text.len()).is_some_and(|found| found.phrase >= Phrase::Request)
+}
+
+/// No such phrase is longer.
+pub const LONGEST_PHRASE: usize = 64;
 
 /// A record of a gateway, or one in the form of a container runtime. A stamp alone starts lines of many logs.
 fn is_of_log(line: &[u8]) -> bool {

@@ -37,6 +37,6 @@ mod words;
 pub use block::{LogBlock, Lore};
 pub use call::{EntrySpan, FailedCall, Failure, Phase, PrematureEnd, Retry, Symptom, Target};
 pub use chain::{LogPart, chain};
-pub use detect::looks_like_log;
+pub use detect::{LONGEST_PHRASE, holds_phrase, is_text, looks_like_log};
 pub use scan::{LogCounts, LogOptions, LogScan};
 pub use scanner::LogScanner;

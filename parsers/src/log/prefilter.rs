@@ -114,6 +114,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn none_is_longer_than_is_said() {
+        assert!(PHRASES.iter().all(|(phrase, _)| phrase.len() <= super::super::LONGEST_PHRASE));
+    }
+
+    #[test]
     fn the_strongest_phrase_of_each_line() {
         let text =
             b"took I/O exception (\nnothing\nlatency Problem routing to Unable to obtain HTTP response from \ntook \n";

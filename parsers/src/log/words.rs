@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use memchr::memmem::Finder;
 
-use super::failures::Failures;
+use super::{failures::Failures, memo::Memo, report::Said, tails::Tail};
 
 /// Bytes as text; what is no UTF-8 is replaced. Texts are nearly always ASCII, which is quickly seen.
 pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
@@ -42,6 +42,10 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
 pub(super) struct Known {
     pub names: Names,
     pub failures: Failures,
+    /// Whole records.
+    pub said: Memo<Said>,
+    /// What stands below the line that says the URL.
+    pub tails: Memo<Tail>,
 }
 
 /// Names of which a log has few, each kept once: loggers, exceptions, services.

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
+use foldhash::fast::RandomState;
 use memchr::memmem::Finder;
 
 use super::{failures::Failures, memo::Memo, report::Said, tails::Tail};
@@ -50,7 +51,7 @@ pub(super) struct Known {
 
 /// Names of which a log has few, each kept once: loggers, exceptions, services.
 #[derive(Debug, Default)]
-pub(super) struct Names(HashSet<Arc<str>>);
+pub(super) struct Names(HashSet<Arc<str>, RandomState>);
 
 impl Names {
     /// The name as it is kept.

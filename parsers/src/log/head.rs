@@ -151,7 +151,7 @@ fn all_of_name(name: &[u8]) -> bool {
 const fn is_of_name(byte: u8) -> bool {
     let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
     let is_digit = byte.wrapping_sub(b'0') < 10;
-    is_letter | is_digit | (byte == b'.') | (byte == b'_') | (byte == b'$') | (byte == b'-')
+    is_letter || is_digit || byte == b'.' || byte == b'_' || byte == b'$' || byte == b'-'
 }
 
 /// The bytes up to the first that is not of a kind, as text, and what follows. All kinds are of ASCII alone.

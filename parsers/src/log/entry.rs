@@ -41,10 +41,11 @@ impl Place {
 /// A record that reports a failure, while its lines come in. Its memory serves one record after another.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// The head line, without its line end.
-    pub head: Vec<u8>,
-    /// The lines below it that hold text, each with a line feed.
-    pub continuation: Vec<u8>,
+    /// The head line, and the lines below it that hold text, each with a line feed.
+    text: Vec<u8>,
+    /// Bytes of the head line, without its line feed.
+    head: usize,
+    /// Lines below it.
     lines: usize,
     /// From the head to the last line that holds text: blank lines at the end separate records.
     pub span: EntrySpan,
@@ -53,11 +54,21 @@ pub(super) struct Entry {
 impl Entry {
     /// Starts a record, in the memory of one that was read.
     pub(super) fn new(head: &[u8], place: Place, read: Option<Self>) -> Self {
-        let (mut kept, mut continuation) = read.map(|entry| (entry.head, entry.continuation)).unwrap_or_default();
-        kept.clear();
-        kept.extend_from_slice(head);
-        continuation.clear();
-        Self { head: kept, continuation, lines: 0, span: place.span() }
+        let mut text = read.map(|entry| entry.text).unwrap_or_default();
+        text.clear();
+        text.extend_from_slice(head);
+        text.push(b'\n');
+        Self { text, head: head.len(), lines: 0, span: place.span() }
+    }
+
+    /// The head line, without its line feed.
+    pub(super) fn head(&self) -> &[u8] {
+        self.text.get(..self.head).unwrap_or_default()
+    }
+
+    /// What the record says: a message that ends the head line, and the lines below it.
+    pub(super) fn said(&self, message: &[u8]) -> &[u8] {
+        self.text.get(self.head.saturating_sub(message.len())..).unwrap_or_default()
     }
 
     /// Adds a line. `false` where its text is not kept because the entry is too long; it is part of the span still.
@@ -72,8 +83,8 @@ impl Entry {
         let room = self.lines < MOST_LINES;
         if room {
             self.lines += 1;
-            self.continuation.extend_from_slice(line.get(..LONGEST_CONTINUATION).unwrap_or(line));
-            self.continuation.push(b'\n');
+            self.text.extend_from_slice(line.get(..LONGEST_CONTINUATION).unwrap_or(line));
+            self.text.push(b'\n');
         }
         room
     }

@@ -12,6 +12,8 @@ use std::{
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
+
 use super::{
     call::{EntrySpan, FailedCall, Retry},
     failures::Failures,
@@ -23,11 +25,11 @@ use crate::time::Timestamp;
 #[derive(Debug, Default)]
 pub(super) struct Events {
     /// By the thread's name; what names no thread stands under an empty one.
-    pub threads: HashMap<Arc<str>, Thread>,
+    pub threads: HashMap<Arc<str>, Thread, RandomState>,
     /// Attempts that name no thread.
     pub retries: Vec<Retry>,
     /// With the names as they are kept.
-    requests_by_service: HashMap<Arc<str>, (Arc<str>, u64)>,
+    requests_by_service: HashMap<Arc<str>, (Arc<str>, u64), RandomState>,
     reports: u64,
     /// How many threads there may be before those without events are dropped.
     prune_at: usize,

@@ -3,6 +3,8 @@
 //! The layout did not change between 2014 and 2025, but sites move and drop columns and copies lose the padding. So only
 //! the stamp is required, with one of the other columns behind it; what stands where is told by its shape.
 
+use memchr::memchr2;
+
 use super::stamp::{Stamp, stamp, starts_stamp};
 
 /// A head line, its columns as written.
@@ -28,7 +30,7 @@ pub(super) fn starts_record(line: &[u8]) -> bool {
 
 /// Reads a head line without its line end. `None` where its stamp names no instant.
 pub(super) fn head(line: &[u8], default_zone: i32) -> Option<Head<'_>> {
-    let (rest, stamp) = stamp(line, default_zone).ok()?;
+    let (rest, stamp) = stamp(line, default_zone)?;
     let (message, columns) = columns(rest);
     Some(columns.with(stamp, message))
 }
@@ -98,7 +100,14 @@ fn column(input: &[u8]) -> Option<(&[u8], Column<'_>)> {
 fn level(input: &[u8]) -> Option<(&[u8], Column<'_>)> {
     let (word, rest) = run(input, |byte| byte.is_ascii_uppercase());
     let ends = matches!(rest.first(), Some(b' ' | b'\t' | b':'));
-    (ends && LEVELS.contains(&word)).then_some((rest, Column::Level(word)))
+    (ends && is_level(word)).then_some((rest, Column::Level(word)))
+}
+
+fn is_level(word: &str) -> bool {
+    matches!(
+        word,
+        "SEVERE" | "WARNING" | "INFO" | "CONFIG" | "FINE" | "FINER" | "FINEST" | "ERROR" | "WARN" | "DEBUG" | "TRACE"
+    )
 }
 
 /// A number, and a blank behind it.
@@ -126,14 +135,23 @@ fn code(input: &[u8]) -> Option<(&[u8], Column<'_>)> {
 
 /// A dotted Java name, and a colon. The dot is required, so that the first word of a message with a colon is no logger.
 fn logger(input: &[u8]) -> Option<(&[u8], Column<'_>)> {
-    let (name, rest) = run(input, is_of_name);
-    let rest = rest.strip_prefix(b":")?;
-    name.contains('.').then_some((rest, Column::Logger(name)))
+    let (name, rest) = input.split_at_checked(memchr2(b':', b' ', input)?)?;
+    let rest = rest.strip_prefix(b":").filter(|_| all_of_name(name) && name.contains(&b'.'))?;
+    Some((rest, Column::Logger(std::str::from_utf8(name).ok()?)))
+}
+
+/// Whether all bytes are of a name. Sixteen are looked at together, since loggers are long.
+fn all_of_name(name: &[u8]) -> bool {
+    let (pieces, rest) = name.as_chunks::<16>();
+    let is_whole = |piece: &[u8; 16]| piece.iter().fold(true, |all, byte| all & is_of_name(*byte));
+    pieces.iter().all(is_whole) && rest.iter().all(|byte| is_of_name(*byte))
 }
 
 /// A letter, a digit, or a mark that names have.
 const fn is_of_name(byte: u8) -> bool {
-    OF_NAME[byte as usize]
+    let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    let is_digit = byte.wrapping_sub(b'0') < 10;
+    is_letter || is_digit || byte == b'.' || byte == b'_' || byte == b'$' || byte == b'-'
 }
 
 /// The bytes up to the first that is not of a kind, as text, and what follows. All kinds are of ASCII alone.
@@ -151,18 +169,6 @@ const fn is_stamp_byte(byte: u8) -> bool {
     byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b':' | b'+' | b'-' | b'Z')
 }
 
-/// By byte, since loggers are long.
-const OF_NAME: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < table.len() {
-        table[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'.' | b'_' | b'$' | b'-');
-        byte += 1;
-    }
-    table
-};
-const LEVELS: [&str; 11] =
-    ["SEVERE", "WARNING", "INFO", "CONFIG", "FINE", "FINER", "FINEST", "ERROR", "WARN", "DEBUG", "TRACE"];
 /// Request ids have 33 characters, names of pooled threads some more.
 const LONGEST_NAME: usize = 80;
 /// Audit codes have up to five digits.
@@ -278,6 +284,19 @@ mod tests {
             ("2021-05-17T15:19:00.041Z ", (None, None, None, None, "")),
         ] {
             assert_eq!(read(line), columns, "{line}");
+        }
+    }
+
+    #[test]
+    fn bytes_of_names() {
+        for byte in 0..=u8::MAX {
+            let expected = byte.is_ascii_alphanumeric() || b"._$-".contains(&byte);
+            assert_eq!(is_of_name(byte), expected, "{byte}");
+            for length in [1, 16, 40] {
+                let mut name = vec![b'a'; length];
+                name[length / 2] = byte;
+                assert_eq!(all_of_name(&name), expected, "{byte} in {length}");
+            }
         }
     }
 

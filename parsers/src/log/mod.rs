@@ -18,6 +18,7 @@ mod facts;
 mod failures;
 mod head;
 mod lines;
+mod memo;
 mod pairing;
 mod prefilter;
 mod records;
@@ -27,6 +28,7 @@ mod scan;
 mod scanner;
 mod stamp;
 mod symptom;
+mod tails;
 #[cfg(test)]
 mod tests;
 mod texts;

@@ -11,6 +11,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use foldhash::fast::RandomState;
+
 use super::{
     call::{FailedCall, Retry},
     events::{Event, Events},
@@ -22,7 +24,7 @@ use crate::time::{NANOS_PER_MILLI, NANOS_PER_SECOND, Timestamp};
 /// The threads of one log, file after file, and the calls they made.
 #[derive(Debug, Default)]
 pub(super) struct Pairing {
-    threads: HashMap<Arc<str>, Thread>,
+    threads: HashMap<Arc<str>, Thread, RandomState>,
     calls: Vec<Logged>,
     retries: Vec<(usize, Retry)>,
     /// Failures of calls that two records report.

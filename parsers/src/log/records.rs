@@ -219,12 +219,12 @@ impl Records {
     }
 
     fn failure(&mut self, entry: &Entry) {
-        let Some(head) = self.read_head(&entry.head) else {
+        let Some(head) = self.read_head(entry.head()) else {
             self.counts.bad_heads += 1;
             return;
         };
-        match report(&head, &entry.continuation, entry.span, &mut self.known) {
-            Ok(call) => self.events.report(head.thread, record(&entry.head), call, &mut self.counts),
+        match report(&head, entry.said(head.message), entry.span, &mut self.known) {
+            Ok(call) => self.events.report(head.thread, record(entry.head()), call, &mut self.counts),
             Err(NoReport::Quoted) => self.counts.quoted += 1,
             Err(NoReport::NoUrl) => self.counts.without_url += 1,
         }

@@ -2,18 +2,18 @@
 
 use std::sync::{Arc, LazyLock};
 
-use memchr::{memmem::Finder, memrchr, memrchr_iter};
+use memchr::{memchr, memmem::Finder, memrchr, memrchr_iter};
 
 use super::{
     call::{EntrySpan, FailedCall, Failure},
     facts,
-    failures::{Source, key},
+    failures::{Failures, Source, key},
     head::Head,
-    symptom,
+    symptom, tails,
     texts::Texts,
     trace::{Trace, before_frames, endings_in, exception},
     url,
-    words::{Known, around},
+    words::{Known, Names, around},
 };
 
 /// Why a record with a phrase of a failure reports none.
@@ -25,28 +25,48 @@ pub(super) enum NoReport {
     NoUrl,
 }
 
-/// Reads a record: its head, and the lines that continue it. Gives the call that this record alone tells of; whose thread it is stands in
-/// [`super::events::Events`].
+/// What a record says, whoever says it at which time.
+#[derive(Debug)]
+pub(super) struct Said {
+    /// Bytes of the head line's part.
+    message: usize,
+    url: Box<str>,
+    /// How the call failed, by the head that it was last read with.
+    failure: Arc<Failure>,
+}
+
+impl Said {
+    /// Whether it is what a record with this head says.
+    fn is_below(&self, head: &Head<'_>) -> bool {
+        let Failure { zone, resolution, source, .. } = &*self.failure;
+        (self.message, *zone, *resolution, source.logger.as_deref())
+            == (head.message.len(), head.stamp.zone, head.stamp.resolution, head.logger)
+    }
+}
+
+/// Reads a record: its head, and what it `said`, which begins with the head's message. Gives the call that this record alone tells of; whose thread it is
+/// stands in [`super::events::Events`].
 pub(super) fn report(
     head: &Head<'_>,
-    continuation: &[u8],
+    said: &[u8],
     entry: EntrySpan,
     known: &mut Known,
 ) -> Result<FailedCall, NoReport> {
-    let texts = Texts::new(head, continuation);
-    let (at, reported) = find(&texts)?;
-    let mut trace = Trace::default();
-    texts.lines().enumerate().for_each(|(number, line)| {
-        trace.line(if number == at || number == 0 { from_exception(line) } else { line });
-    });
+    let read = if let Some(read) = known.said.get(said).filter(|read| read.is_below(head)) {
+        read
+    } else {
+        let read = Arc::new(read(head, said, known)?);
+        known.said.keep(said, &read);
+        read
+    };
     Ok(FailedCall {
         time: head.stamp.time,
         entry,
         also: None,
         thread: None,
         service: None,
-        url: reported.url.to_owned(),
-        failure: failure(head, &reported, &trace, known)?,
+        url: read.url.to_string(),
+        failure: Arc::clone(&read.failure),
         retries: Vec::new(),
         processing: None,
         elapsed_ms: None,
@@ -55,16 +75,47 @@ pub(super) fn report(
     })
 }
 
+fn read(head: &Head<'_>, said: &[u8], known: &mut Known) -> Result<Said, NoReport> {
+    let continuation = said.get(head.message.len() + 1..).unwrap_or_default();
+    // The head and the line below it say the URL, which differs; the trace below comes again and again.
+    let end = memchr(b'\n', continuation).map_or(continuation.len(), |end| end + 1);
+    let (first, tail) = continuation.split_at_checked(end).unwrap_or((continuation, &[]));
+    let texts = Texts::new(head.message, first);
+    if let Ok(found) = find(&texts) {
+        return failed(head, &texts, found, tail, known);
+    }
+    let texts = Texts::new(head.message, continuation);
+    failed(head, &texts, find(&texts)?, &[], known)
+}
+
+/// What a record says whose line `at` reports a failure. `tail` stands below the texts.
+fn failed(
+    head: &Head<'_>,
+    texts: &Texts<'_>,
+    (at, reported): (usize, Reported<'_>),
+    tail: &[u8],
+    known: &mut Known,
+) -> Result<Said, NoReport> {
+    let Known { names, failures, tails, .. } = known;
+    let tail = tails::tail(tail, tails);
+    let mut trace = Trace::default();
+    texts.lines().enumerate().for_each(|(number, line)| {
+        trace.line(if number == at || number == 0 { from_exception(line) } else { line });
+    });
+    tail.take_into(&mut trace);
+    let failure = failure(head, &reported, &trace, (names, failures))?;
+    Ok(Said { message: head.message.len(), url: reported.url.into(), failure })
+}
+
 /// How the call failed.
 fn failure(
     head: &Head<'_>,
     reported: &Reported<'_>,
     trace: &Trace<'_>,
-    known: &mut Known,
+    (names, failures): (&mut Names, &mut Failures),
 ) -> Result<Arc<Failure>, NoReport> {
     let parts = url::parts(reported.url).ok_or(NoReport::NoUrl)?;
     let key = key(head, reported.audit, parts, reported.reason, trace);
-    let Known { names, failures } = known;
     Ok(failures.of(key, || {
         let target = url::named(parts);
         let facts = || std::iter::once(reported.reason).chain(trace.texts.iter().copied());
@@ -183,7 +234,7 @@ const MOST_WORDS_BEFORE_EXCEPTION: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::head::head, *};
 
     fn read(text: &str) -> (&str, &str) {
         let found = reported(text).unwrap();
@@ -235,6 +286,25 @@ mod tests {
             ("Problem routing to http://h/", "http://h/", ""),
         ] {
             assert_eq!(read(text), (url, reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_record_says_is_told_from_who_says_it() {
+        let said =
+            b"Problem routing to http://h/. Error msg: Connection reset\nx.AException: y\nCaused by: x.BException: z\n";
+        let mut known = Known::default();
+        for (stamp, zone) in [("2021-05-17T15:19:00.041-0300", -10_800), ("2021-05-17T15:19:00.041+0100", 3_600)] {
+            for logger in ["a.b", "a.c", "a.b"] {
+                let line =
+                    format!("{stamp} WARNING 7 {logger}: Problem routing to http://h/. Error msg: Connection reset");
+                let head = head(line.as_bytes(), 0).unwrap();
+                let span = EntrySpan { first_line: 1, last_line: 3, offset: 0, length: 0 };
+                let call = report(&head, said, span, &mut known).unwrap();
+                let Failure { zone: read, source, exceptions, .. } = &*call.failure;
+                assert_eq!((*read, source.logger.as_deref()), (Some(zone), Some(logger)));
+                assert_eq!((call.time, exceptions.len()), (head.stamp.time, 2));
+            }
         }
     }
 

@@ -1,17 +1,7 @@
 //! The time stamp at the start of a log line: `2021-05-17T15:19:00.041-0300` and its relatives.
 
-use chrono::{Datelike, NaiveDate};
-use nom::{
-    IResult, Parser,
-    branch::alt,
-    bytes::complete::{tag, take_while_m_n},
-    character::complete::{char, one_of},
-    combinator::{map_opt, opt, value},
-    error::{Error, ErrorKind},
-    sequence::preceded,
-};
-
 use crate::time::{NANOS_PER_SECOND, Timestamp};
+use chrono::{Datelike, NaiveDate};
 
 /// A stamp as written: its instant in UTC, its zone and its step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,63 +23,68 @@ pub(super) fn starts_stamp(line: &[u8]) -> bool {
     [y0, y1, y2, y3, m0, m1, d0, d1, h0, h1, n0, n1, s0, s1].iter().all(|digit| digit.is_ascii_digit())
 }
 
-/// Date, `T` or a blank, time, `.` or `,` with up to nine digits, and a zone that may be missing. `default_zone` (seconds
+/// Reads date, `T` or a blank, time, `.` or `,` with up to nine digits, and a zone that may be missing. `default_zone` (seconds
 /// east) applies where it is.
-pub(super) fn stamp(input: &[u8], default_zone: i32) -> IResult<&[u8], Stamp> {
+pub(super) fn stamp(input: &[u8], default_zone: i32) -> Option<(&[u8], Stamp)> {
     let (input, seconds) = second(input)?;
-    let (input, (nanos, resolution)) = fraction(input)?;
-    let (input, zone) = opt(zone).parse(input)?;
+    let (input, (nanos, resolution)) = fraction(input);
+    let (input, zone) = zone(input).map_or((input, None), |(rest, zone)| (rest, Some(zone)));
     let time = Timestamp::from_parts(seconds - i64::from(zone.unwrap_or(default_zone)), nanos);
-    Ok((input, Stamp { time, zone, resolution }))
+    Some((input, Stamp { time, zone, resolution }))
 }
 
 /// `2021-05-17T15:19:00`, as seconds since the epoch. A leap second is the second after.
-fn second(input: &[u8]) -> IResult<&[u8], i64> {
-    let refused = || nom::Err::Error(Error::new(input, ErrorKind::Digit));
-    let (start, rest) = input.split_first_chunk::<19>().ok_or_else(refused)?;
+fn second(input: &[u8]) -> Option<(&[u8], i64)> {
+    let (start, rest) = input.split_first_chunk::<19>()?;
     if !starts_stamp(start) {
-        return Err(refused());
+        return None;
     }
     let [y0, y1, y2, y3, _, m0, m1, _, d0, d1, _, h0, h1, _, n0, n1, _, s0, s1] =
         start.map(|byte| u32::from(byte & 0xf));
     let (year, month, day) = (y0 * 1000 + y1 * 100 + y2 * 10 + y3, m0 * 10 + m1, d0 * 10 + d1);
     let (hour, minute, second) = (h0 * 10 + h1, n0 * 10 + n1, s0 * 10 + s1);
-    let date = NaiveDate::from_ymd_opt(year as i32, month, day).ok_or_else(refused)?;
+    let date = NaiveDate::from_ymd_opt(year as i32, month, day)?;
     if hour >= 24 || minute >= 60 || second > 60 {
-        return Err(refused());
+        return None;
     }
     let days = i64::from(date.num_days_from_ce()) - DAYS_TO_EPOCH;
-    Ok((rest, days * SECONDS_PER_DAY + i64::from(hour * 3600 + minute * 60 + second)))
+    Some((rest, days * SECONDS_PER_DAY + i64::from(hour * 3600 + minute * 60 + second)))
 }
 
 /// `.041` or `,041`, as nanoseconds and the step of its last digit. No fraction: a step of one second.
-fn fraction(input: &[u8]) -> IResult<&[u8], (i64, i64)> {
-    let (input, digits) = opt(preceded(one_of(".,"), take_while_m_n(0, 9, |b: u8| b.is_ascii_digit()))).parse(input)?;
+fn fraction(input: &[u8]) -> (&[u8], (i64, i64)) {
     let (mut nanos, mut step) = (0, NANOS_PER_SECOND);
-    for digit in digits.unwrap_or_default() {
+    let [b'.' | b',', digits @ ..] = input else { return (input, (nanos, step)) };
+    let mut rest = digits;
+    while let [digit @ b'0'..=b'9', after @ ..] = rest
+        && step > 1
+    {
         step /= 10;
         nanos += i64::from(digit - b'0') * step;
+        rest = after;
     }
-    Ok((input, (nanos, step)))
+    (rest, (nanos, step))
 }
 
 /// `Z`, `-0300`, `-03:00` or `-03`, in seconds east of UTC.
-fn zone(input: &[u8]) -> IResult<&[u8], i32> {
-    let sign = alt((value(1, char('+')), value(-1, char('-'))));
-    let offset = map_opt((sign, number::<2>, opt(preceded(opt(char(':')), number::<2>))), |(sign, hours, minutes)| {
-        let minutes = minutes.unwrap_or(0);
-        (hours <= 18 && minutes < 60).then(|| sign * (hours * 3600 + minutes * 60) as i32)
-    });
-    alt((value(0, tag("Z")), offset)).parse(input)
+fn zone(input: &[u8]) -> Option<(&[u8], i32)> {
+    let (sign, digits) = match input {
+        [b'Z', rest @ ..] => return Some((rest, 0)),
+        [b'+', digits @ ..] => (1, digits),
+        [b'-', digits @ ..] => (-1, digits),
+        _ => return None,
+    };
+    let (hours, rest) = two_digits(digits)?;
+    let (minutes, rest) = two_digits(rest.strip_prefix(b":").unwrap_or(rest)).unwrap_or((0, rest));
+    (hours <= 18 && minutes < 60).then_some((rest, sign * (hours * 3600 + minutes * 60)))
 }
 
-/// Exactly so many decimal digits.
-fn number<const DIGITS: usize>(input: &[u8]) -> IResult<&[u8], u32> {
-    match input.split_first_chunk::<DIGITS>() {
-        Some((text, rest)) if text.iter().all(u8::is_ascii_digit) => {
-            Ok((rest, text.iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'))))
+fn two_digits(input: &[u8]) -> Option<(i32, &[u8])> {
+    match input {
+        [tens @ b'0'..=b'9', ones @ b'0'..=b'9', rest @ ..] => {
+            Some((i32::from(tens - b'0') * 10 + i32::from(ones - b'0'), rest))
         }
-        _ => Err(nom::Err::Error(Error::new(input, ErrorKind::Digit))),
+        _ => None,
     }
 }
 
@@ -148,9 +143,24 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_a_stamp_is_no_part_of_it() {
+        for (text, zone, rest) in [
+            ("1970-01-01T00:00:00.0000000001", None, "1"),
+            ("1970-01-01T00:00:00.000-0", None, "-0"),
+            ("1970-01-01T00:00:00.000-03:x", Some(-10_800), ":x"),
+            ("1970-01-01T00:00:00.000+03005", Some(10_800), "5"),
+            ("1970-01-01T00:00:00.000+1900", None, "+1900"),
+            ("1970-01-01T00:00:00.000+0160", None, "+0160"),
+        ] {
+            let (stamp, left) = read(text);
+            assert_eq!((stamp.zone, &*left), (zone, rest), "{text}");
+        }
+    }
+
+    #[test]
     fn impossible_dates_and_times_are_refused() {
         for text in ["2021-13-01T00:00:00.000", "2021-02-30T00:00:00", "2021-02-03T24:00:00", "2021-02-03T10:60:00"] {
-            assert!(stamp(text.as_bytes(), 0).is_err(), "{text}");
+            assert!(stamp(text.as_bytes(), 0).is_none(), "{text}");
         }
         for text in ["", "2021", "2021-02-03", "2021-02-03_10:00:00", "x021-02-03T10:00:00"] {
             assert!(!starts_stamp(text.as_bytes()), "{text}");

@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::{
     call::{Phase, Symptom},
@@ -170,10 +170,11 @@ const TEXTS: [(Symptom, &[&str]); 19] = [
     (Symptom::ReadTimeout, &["timed out at "]),
 ];
 
-/// All words of [`TEXTS`], searched for at once.
+/// All words of [`TEXTS`], searched for at once. Few texts are: an automaton that is quickly made serves them best.
 static WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
     let words = TEXTS.iter().flat_map(|(_, words)| words.iter());
-    AhoCorasick::builder().ascii_case_insensitive(true).build(words).expect("a handful of constant words")
+    let kind = Some(AhoCorasickKind::NoncontiguousNFA);
+    AhoCorasick::builder().ascii_case_insensitive(true).kind(kind).build(words).expect("a handful of constant words")
 });
 
 /// Openings of reasons that are none of [`TEXTS`]'s words.

@@ -4,34 +4,39 @@ use std::borrow::Cow;
 
 use memchr::memchr2;
 
-use super::{
-    head::Head,
-    words::{lines, text},
-};
+use super::words::{lines, text};
 
 /// The text of a record: the message of its head, and what stands below.
 pub(super) struct Texts<'a> {
     message: Cow<'a, str>,
     continuation: Cow<'a, str>,
-    /// Whether the continuation may hold line ends that were escaped on the way.
-    escaped: bool,
 }
 
 impl<'a> Texts<'a> {
-    pub(super) fn new(head: &Head<'a>, continuation: &'a [u8]) -> Self {
-        let escaped = memchr2(b'#', b'\\', continuation).is_some();
-        Self { message: text(head.message), continuation: text(continuation), escaped }
+    pub(super) fn new(message: &'a [u8], continuation: &'a [u8]) -> Self {
+        Self { message: text(message), continuation: text(continuation) }
     }
 
     /// Its lines, the message first.
     pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
-        unescape(&self.message).chain(lines(&self.continuation).flat_map(|line| pieces(line, self.escaped)))
+        unescape(&self.message).chain(unescaped_lines(&self.continuation))
     }
 }
 
-/// The lines of a text whose line ends were escaped on the way: `#012` by rsyslog, `\n` by JSON writers.
+/// The lines of a text, those included whose ends were escaped on the way.
+pub(super) fn unescaped_lines(text: &str) -> impl Iterator<Item = &str> {
+    let escaped = has_escapes(text);
+    lines(text).flat_map(move |line| pieces(line, escaped))
+}
+
+/// The lines of one line whose ends were escaped on the way: `#012` by rsyslog, `\n` by JSON writers.
 fn unescape(text: &str) -> impl Iterator<Item = &str> {
-    pieces(text, memchr2(b'#', b'\\', text.as_bytes()).is_some())
+    pieces(text, has_escapes(text))
+}
+
+/// Whether a text may hold line ends that were escaped on the way.
+fn has_escapes(text: &str) -> bool {
+    memchr2(b'#', b'\\', text.as_bytes()).is_some()
 }
 
 /// The same of a text that is known to hold no escaped line ends, or may hold some.

@@ -22,53 +22,79 @@ pub(super) struct Trace<'a> {
     suppressed: bool,
 }
 
+/// What a line of a trace says by itself, or a part of a line that is flattened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step<T> {
+    /// What follows was suppressed, up to the next cause.
+    Suppressed,
+    /// Text that begins a cause, or names an exception by its class and says something of it.
+    Text { caused: bool, exception: Option<(T, T)> },
+    /// A frame that shows what the gateway was doing.
+    Frame(Phase),
+}
+
 impl<'a> Trace<'a> {
-    /// Takes one line of a record: of its continuation, or the part of its head line from an exception's name on. A line
-    /// that is flattened is taken apart at its frames.
+    /// Takes one line of a record: of its continuation, or the part of its head line from an exception's name on.
     pub(super) fn line(&mut self, line: &'a str) {
-        if let Some(frame) = frame_alone(line) {
-            return self.frame(frame);
-        }
-        let mut rest = line;
-        while let Some((before, frame, after)) = split_frame(rest) {
-            self.text(before);
-            self.frame(frame);
-            rest = after;
-        }
-        self.text(rest);
+        steps(line, |step| self.take(step));
     }
 
-    /// An exception's line: `Caused by: class: text` or `class: text`.
-    fn text(&mut self, text: &'a str) {
-        let text = text.trim();
-        if text.starts_with("Suppressed: ") {
-            self.suppressed = true;
-            return;
+    /// Takes what a line says.
+    pub(super) fn take(&mut self, step: Step<&'a str>) {
+        match step {
+            Step::Suppressed => self.suppressed = true,
+            Step::Text { caused, exception } => {
+                self.suppressed &= !caused;
+                if let Some((class, text)) = exception {
+                    self.exception(class, text, caused);
+                }
+            }
+            Step::Frame(phase) if !self.suppressed && rank(Some(phase)) > rank(self.phase) => self.phase = Some(phase),
+            Step::Frame(_) => {}
         }
-        let caused = text.strip_prefix("Caused by: ");
-        self.suppressed &= caused.is_none();
-        let Some((class, message)) = exception(caused.unwrap_or(text), caused.is_some()) else { return };
+    }
+
+    fn exception(&mut self, class: &'a str, text: &'a str, caused: bool) {
         if self.suppressed || self.classes.len() == MOST_EXCEPTIONS {
             return;
         }
         // The head line and the trace's first line name the same exception.
-        if self.classes.last().is_none_or(|last| *last != class) || caused.is_some() {
+        if self.classes.last().is_none_or(|last| *last != class) || caused {
             self.classes.push(class);
         }
-        if !message.is_empty() {
-            self.texts.push(message);
+        if !text.is_empty() {
+            self.texts.push(text);
         }
     }
+}
 
-    fn frame(&mut self, frame: &str) {
-        if self.suppressed {
-            return;
-        }
-        let shown = class_and_method(frame).and_then(|(class, method)| shown(class, method));
-        if rank(shown) > rank(self.phase) {
-            self.phase = shown;
-        }
+/// What a line says, in its order. One that is flattened is taken apart at its frames.
+pub(super) fn steps<'a>(line: &'a str, mut take: impl FnMut(Step<&'a str>)) {
+    let mut rest = line;
+    if let Some(frame) = frame_alone(line) {
+        frame_step(frame).into_iter().for_each(take);
+        return;
     }
+    while let Some((before, frame, after)) = split_frame(rest) {
+        text_step(before).into_iter().chain(frame_step(frame)).for_each(&mut take);
+        rest = after;
+    }
+    text_step(rest).into_iter().for_each(take);
+}
+
+/// An exception's line: `Caused by: class: text` or `class: text`.
+fn text_step(text: &str) -> Option<Step<&str>> {
+    let text = text.trim();
+    if text.starts_with("Suppressed: ") {
+        return Some(Step::Suppressed);
+    }
+    let cause = text.strip_prefix("Caused by: ");
+    let exception = exception(cause.unwrap_or(text), cause.is_some());
+    (cause.is_some() || exception.is_some()).then_some(Step::Text { caused: cause.is_some(), exception })
+}
+
+fn frame_step(frame: &str) -> Option<Step<&str>> {
+    class_and_method(frame).and_then(|(class, method)| shown(class, method)).map(Step::Frame)
 }
 
 /// The method with its class of a line that is one frame and nothing else, as the lines of a trace are.

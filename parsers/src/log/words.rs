@@ -2,9 +2,10 @@
 
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
+use foldhash::fast::RandomState;
 use memchr::memmem::Finder;
 
-use super::failures::Failures;
+use super::{failures::Failures, memo::Memo, report::Said, tails::Tail};
 
 /// Bytes as text; what is no UTF-8 is replaced. Texts are nearly always ASCII, which is quickly seen.
 pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
@@ -42,11 +43,15 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
 pub(super) struct Known {
     pub names: Names,
     pub failures: Failures,
+    /// Whole records.
+    pub said: Memo<Said>,
+    /// What stands below the line that says the URL.
+    pub tails: Memo<Tail>,
 }
 
 /// Names of which a log has few, each kept once: loggers, exceptions, services.
 #[derive(Debug, Default)]
-pub(super) struct Names(HashSet<Arc<str>>);
+pub(super) struct Names(HashSet<Arc<str>, RandomState>);
 
 impl Names {
     /// The name as it is kept.

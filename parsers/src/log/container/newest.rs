@@ -38,7 +38,7 @@ impl NewestFirst {
 }
 
 fn time_of(text: &[u8]) -> Option<Timestamp> {
-    stamp(text, 0).ok().map(|(_, stamp)| stamp.time)
+    stamp(text, 0).map(|(_, stamp)| stamp.time)
 }
 
 /// Bytes of waiting records. An export is what a person downloads; what is beyond is read in the order of the file.

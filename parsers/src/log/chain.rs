@@ -5,6 +5,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::RandomState;
+
 use super::{
     call::{FailedCall, Retry},
     events::Events,
@@ -132,15 +134,13 @@ fn without_copies<C>(calls: Vec<Logged>, scans: &mut [LogScan<C>]) -> Vec<Logged
     if scans.len() < 2 {
         return calls;
     }
-    // Which of the calls kept reports a record.
-    let mut of_record: HashMap<u64, usize> = HashMap::new();
+    let mut reporting = Reporting::default();
     let mut kept: Vec<Logged> = Vec::new();
     for logged in calls {
-        let records = logged.records;
-        let known = records.iter().flatten().find_map(|record| of_record.get(record)).copied();
-        let copied = known.filter(|index| kept.get(*index).is_some_and(|other| other.file != logged.file));
+        let records = logged.records.into_iter().flatten();
+        let copied = records.clone().find_map(|record| reporting.copied(record, &logged, &kept));
         let index = copied.unwrap_or(kept.len());
-        of_record.extend(records.into_iter().flatten().map(|record| (record, index)));
+        records.for_each(|record| reporting.add(record, index, logged.file));
         let Some(other) = copied.and_then(|index| kept.get_mut(index)) else {
             kept.push(logged);
             continue;
@@ -158,6 +158,47 @@ fn without_copies<C>(calls: Vec<Logged>, scans: &mut [LogScan<C>]) -> Vec<Logged
     kept
 }
 
+/// Which of the calls kept report a record, by what tells it from others.
+#[derive(Default)]
+struct Reporting {
+    /// The last of each record's places in `calls`.
+    last: HashMap<u64, usize, RandomState>,
+    /// A call, and the place of the record's call before it.
+    calls: Vec<(u32, Option<u32>)>,
+    /// Records of calls of which a file has a copy.
+    taken: HashSet<(u64, usize, usize), RandomState>,
+}
+
+impl Reporting {
+    /// The first of the kept calls that `logged` is a copy of: another file's, of the same thread where both name one, and not another call's of the
+    /// same file.
+    fn copied(&self, record: u64, logged: &Logged, kept: &[Logged]) -> Option<usize> {
+        let call_at = |place: usize| self.calls.get(place).copied();
+        let first = self.last.get(&record).copied().and_then(call_at);
+        let all = std::iter::successors(first, |(_, before)| before.and_then(|before| call_at(before as usize)));
+        let is_original = |index: &usize| {
+            kept.get(*index).is_some_and(|other| other.file != logged.file && may_be_one_thread(other, logged))
+                && !self.taken.contains(&(record, *index, logged.file))
+        };
+        all.take(MOST_OF_A_RECORD).map(|(call, _)| call as usize).filter(is_original).min()
+    }
+
+    fn add(&mut self, record: u64, call: usize, file: usize) {
+        self.taken.insert((record, call, file));
+        let before = self.last.insert(record, self.calls.len());
+        self.calls.push((call as u32, before.map(|before| before as u32)));
+    }
+}
+
+/// Whether two calls name the same thread, as far as both name one. A form without threads names requests.
+fn may_be_one_thread(one: &Logged, other: &Logged) -> bool {
+    let is_number = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
+    let names = one.call().thread.as_deref().zip(other.call().thread.as_deref());
+    names.is_none_or(|(one, other)| one == other || is_number(one) != is_number(other))
+}
+
+/// Calls of one record that are looked at: threads that fail with the same text within a millisecond.
+const MOST_OF_A_RECORD: usize = 64;
 /// Lines that threads write at once may change places within the clock's steps.
 const SAME_INSTANT: i64 = 2 * NANOS_PER_MILLI;
 /// Calls handed over at once: enough for several threads.

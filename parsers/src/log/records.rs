@@ -11,10 +11,11 @@ use super::{
     report::{NoReport, report},
     retry::retry,
     scan::{LogCounts, LogOptions},
+    texts::first_line,
     trace::exception,
     words::{Known, text},
 };
-use crate::time::Timestamp;
+use crate::time::{NANOS_PER_MILLI, Timestamp};
 
 /// What is known between two lines.
 #[derive(Debug)]
@@ -224,7 +225,7 @@ impl Records {
             return;
         };
         match report(&head, entry.said(head.message), entry.span, &mut self.known) {
-            Ok(call) => self.events.report(head.thread, record(entry.head()), call, &mut self.counts),
+            Ok(call) => self.events.report(head.thread, record(&head), call, &mut self.counts),
             Err(NoReport::Quoted) => self.counts.quoted += 1,
             Err(NoReport::NoUrl) => self.counts.without_url += 1,
         }
@@ -276,15 +277,20 @@ fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp
     one.into_iter().chain(other).min()
 }
 
-/// What tells a record from every other: its head line, with its instant, thread and text. Each word is multiplied in, and both halves of
-/// the product are kept, so that every bit of the line reaches all of the result.
-fn record(head: &[u8]) -> u64 {
-    let (words, rest) = head.as_chunks::<8>();
-    let last = rest.iter().fold(head.len() as u64, |word, byte| word << 8 | u64::from(*byte));
-    words.iter().map(|word| u64::from_le_bytes(*word)).chain([last]).fold(FACTOR, |hash, word| {
-        let product = u128::from(hash ^ word) * u128::from(FACTOR);
-        (product >> 64) as u64 ^ product as u64
-    })
+/// What tells a record from others, in whatever form it was written: its instant to the millisecond, and its first line. Columns that a form leaves out
+/// are no part of that. Each word is multiplied in, and both halves of the product are kept, so that every bit reaches all of the result.
+fn record(head: &Head<'_>) -> u64 {
+    let line = first_line(head.message).trim_ascii();
+    let (words, rest) = line.as_chunks::<8>();
+    let last = rest.iter().fold(line.len() as u64, |word, byte| word << 8 | u64::from(*byte));
+    let instant = head.stamp.time.nanos().div_euclid(NANOS_PER_MILLI) as u64;
+    [instant].into_iter().chain(words.iter().map(|word| u64::from_le_bytes(*word))).chain([last]).fold(
+        FACTOR,
+        |hash, word| {
+            let product = u128::from(hash ^ word) * u128::from(FACTOR);
+            (product >> 64) as u64 ^ product as u64
+        },
+    )
 }
 
 /// Odd, with as many ones as zeros: the fraction of pi.

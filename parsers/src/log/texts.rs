@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr2;
+use memchr::{memchr2, memchr2_iter};
 
 use super::words::{lines, text};
 
@@ -60,6 +60,13 @@ fn trim_tab(line: &str) -> &str {
 }
 
 /// Line ends as escaped on the way.
+/// The first of the lines of a text, whether their ends were escaped or not.
+pub(super) fn first_line(text: &[u8]) -> &[u8] {
+    let ends = memchr2_iter(b'#', b'\\', text);
+    let end = ends.into_iter().find(|at| ESCAPES.iter().any(|escape| text[*at..].starts_with(escape.as_bytes())));
+    text.get(..end.unwrap_or(text.len())).unwrap_or(text)
+}
+
 const ESCAPES: [&str; 3] = ["#012", "\\r\\n", "\\n"];
 
 #[cfg(test)]

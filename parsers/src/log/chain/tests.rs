@@ -118,6 +118,41 @@ fn copies_that_overlap_count_once() {
     assert_eq!(told(&scans).3, 2 * (4 + 1));
 }
 
+/// As text, flattened by a syslog daemon, and as the formatter's JSON, which has requests in the place of threads, or nothing.
+#[test]
+fn copies_in_another_form_count_once() {
+    // Two threads fail alike within a millisecond.
+    let audits = [(3, 7), (2, 7), (2, 8)];
+    let written = |audits: &[(u32, u32)]| audits.iter().map(|(second, thread)| audit(*second, *thread)).collect();
+    let text: String = written(&audits);
+    let (_, said) = text.lines().next().unwrap().split_once("4042: ").unwrap();
+    let json = |audits: &[(u32, u32)], request: fn(u32) -> String| -> String {
+        let record = |(second, thread): &(u32, u32)| {
+            let request = request(*thread);
+            format!(
+                "{{\"package\":\"a.ServerHttpRoutingAssertion\",\"level\":\"WARNING\",\"log\":{{\"detail-id\":4042.0,\
+                 \"message\":\"{said}\\na.b.GenericHttpException: x\"{request}}},\"time\":\"2026-11-20T10:00:{second:02}.100+0000\"}}\n"
+            )
+        };
+        audits.iter().map(record).collect()
+    };
+    let requests = json(&audits, |thread| format!(",\"request-id\":\"627f8aeeb0c5d911-{thread:016x}\""));
+    // Without either, the same record twice was written by two handlers.
+    let nameless = json(&audits[..2], |_| String::new());
+    let below = "#012a.b.GenericHttpException: x#012#011at a.b(C.java:1)\n";
+    let flattened: String = text.lines().flat_map(|line| [line, below]).collect();
+    for (text, copy, due) in [(&text, requests, 3), (&written(&audits[..2]), nameless, 2), (&text, flattened, 3)] {
+        assert_eq!(chained(vec![part(&copy)])[0].calls.len(), due, "{copy}");
+        for parts in [[text, &copy], [&copy, text]] {
+            let (calls, .., copies) = told(&chained(parts.map(|text| part(text)).into()));
+            assert_eq!((calls.len(), copies), (due, due as u64), "{parts:?}");
+        }
+    }
+    // Another thread's record is none.
+    let other = audit(2, 9);
+    assert_eq!(told(&chained(vec![part(&text), part(&other)])).0.len(), 4);
+}
+
 #[test]
 fn the_same_record_twice_in_one_file_is_no_copy() {
     let text = [header(1, 7), audit(2, 7), audit(2, 7)].concat();

@@ -79,7 +79,6 @@ impl Opened {
         // What may be the beginning of a phrase is searched again with what follows it.
         let held = LONGEST_PHRASE;
         let mut piece = vec![0; held + SEARCHED_AT_ONCE];
-        piece[..held].copy_from_slice(&self.prefix[PREFIX_BYTES - held..]);
         loop {
             match stream.read(&mut piece[held..]) {
                 Ok(0) => return None,

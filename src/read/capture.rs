@@ -366,13 +366,14 @@ impl<'a> Reader<'a> {
             Ok(opened) => opened,
             Err(error) => return self.unreadable.push(InputReport::unreadable(input, error.to_string())),
         };
-        let (mut place, mut repeat) =
-            (self.reached.iter().position(|reached| may_continue(reached.latest, first)), None);
-        if place.is_none() {
+        let mut place = self.reached.iter().position(|reached| may_continue(reached.latest, first));
+        let mut repeat = None;
+        if place.is_none_or(|point| self.reached.get(point).is_some_and(|reached| overlaps(reached.latest, first))) {
             let beginning = ahead.get_or_insert_with(|| source.first().1);
-            place = (0..self.reached.len()).find(|point| hold(self.files_at(*point), beginning));
-            let reached = place.and_then(|point| self.reached.get(point));
+            let holding = (0..self.reached.len()).find(|point| hold(self.files_at(*point), beginning));
+            let reached = holding.and_then(|point| self.reached.get(point));
             repeat = reached.and_then(|reached| Some(Repeat::new(reached.latest?, reached.last?)));
+            place = holding.or(place);
         }
         if place.is_none() && self.reached.len() >= MAX_POINTS {
             self.unreadable.push(InputReport::unreadable(input, TOO_MANY_POINTS.to_owned()));
@@ -444,6 +445,11 @@ fn may_continue(latest: Option<Timestamp>, first: Option<Timestamp>) -> bool {
     }
 }
 
+/// Whether a file that begins at `first` may hold again what was read up to `latest`.
+fn overlaps(latest: Option<Timestamp>, first: Option<Timestamp>) -> bool {
+    latest.zip(first).is_some_and(|(latest, first)| latest.since(first) > QUEUES)
+}
+
 /// Points told apart. Captures of one incident come from a handful of machines and interfaces; each point costs its shards.
 const MAX_POINTS: usize = 64;
 const TOO_MANY_POINTS: &str = "not read: captures of more than 64 points overlap in time";
@@ -456,6 +462,8 @@ const MAX_SAID: usize = 1 << 16;
 const SLAB_BYTES: usize = 512 << 10;
 /// Rotated files may overlap by this much, ns: packets of one instant fall on either side of the cut.
 const ROTATION_OVERLAP: i64 = 1_000_000_000;
+/// Queues of an interface are apart by less than this, ns: rotated files that overlap by no more have no packet in common.
+const QUEUES: i64 = 10_000_000;
 /// A gateway at work sends something more often than this, if only keep-alives and health checks, ns.
 const LONG_SILENCE: i64 = 10_000_000_000;
 /// Runs kept of one file: with pauses every minute those of four months.

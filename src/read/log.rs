@@ -8,7 +8,7 @@ use wirecause_parsers::log::{FailedCall, LogBlock, LogOptions, LogPart, LogScan,
 use super::kept::{CallShelf, KeptCall};
 use crate::{
     input::{
-        Input, InputReport,
+        Input, InputReport, Kind,
         error_id::{LogDigest, LogHasher},
         open,
     },
@@ -61,7 +61,8 @@ struct ReadFile {
 
 fn read_log(input: &Input, options: LogOptions) -> Result<ReadFile, InputReport> {
     let opened = open(input).map_err(|error| InputReport::unreadable(input, error.to_string()))?;
-    let mut report = InputReport::of(input, &opened);
+    // What its first bytes do not show was found further on when it was looked at.
+    let mut report = InputReport { kind: Kind::Log, ..InputReport::of(input, &opened) };
     let is_sized = opened.bytes.is_some();
     let mut bytes =
         Bytes { stream: opened.read_ahead(AHEAD).stream, hasher: LogHasher::default(), total: 0, damage: None };

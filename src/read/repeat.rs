@@ -98,8 +98,9 @@ impl Repeat {
     }
 }
 
-/// First bytes of a frame that are compared: the headers of usual ones, so that a capture that keeps no more can be compared with a whole one.
-const HEADERS: usize = 54;
+/// First bytes of a frame that are compared: Ethernet with a VLAN, IPv6 and TCP without options, so that a capture that keeps little more can be compared
+/// with a whole one.
+const HEADERS: usize = 78;
 /// Frames of a beginning that are compared.
 const LOOKED_AT: usize = 64;
 /// Bytes of an earlier file read at a time.

@@ -73,7 +73,9 @@ mod tests {
         }
         assert!(memo.known.len() <= MOST_BYTES / (400 + BESIDES), "{}", memo.known.len());
         let long = vec![0; LONGEST];
-        [0, 1].iter().for_each(|number| memo.keep(&long, &Arc::new(*number)));
+        for number in [0, 1] {
+            memo.keep(&long, &Arc::new(number));
+        }
         assert_eq!(memo.get(&long), None);
     }
 }

@@ -1,5 +1,7 @@
 //! Groups lines into records and reads those that hold a phrase.
 
+use std::sync::Arc;
+
 use super::{
     chain::LogPart,
     elapsed::elapsed_ms,
@@ -39,6 +41,33 @@ pub(super) struct Records {
     /// In a block: what it adds if a failure was reported before it.
     if_reported: Conditional,
     of_block: bool,
+}
+
+/// What one of several sources that write to one log has begun.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    /// Whose its threads are.
+    pub scope: Option<Arc<str>>,
+    open: Option<Entry>,
+    last_head: Vec<u8>,
+    last_place: Option<Place>,
+}
+
+impl Standing {
+    /// Nothing begun; whose the threads are.
+    pub(super) fn of(scope: Option<Arc<str>>) -> Self {
+        Self { scope, ..Self::default() }
+    }
+
+    /// The head line of the failure whose record the next lines may continue.
+    pub(super) fn open_head(&self) -> Option<&[u8]> {
+        self.open.as_ref().map(|entry| &*entry.head)
+    }
+
+    /// Where that record begins.
+    pub(super) fn open_line(&self) -> Option<u64> {
+        self.open.as_ref().map(|entry| entry.span.first_line)
+    }
 }
 
 /// What lines that state a duration add, which are read only where a failure was reported before them.
@@ -128,6 +157,31 @@ impl Records {
         self.last_place = None;
     }
 
+    /// Takes up what another source has begun, and gives back what the one before has.
+    pub(super) const fn exchange(&mut self, standing: &mut Standing) {
+        std::mem::swap(&mut self.open, &mut standing.open);
+        std::mem::swap(&mut self.last_head, &mut standing.last_head);
+        std::mem::swap(&mut self.last_place, &mut standing.last_place);
+        self.events.exchange_scope(&mut standing.scope);
+    }
+
+    /// Ends a source: its last record, whose stamp counts, is whole.
+    pub(super) fn end_source(&mut self) {
+        self.end_record();
+        let last_head = std::mem::take(&mut self.last_head);
+        self.read_head(&last_head);
+    }
+
+    /// Whether a failure's record is open.
+    pub(super) const fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Whose threads are meant, where several sources write to the log.
+    pub(super) const fn scope(&self) -> Option<&Arc<str>> {
+        self.events.scope()
+    }
+
     /// Ends the file.
     pub(super) fn finish(mut self) -> LogPart {
         self.close();
@@ -212,7 +266,7 @@ impl Records {
     }
 
     /// Ends the open entry and reads it.
-    fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         let Some(entry) = self.open.take() else { return };
         self.failure(&entry);
         self.read = Some(entry);

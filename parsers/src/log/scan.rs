@@ -21,7 +21,7 @@ pub struct LogScan<C = FailedCall> {
     pub retries: Vec<Retry>,
     /// What was read, and what could not be.
     pub counts: LogCounts,
-    /// What the lines are wrapped in, `plain` for nothing; `None` where no line tells.
+    /// What the lines are wrapped in, `plain` for nothing, `mixed` where that changes; `None` where no line tells.
     pub form: Option<&'static str>,
     /// The zone of the first stamp, in seconds east of UTC; `None` where it names none.
     pub zone: Option<i32>,
@@ -91,6 +91,8 @@ pub struct LogCounts {
     pub unwrapped_lines: u64,
     /// Threads whose state was dropped because there were too many.
     pub threads_forgotten: u64,
+    /// Records of failures that were ended, and lines that were cut, because too many sources wrote to the log at once.
+    pub sources_cut_short: u64,
 }
 
 impl LogCounts {
@@ -116,5 +118,6 @@ impl LogCounts {
         self.copies += other.copies;
         self.unwrapped_lines += other.unwrapped_lines;
         self.threads_forgotten += other.threads_forgotten;
+        self.sources_cut_short += other.sources_cut_short;
     }
 }

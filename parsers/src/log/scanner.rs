@@ -8,7 +8,7 @@ use memchr::{memchr, memchr_iter};
 use super::{
     block::{Cut, LogBlock},
     chain::{LogPart, chain},
-    container::{Container, Translator},
+    container::{Container, Translator, Usual},
     lines::{LONGEST_LINE, LineCutter, Run},
     prefilter::Phrases,
     records::Records,
@@ -50,7 +50,8 @@ impl LogScanner {
         };
         self.feed(cut.before);
         for (bytes, block) in cut.blocks.iter().zip(read(&cut.blocks)) {
-            if !self.reader.records.append(block.0) {
+            let is_appended = block.is_plain && matches!(self.reader.form, Form::Plain);
+            if !(is_appended && self.reader.records.append(block.records)) {
                 self.feed(bytes);
             }
         }
@@ -88,11 +89,14 @@ enum Form {
 
 impl Reader {
     fn run(&mut self, run: &Run<'_>) {
-        let rest = self.before_known(run);
-        match &mut self.form {
-            Form::Unknown => {}
-            Form::Plain => read_plain(rest, run.dropped, &mut self.records),
-            Form::Wrapped(translator) => read_wrapped(rest, run.dropped, translator, &mut self.records),
+        let mut rest = self.before_known(run);
+        if let Form::Plain = self.form {
+            let Some((at, container)) = read_plain(rest, run.dropped, &mut self.records) else { return };
+            self.form = Form::Wrapped(Box::new(Translator::behind_plain(container)));
+            rest = rest.get(at..).unwrap_or_default();
+        }
+        if let Form::Wrapped(translator) = &mut self.form {
+            read_wrapped(rest, run.dropped, translator, &mut self.records);
         }
     }
 
@@ -117,7 +121,7 @@ impl Reader {
                 Some(Container::Plain) => self.form = Form::Plain,
                 Some(container) => self.form = Form::Wrapped(Box::new(Translator::new(container))),
                 None => {
-                    read_plain(line, run.dropped, &mut self.records);
+                    let _ = read_plain(line, run.dropped, &mut self.records);
                     rest = after;
                 }
             }
@@ -131,22 +135,28 @@ impl Reader {
             Form::Plain => Some(Container::Plain.word()),
             Form::Wrapped(translator) => {
                 translator.finish(&mut self.records);
-                Some(translator.container().word())
+                Some(translator.word())
             }
         };
         LogPart { form, ..self.records.finish() }
     }
 }
 
-/// Hands on the lines of a run with their places and phrases.
-pub(super) fn read_plain(text: &[u8], dropped: u64, records: &mut Records) {
+/// Hands on the lines of a run with their places and phrases, up to one that is wrapped: where that begins, and in what.
+#[must_use]
+pub(super) fn read_plain(text: &[u8], dropped: u64, records: &mut Records) -> Option<(usize, Container)> {
+    let mut usual = Usual::default();
     let mut phrases = Phrases::new(text);
     for (start, end) in lines(text) {
-        let at_start = records.is_at_start();
+        let line = shown(text.get(start..end).unwrap_or_default(), records.is_at_start());
+        if let Some(container) = usual.change(line) {
+            return Some((start, container));
+        }
         let place = records.place((end - start) as u64 + dropped);
         let found = || phrases.of_line(start, end.min(start + LONGEST_LINE), end);
-        records.line(shown(text.get(start..end).unwrap_or_default(), at_start), place, found);
+        records.line(line, place, found);
     }
+    None
 }
 
 /// Hands a run's lines to the translator.

@@ -2,6 +2,9 @@
 
 use crate::log::{FailedCall, LogCounts, LogOptions, LogScan, LogScanner, Symptom};
 
+mod changes;
+mod sources;
+
 const URL: &str = "http://h:8080/api";
 const ROUTING: &str = "com.l7tech.server.policy.assertion.ServerHttpRoutingAssertion";
 

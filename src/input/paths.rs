@@ -160,6 +160,8 @@ impl Found {
             bytes: 0,
             explicit,
             damage: Some(error.to_string()),
+            not_read: None,
+            log_year: None,
             passed_over: false,
         });
     }

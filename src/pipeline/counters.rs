@@ -78,6 +78,7 @@ impl Counters {
             ("before the first record", counts.orphan_lines),
             ("head that names no instant", counts.bad_heads),
             ("failure without a time", counts.without_time),
+            ("in a form that is not known", counts.unknown_form),
             ("failure without a URL", counts.without_url),
             ("phrase in quoted text", counts.quoted),
             ("longer than is kept", counts.oversize_lines),

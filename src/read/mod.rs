@@ -13,7 +13,9 @@ pub mod points;
 mod route;
 mod source;
 pub mod tail;
+mod year;
 
 pub use capture::{CaptureFile, Captures, Heard, read_captures, read_needed};
 pub use kept::KeptCall;
 pub use log::{LogFile, read_logs};
+pub use year::first_packet;

@@ -94,6 +94,11 @@ fn column(input: &[u8]) -> Option<(&[u8], Column<'_>)> {
     }
 }
 
+/// Whether a word is a level.
+pub(super) fn is_level(word: &str) -> bool {
+    LEVELS.contains(&word)
+}
+
 /// `java.util.logging`'s levels, and the words that other layouts use for them; a blank or a colon follows.
 fn level(input: &[u8]) -> Option<(&[u8], Column<'_>)> {
     let (word, rest) = run(input, |byte| byte.is_ascii_uppercase());

@@ -7,6 +7,7 @@ use super::{
     elapsed::elapsed_ms,
     entry::{Entry, Place},
     events::{Before, Events},
+    foreign,
     head::{Head, head, starts_record},
     lines::LONGEST_LINE,
     prefilter::{Found, Phrase},
@@ -191,6 +192,7 @@ impl Records {
             events: self.events,
             counts: self.counts,
             form: None,
+            year: None,
             zone: self.zone,
             first: self.first,
             last: self.last,
@@ -212,7 +214,11 @@ impl Records {
         let text = text(line);
         let names_exception = exception(text.trim().trim_start_matches("Caused by: "), false).is_some();
         match self.last_place {
-            None => self.counts.without_time += 1,
+            None => {
+                self.counts.without_time += 1;
+                self.counts.traces_before += u64::from(names_exception);
+            }
+            Some(_) if !names_exception && foreign::is_record(&text) => self.counts.unknown_form += 1,
             Some(_) if !names_exception => self.counts.quoted += 1,
             Some(place) => self.open = Some(Entry::new(&self.last_head, place, self.read.take())),
         }
@@ -273,6 +279,7 @@ impl Records {
     }
 
     fn failure(&mut self, entry: &Entry) {
+        self.counts.unknown_form += foreign::records_in(&entry.continuation);
         let Some(head) = self.read_head(&entry.head) else {
             self.counts.bad_heads += 1;
             return;

@@ -12,7 +12,7 @@ use super::{
     lines::{LONGEST_LINE, LineCutter, Run},
     prefilter::Phrases,
     records::Records,
-    scan::{LogOptions, LogScan},
+    scan::{LogOptions, LogScan, Year},
 };
 
 /// Reads one log file, chunk by chunk.
@@ -25,7 +25,10 @@ pub struct LogScanner {
 impl LogScanner {
     /// A scanner at the start of a file.
     pub fn new(options: LogOptions) -> Self {
-        Self { cutter: LineCutter::default(), reader: Reader { form: Form::Unknown, records: Records::new(options) } }
+        Self {
+            cutter: LineCutter::default(),
+            reader: Reader { form: Form::Unknown, year: options.year, records: Records::new(options) },
+        }
     }
 
     /// Takes the next bytes of the file, decompressed.
@@ -75,6 +78,8 @@ impl LogScanner {
 #[derive(Debug)]
 struct Reader {
     form: Form,
+    /// What says the year of stamps without one.
+    year: Option<Year>,
     records: Records,
 }
 
@@ -92,7 +97,7 @@ impl Reader {
         let mut rest = self.before_known(run);
         if let Form::Plain = self.form {
             let Some((at, container)) = read_plain(rest, run.dropped, &mut self.records) else { return };
-            self.form = Form::Wrapped(Box::new(Translator::behind_plain(container)));
+            self.form = Form::Wrapped(Box::new(Translator::behind_plain(container, self.year)));
             rest = rest.get(at..).unwrap_or_default();
         }
         if let Form::Wrapped(translator) = &mut self.form {
@@ -119,7 +124,7 @@ impl Reader {
             let at_start = self.records.is_at_start();
             match Container::of_line(shown(line, at_start)) {
                 Some(Container::Plain) => self.form = Form::Plain,
-                Some(container) => self.form = Form::Wrapped(Box::new(Translator::new(container))),
+                Some(container) => self.form = Form::Wrapped(Box::new(Translator::new(container, self.year))),
                 None => {
                     let _ = read_plain(line, run.dropped, &mut self.records);
                     rest = after;
@@ -130,15 +135,15 @@ impl Reader {
     }
 
     fn finish(mut self) -> LogPart {
-        let form = match &mut self.form {
-            Form::Unknown => None,
-            Form::Plain => Some(Container::Plain.word()),
+        let (form, year) = match &mut self.form {
+            Form::Unknown => (None, None),
+            Form::Plain => (Some(Container::Plain.word()), None),
             Form::Wrapped(translator) => {
                 translator.finish(&mut self.records);
-                Some(translator.word())
+                (Some(translator.word()), translator.year())
             }
         };
-        LogPart { form, ..self.records.finish() }
+        LogPart { form, year, ..self.records.finish() }
     }
 }
 

@@ -24,10 +24,12 @@ mod syslog;
 mod tests;
 mod translator;
 mod window;
+mod year;
 
 pub(super) use change::Usual;
 use source::Source;
 pub(super) use translator::Translator;
+use year::Yearless;
 
 /// The known wrappings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +68,8 @@ struct Peeled<'a> {
     pub text: Cow<'a, [u8]>,
     /// The wrapping's own stamp, for a text that has none.
     pub stamp: Option<Cow<'a, str>>,
+    /// The same, where it lacks the year.
+    pub yearless: Option<Yearless<'a>>,
     /// Whether the text goes on with the next line's.
     pub partial: bool,
     /// Who wrote it, where the wrapping says so.
@@ -74,12 +78,12 @@ struct Peeled<'a> {
 
 impl<'a> Peeled<'a> {
     fn whole(text: impl Into<Cow<'a, [u8]>>, stamp: Option<impl Into<Cow<'a, str>>>) -> Self {
-        Self { text: text.into(), stamp: stamp.map(Into::into), partial: false, source: None }
+        Self { stamp: stamp.map(Into::into), ..Self::bare(text) }
     }
 
     /// A text without a stamp of its wrapping.
     fn bare(text: impl Into<Cow<'a, [u8]>>) -> Self {
-        Self { text: text.into(), stamp: None, partial: false, source: None }
+        Self { text: text.into(), stamp: None, yearless: None, partial: false, source: None }
     }
 
     fn from(self, source: Source<'a>) -> Self {

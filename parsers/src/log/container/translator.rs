@@ -9,13 +9,14 @@ use std::{
 
 use super::{
     Container, LONGEST_PAYLOAD, Peeled, Source, Usual, export::Export, is_stampless_record, json, newest::NewestFirst,
-    source::Sources, splunk, window::Window,
+    source::Sources, splunk, window::Window, year::Years,
 };
 use crate::log::{
     entry::Place,
     head::starts_record,
     prefilter::{Found, Phrase, Phrases},
     records::Records,
+    scan::Year,
     trace::exception,
 };
 
@@ -34,12 +35,14 @@ pub(in crate::log) struct Translator {
     /// The event of an audit window whose lines come in.
     window: Window,
     usual: Usual,
+    years: Years,
     /// Whether lines before had another form.
     is_mixed: bool,
 }
 
 impl Translator {
-    pub(in crate::log) fn new(container: Container) -> Self {
+    /// `year` says the year of stamps that name none.
+    pub(in crate::log) fn new(container: Container, year: Option<Year>) -> Self {
         Self {
             container,
             sources: Sources::default(),
@@ -49,18 +52,24 @@ impl Translator {
             export: Export::default(),
             window: Window::default(),
             usual: Usual::default(),
+            years: Years::new(year),
             is_mixed: false,
         }
     }
 
     /// Of a file that was plain before.
-    pub(in crate::log) fn behind_plain(container: Container) -> Self {
-        Self { is_mixed: true, ..Self::new(container) }
+    pub(in crate::log) fn behind_plain(container: Container, year: Option<Year>) -> Self {
+        Self { is_mixed: true, ..Self::new(container, year) }
     }
 
     /// What the file's lines are wrapped in.
     pub(in crate::log) const fn word(&self) -> &'static str {
         if self.is_mixed { "mixed" } else { self.container.word() }
+    }
+
+    /// The year that the first stamp without one was given.
+    pub(in crate::log) const fn year(&self) -> Option<i32> {
+        self.years.first()
     }
 
     /// Takes a line of the file. One that does not have the container's form may have another, in which the file goes on.
@@ -235,7 +244,8 @@ impl Translator {
         if !self.is_stampless(text) {
             return hand_on(text, place, records);
         }
-        match &peeled.stamp {
+        let completed = peeled.yearless.and_then(|stamp| self.years.complete(stamp));
+        match completed.as_deref().or(peeled.stamp.as_deref()) {
             Some(stamp) => {
                 let text = [stamp.as_bytes(), b" ", text].concat();
                 self.sources.end_of_thread(&text, records);
@@ -243,6 +253,7 @@ impl Translator {
             }
             None if found(text).is_some_and(|found| found.phrase >= Phrase::Request) => {
                 records.counts.without_time += 1;
+                records.counts.without_year += u64::from(peeled.yearless.is_some());
             }
             None => {}
         }

@@ -101,13 +101,13 @@ fn not_read(counts: &LogCounts, form: Option<&str>) -> Option<String> {
     let kinds = [
         (
             counts.without_year,
-            "records of failures or requests have no time: their stamps name no year, and nothing else does; give --log-year",
+            "failures and requests without a time, since nothing says the year of their stamps (give --log-year)",
         ),
-        (timeless, "records of failures or requests have no time: nothing says when"),
-        (unknown, "lines tell of failures in a form that is not known"),
+        (timeless, "failures and requests without a time"),
+        (unknown, "lines that tell of failures in a form that is not known"),
     ];
     let told: Vec<_> =
-        kinds.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+        kinds.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{what}: {count}")).collect();
     (!told.is_empty()).then(|| told.join("; "))
 }
 

@@ -78,7 +78,8 @@ fn nothing_says_the_year() {
         scratch.run(status, Command::new("sh").args(["-c", &script, env!("CARGO_BIN_EXE_wirecause")]))
     };
     let ran = read("", 1);
-    let told = "-: 2 records of failures or requests have no time: their stamps name no year, and nothing else does; give --log-year";
+    let told =
+        "-: failures and requests without a time, since nothing says the year of their stamps (give --log-year): 2";
     assert!(ran.stderr().contains(told) && times(&ran).is_empty(), "{}", ran.dump());
     assert_eq!(times(&read("--log-year 2026", 0)).len(), 2);
 }
@@ -93,7 +94,7 @@ fn failures_in_no_known_form_are_told() {
     scratch.write("behind.log", record.clone() + &format!("gw|x|{record}").repeat(3));
     for (name, calls) in [("unknown.log", 0), ("behind.log", 1)] {
         let ran = scratch.wirecause(1, &["analyze", name, "-o", "out", "--force", "--tables-only"]);
-        let told = format!("{name}: 3 lines tell of failures in a form that is not known");
+        let told = format!("{name}: lines that tell of failures in a form that is not known: 3");
         assert!(
             ran.stdout().contains("Failures that stand in no table") && ran.stdout().contains(&told),
             "{}",

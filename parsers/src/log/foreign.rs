@@ -1,20 +1,19 @@
 //! Lines that report failures but are no records: what they are wrapped in is not known.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::{
     head::is_level,
     prefilter::{Phrase, Phrases},
-    words::lines,
+    words::text,
 };
 
-/// How many lines of a record's continuation are records themselves. What such a line says, and no trace does, is looked for.
-pub(super) fn records_in(continuation: &[u8]) -> u64 {
-    if memchr::memmem::find(continuation, ROUTING).is_none() {
-        return 0;
-    }
-    let text = super::words::text(continuation);
-    lines(&text)
-        .filter(|line| line.as_bytes().windows(ROUTING.len()).any(|words| words == ROUTING) && is_record(line))
-        .count() as u64
+/// Whether a line that stands below a failure's head line is a record of its own. What such a line says, and no trace does, is looked for;
+/// most lines of a trace are frames, which are passed at once.
+pub(super) fn is_in_record(line: &[u8]) -> bool {
+    !line.starts_with(b"\t") && ROUTING.find(line).is_some() && is_record(&text(line))
 }
 
 /// Whether a line that begins with no stamp holds a record: a level in front of a failure, which is not quoted.
@@ -28,7 +27,7 @@ pub(super) fn is_record(line: &str) -> bool {
     found.phrase == Phrase::Failure && !is_quoted && words.any(is_level)
 }
 
-const ROUTING: &[u8] = b"Problem routing to ";
+static ROUTING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("Problem routing to "));
 
 #[cfg(test)]
 mod tests {
@@ -41,7 +40,7 @@ mod tests {
             [format!("x|2026-11-20|{record}"), "{\"lvl\":\"WARNING\",\"m\":\"Problem routing to x\"}".to_owned()]
         {
             assert!(is_record(&line), "{line}");
-            assert_eq!(records_in(format!("\tat a.b\n{line}\n{line}\n").as_bytes()), 2);
+            assert!(is_in_record(line.as_bytes()) && !is_in_record(format!("\t{line}").as_bytes()));
         }
         for line in [
             "",

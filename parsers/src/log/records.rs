@@ -148,6 +148,7 @@ impl Records {
             self.open_at_trace(line);
         }
         if let Some(entry) = &mut self.open {
+            self.counts.unknown_form += u64::from(foreign::is_in_record(line));
             self.counts.lines_beyond_bound += u64::from(!entry.push(line, place));
         }
     }
@@ -279,7 +280,6 @@ impl Records {
     }
 
     fn failure(&mut self, entry: &Entry) {
-        self.counts.unknown_form += foreign::records_in(&entry.continuation);
         let Some(head) = self.read_head(&entry.head) else {
             self.counts.bad_heads += 1;
             return;

@@ -15,6 +15,7 @@ mod journal;
 mod json;
 mod newest;
 mod object;
+mod octets;
 mod prefix;
 mod source;
 mod splunk;
@@ -60,6 +61,8 @@ pub(super) enum Container {
     AuditWindow,
     /// Syslog, in either RFC's form or as rsyslog writes it to a file.
     Syslog,
+    /// The same, each message behind the count of its octets.
+    Octets,
 }
 
 /// What remains of a line.
@@ -103,7 +106,7 @@ impl Container {
             Self::AuditWindow => "audit window",
             Self::Prefixed | Self::Stamped | Self::Stern => "prefixed",
             Self::SplunkJson | Self::SplunkCsv(_) => "splunk",
-            Self::Syslog => "syslog",
+            Self::Syslog | Self::Octets => "syslog",
         }
     }
 
@@ -139,6 +142,7 @@ impl Container {
             Self::Stamped => prefix::stamped(line),
             Self::Stern => stern::peel(line),
             Self::Syslog => syslog::peel(line),
+            Self::Octets => octets::peel(line),
         }
     }
 
@@ -173,7 +177,7 @@ fn is_stampless_record(text: &[u8]) -> bool {
 }
 
 /// The forms of single lines, in the order in which they are tried.
-const PEELED: [Container; 9] = [
+const PEELED: [Container; 10] = [
     Container::Json,
     Container::Cri,
     Container::Docker,
@@ -182,6 +186,7 @@ const PEELED: [Container; 9] = [
     Container::Prefixed,
     Container::Stamped,
     Container::Syslog,
+    Container::Octets,
     Container::Stern,
 ];
 /// Bytes kept of a payload that comes in pieces; as much as of a line.
@@ -216,6 +221,7 @@ mod forms {
                 r#"{"package":"a.b","level":"INFO","log":"x","time":"2026-05-26T11:21:32.873+0000"}"#.into(),
                 Some(Container::Json),
             ),
+            ("98 <132>Sep 15 09:34:47 gw01 SSG: WARNING com.l7tech.server.message: x".into(), Some(Container::Octets)),
             ("Sep 15 09:34:47 gw01 kernel: eth0 up".into(), None),
             ("\tat a.b(C.java:1)".into(), None),
             (format!(r#"{{"preview":false,"result":{{"_raw":"{record}"}}}}"#), Some(Container::SplunkJson)),

@@ -1,7 +1,6 @@
 //! Syslog: RFC 5424, RFC 3164, and the two forms in which rsyslog writes a message to a file.
 //!
-//! RFC 3164 knows neither year nor zone. Some senders add the year or a fraction. A message may stand behind the count of its octets, as
-//! in RFC 6587.
+//! RFC 3164 knows neither year nor zone. Some senders add the year or a fraction.
 
 use nom::{
     IResult, Parser,
@@ -14,7 +13,7 @@ use nom::{
     sequence::{delimited, preceded, terminated},
 };
 
-use super::{Peeled, Source, year::Yearless};
+use super::{Peeled, Source, translator::continues, year::Yearless};
 use crate::log::stamp::starts_stamp;
 
 pub(super) fn peel(line: &[u8]) -> Option<Peeled<'_>> {
@@ -47,7 +46,7 @@ type Wrapping<'a> = (Stamp<'a>, Source<'a>);
 
 /// `<132>1 2021-09-15T09:34:47.413+02:00 gw01 SSG 1234 - - message`
 fn rfc5424(input: &[u8]) -> IResult<&[u8], Wrapping<'_>> {
-    let (input, _) = (opt(octets), priority, tag("1 ")).parse(input)?;
+    let (input, _) = (priority, tag("1 ")).parse(input)?;
     let stamp = alt((value(Stamp::None, tag("-")), iso_stamp.map(Stamp::Whole)));
     let (input, stamp) = terminated(stamp, char(' ')).parse(input)?;
     let (input, source) = source(word, (char(' '), word, char(' '), word).map(drop)).parse(input)?;
@@ -75,7 +74,7 @@ fn element(input: &[u8]) -> IResult<&[u8], ()> {
 
 /// `2021-09-15T09:34:47.413+02:00 gw01 SSG[1234]: message`
 fn file(input: &[u8]) -> IResult<&[u8], Wrapping<'_>> {
-    let (input, _) = (opt(octets), opt(priority)).parse(input)?;
+    let (input, _) = opt(priority).parse(input)?;
     let (input, stamp) = terminated(iso_stamp, space1).parse(input)?;
     let (input, source) = host_and_tag(input)?;
     Ok((input, (Stamp::Whole(stamp), source)))
@@ -83,7 +82,7 @@ fn file(input: &[u8]) -> IResult<&[u8], Wrapping<'_>> {
 
 /// `<132>Sep 15 09:34:47 gw01 SSG: message`, in a file without the priority.
 fn rfc3164(input: &[u8]) -> IResult<&[u8], Wrapping<'_>> {
-    let (input, _) = (opt(octets), opt(priority)).parse(input)?;
+    let (input, _) = opt(priority).parse(input)?;
     let month = map_opt(take_while_m_n(3, 3, |b: u8| b.is_ascii_alphabetic()), |name: &[u8]| {
         (1..).zip(MONTHS).find(|(_, month)| month.as_bytes() == name).map(|(number, _)| number)
     });
@@ -112,13 +111,13 @@ fn number<const LEAST: usize, const MOST: usize>(input: &[u8]) -> IResult<&[u8],
     digits.map(|digits: &[u8]| digits.iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'))).parse(input)
 }
 
-/// `312 `, how long the message behind it is.
-fn octets(input: &[u8]) -> IResult<&[u8], ()> {
-    terminated(number::<1, 6>, char(' ')).map(drop).parse(input)
-}
-
 /// `gw01 SSG[1234]: `
 fn host_and_tag(input: &[u8]) -> IResult<&[u8], Source<'_>> {
+    // Some senders leave the tag out.
+    let (record, host) = terminated(word, char(' ')).parse(input)?;
+    if starts_stamp(record) || continues(record) {
+        return Ok((record, Source::named(host)));
+    }
     let tag = (char(' '), is_not(" :["), opt((char('['), is_not("] "), char(']'))));
     let (input, source) = source(word, tag.map(drop)).parse(input)?;
     let (input, _) = (char(':'), opt(char(' '))).parse(input)?;
@@ -158,8 +157,10 @@ mod tests {
         for (line, stamp, text) in [
             ("<132>Sep 5 2021 09:34:47.413: gw01 SSG: x", year, "x"),
             ("Sep  5 09:34:47.413 2021 gw01 SSG: x", year, "x"),
-            ("98 <132>Sep 15 09:34:47,413 gw01 SSG: x", None, "x"),
-            ("99 <132>1 2021-09-15T09:34:47.413+02:00 gw01 SSG - - - x", iso, "x"),
+            ("Sep  5 09:34:47 gw01 a.b.DException: x", None, "a.b.DException: x"),
+            ("Sep  5 09:34:47 gw01 \tat a.b", None, "\tat a.b"),
+            ("Sep  5 09:34:47 gw01 2021-09-15T09:34:47.413Z x", None, "2021-09-15T09:34:47.413Z x"),
+            ("<132>Sep 15 09:34:47,413 gw01 SSG: x", None, "x"),
             ("<132>1 - gw01 SSG - - - x", None, "x"),
             (r#"<132>1 - gw01 SSG - - [x@1 a="b \] \" \\" c="]"][y] x"#, None, "x"),
             (r#"<132>1 - gw01 SSG - - [x@1 a="b] x"#, None, "x"),

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Container, LONGEST_PAYLOAD, Peeled, Source, Usual, export::Export, is_stampless_record, json, newest::NewestFirst,
-    source::Sources, splunk, window::Window, year::Years,
+    octets::Frame, source::Sources, splunk, window::Window, year::Years,
 };
 use crate::log::{
     entry::Place,
@@ -34,6 +34,8 @@ pub(in crate::log) struct Translator {
     export: Export,
     /// The event of an audit window whose lines come in.
     window: Window,
+    /// The message whose octets come in.
+    frame: Frame,
     usual: Usual,
     years: Years,
     /// Whether lines before had another form.
@@ -51,6 +53,7 @@ impl Translator {
             newest_first: NewestFirst::default(),
             export: Export::default(),
             window: Window::default(),
+            frame: Frame::default(),
             usual: Usual::default(),
             years: Years::new(year),
             is_mixed: false,
@@ -89,6 +92,7 @@ impl Translator {
                 }
                 return;
             }
+            Container::Octets => return self.octets(line, place, records),
             _ => {}
         }
         if self.container == Container::JournalExport {
@@ -101,6 +105,23 @@ impl Translator {
         match peeled {
             Some(peeled) => self.piece(peeled, place, records),
             None => self.unwrapped(line, place, records),
+        }
+    }
+
+    /// Takes a line of messages behind their counts.
+    fn octets(&mut self, line: &[u8], place: Place, records: &mut Records) {
+        let mut frame = std::mem::take(&mut self.frame);
+        let rest = frame.line(line, place, |message, place| self.message(&message, place, records));
+        self.frame = frame;
+        if let Some(rest) = rest {
+            self.unwrapped(rest, place, records);
+        }
+    }
+
+    fn message(&mut self, message: &[u8], place: Place, records: &mut Records) {
+        match Container::Syslog.peel(message) {
+            Some(peeled) => self.piece(peeled, place, records),
+            None => self.unwrapped(message, place, records),
         }
     }
 
@@ -181,6 +202,7 @@ impl Translator {
             records.counts.unwrapped_lines += u64::from(self.sources.now.held_place.take().is_some());
         }
         self.end_entry(records);
+        std::mem::take(&mut self.frame).finish(|message, place| self.message(&message, place, records));
         self.end_source(records);
         (self.in_quotes, self.window) = (false, Window::default());
         for (text, place) in std::mem::take(&mut self.newest_first).into_order() {
@@ -297,7 +319,7 @@ fn found(line: &[u8]) -> Option<Found> {
 }
 
 /// Whether a line goes on with the record before it.
-fn continues(text: &[u8]) -> bool {
+pub(super) fn continues(text: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(text) else { return false };
     text.trim().is_empty()
         || text.starts_with([' ', '\t'])

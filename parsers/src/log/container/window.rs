@@ -30,7 +30,10 @@ impl Window {
             "Time" => self.stamp = stamp(value),
             "Severity" => self.severity = Some(value.to_owned()),
             "Request Id" => self.request = (!value.is_empty()).then(|| value.to_owned()),
-            "Message" => return self.record(self.severity.as_deref(), "", value),
+            "Message" => {
+                let (code, message) = value.split_once(':').filter(|(code, _)| is_code(code)).unwrap_or(("", value));
+                return self.record(self.severity.as_deref(), code, message.trim_start());
+            }
             // The header that a log has of a request.
             "Service" if !value.is_empty() => {
                 return self.record(Some("INFO"), "", &format!("Processing request for service: {value}"));
@@ -45,8 +48,7 @@ impl Window {
         let text = std::str::from_utf8(line).ok()?;
         let (level, rest) = text.trim_start().split_once([' ', '\t'])?;
         let (code, message) = rest.trim_start().split_once([' ', '\t'])?;
-        let is_code = code.strip_prefix('-').unwrap_or(code).bytes().all(|byte| byte.is_ascii_digit());
-        (LEVELS.contains(&level) && is_code).then(|| self.record(Some(level), code, message.trim())).flatten()
+        (LEVELS.contains(&level) && is_code(code)).then(|| self.record(Some(level), code, message.trim())).flatten()
     }
 
     /// A record, or a detail by its code. Each code is of one place of the gateway, which is what loggers tell apart: two details of a
@@ -64,6 +66,12 @@ impl Window {
         };
         Some(text.into_bytes())
     }
+}
+
+/// `4042` or `-4`.
+fn is_code(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A known field and its value.

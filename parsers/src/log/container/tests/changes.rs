@@ -26,6 +26,19 @@ fn stretches() -> Vec<Stretch> {
         ("plain", Box::new(|number| stretch(number, str::to_owned))),
         ("json", Box::new(record)),
         ("5424", Box::new(move |number| stretch(number, |line| format!("<132>1 {stamp} gw01 SSG 12 - - {line}")))),
+        (
+            "octets",
+            Box::new(move |number| {
+                let text = stretch(number, str::to_owned);
+                let records = text.split("\n2026").enumerate();
+                let message = |(index, text): (usize, &str)| {
+                    let year = if index > 0 { "2026" } else { "" };
+                    let message = format!("<132>1 {stamp} gw01 SSG 12 - - {year}{}", text.trim_end());
+                    format!("{} {message}", message.len())
+                };
+                records.map(message).collect::<Vec<_>>().concat() + "\n"
+            }),
+        ),
         ("3164", Box::new(|number| stretch(number, |line| format!("Nov 20 20:54:01 gw01 SSG: {line}")))),
         ("rsyslog", Box::new(move |number| stretch(number, |line| format!("{stamp} gw01 SSG[12]: {line}")))),
         ("cri", Box::new(move |number| stretch(number, |line| format!("{stamp} stdout F {line}")))),

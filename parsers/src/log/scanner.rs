@@ -8,7 +8,7 @@ use memchr::{memchr, memchr_iter};
 use super::{
     block::{Cut, LogBlock},
     chain::{LogPart, chain},
-    container::{Container, Translator, Usual},
+    container::{Container, Translator, change},
     lines::{LONGEST_LINE, LineCutter, Run},
     prefilter::Phrases,
     records::Records,
@@ -150,11 +150,10 @@ impl Reader {
 /// Hands on the lines of a run with their places and phrases, up to one that is wrapped: where that begins, and in what.
 #[must_use]
 pub(super) fn read_plain(text: &[u8], dropped: u64, records: &mut Records) -> Option<(usize, Container)> {
-    let mut usual = Usual::default();
     let mut phrases = Phrases::new(text);
     for (start, end) in lines(text) {
         let line = shown(text.get(start..end).unwrap_or_default(), records.is_at_start());
-        if let Some(container) = usual.change(line) {
+        if let Some(container) = change(line) {
             return Some((start, container));
         }
         let place = records.place((end - start) as u64 + dropped);

@@ -10,62 +10,38 @@ use memchr::{memchr, memmem};
 use super::{Container, stern};
 use crate::log::stamp::starts_stamp;
 
-/// Tells the lines that may be of another form from those that are as usual.
-#[derive(Clone, Copy, Debug, Default)]
-pub(in crate::log) struct Usual {
-    /// Where the last record's first column stood, and what it began with.
-    column: Option<(usize, Begin)>,
+/// The form of a line that is wrapped. Depends on the line alone, so that it is the same wherever a file is cut.
+pub(in crate::log) fn change(line: &[u8]) -> Option<Container> {
+    let first = *line.first()?;
+    let may_be = match first {
+        b'\t' | b' ' => false,
+        b'0'..=b'9' => may_be_stamped(line),
+        first => may_be_wrapped(first, line),
+    };
+    let container = if may_be { Container::of_line(line) } else { None };
+    container.filter(|container| *container != Container::Plain)
 }
 
-/// What a column begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Begin {
-    Upper,
-    Digit,
-    Byte(u8),
+/// A stamp starts records and lines that runtimes and syslog wrap. A column of a record behind it tells a record.
+fn may_be_stamped(line: &[u8]) -> bool {
+    // Nearly every record of nearly every log.
+    if let Some([b'+' | b'-', _, _, _, _, b' ', columns @ ..]) = line.get(MILLISECONDS..)
+        && begins_with_level(columns)
+    {
+        return false;
+    }
+    if !starts_stamp(line) {
+        return line.get(..LONGEST_COUNT).is_some_and(|start| memmem::find(start, b" <").is_some());
+    }
+    let Some(tail) = line.iter().skip(SECONDS).take(LONGEST_TAIL).position(|byte| *byte == b' ') else { return false };
+    let columns = line.get(SECONDS + tail + 1..).unwrap_or_default();
+    let digits = columns.iter().take(LONGEST_THREAD).take_while(|byte| byte.is_ascii_digit()).count();
+    let is_thread = digits > 0 && columns.get(digits) == Some(&b' ');
+    !(columns.is_empty() || is_thread || begins_with_level(columns))
 }
 
-impl Usual {
-    /// The form of a line that is wrapped.
-    pub(in crate::log) fn change(&mut self, line: &[u8]) -> Option<Container> {
-        let first = *line.first()?;
-        if first == b'\t' || first == b' ' {
-            return None;
-        }
-        let may_be = if first.is_ascii_digit() { self.may_be_stamped(line) } else { may_be_wrapped(first, line) };
-        let container = if may_be { Container::of_line(line) } else { None };
-        container.filter(|container| *container != Container::Plain)
-    }
-
-    /// A record whose first column is where that of the one before was is as usual.
-    fn may_be_stamped(&mut self, line: &[u8]) -> bool {
-        if let Some((at, begin)) = self.column
-            && line.get(at - 1) == Some(&b' ')
-            && line.get(at).is_some_and(|byte| Begin::of(*byte) == begin)
-        {
-            return false;
-        }
-        if !starts_stamp(line) {
-            return line.get(..LONGEST_COUNT).is_some_and(|start| memmem::find(start, b" <").is_some());
-        }
-        let Some(at) = line.iter().skip(STAMP).take(LONGEST_TAIL).position(|byte| *byte == b' ') else { return false };
-        let at = STAMP + at + 1;
-        let is_wrapped = Container::of_line(line).is_some_and(|container| container != Container::Plain);
-        if !is_wrapped {
-            self.column = line.get(at).map(|byte| (at, Begin::of(*byte)));
-        }
-        is_wrapped
-    }
-}
-
-impl Begin {
-    const fn of(byte: u8) -> Self {
-        match byte {
-            b'A'..=b'Z' => Self::Upper,
-            b'0'..=b'9' => Self::Digit,
-            byte => Self::Byte(byte),
-        }
-    }
+fn begins_with_level(columns: &[u8]) -> bool {
+    LEVELS.iter().any(|level| columns.starts_with(level))
 }
 
 /// Lines of bodies and traces begin with the same bytes as wrapped ones; what all lines of a form have sets most of them apart.
@@ -89,10 +65,16 @@ static MARKS: LazyLock<AhoCorasick> = LazyLock::new(|| {
     let keys = ["\"package\"", "\"logger\"", "\"loggerName\"", "\"stream\"", "\"__REALTIME_TIMESTAMP\"", "\"_raw\""];
     AhoCorasick::new(keys).expect("a handful of constant words")
 });
+/// The usual levels, each with a blank, the most frequent first. Lines with others are looked at in full.
+const LEVELS: [&[u8]; 7] = [b"INFO ", b"WARNING ", b"SEVERE ", b"FINE ", b"CONFIG ", b"FINER ", b"FINEST "];
 /// Bytes of a stamp up to its seconds.
-const STAMP: usize = 19;
+const SECONDS: usize = 19;
+/// The same with three digits behind them.
+const MILLISECONDS: usize = 23;
 /// A fraction of nine digits and a zone, and the blank behind them.
 const LONGEST_TAIL: usize = 18;
+/// Digits of a thread's number.
+const LONGEST_THREAD: usize = 20;
 /// The count of octets before a message, and what begins the message.
 const LONGEST_COUNT: usize = 8;
 /// Names of services in front of a line; longer ones are not looked for behind a plain log.

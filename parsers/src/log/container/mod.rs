@@ -27,7 +27,7 @@ mod translator;
 mod window;
 mod year;
 
-pub(super) use change::Usual;
+pub(super) use change::change;
 use source::Source;
 pub(super) use translator::Translator;
 use year::Yearless;

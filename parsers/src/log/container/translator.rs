@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Container, LONGEST_PAYLOAD, Peeled, Source, Usual, export::Export, is_stampless_record, json, newest::NewestFirst,
+    Container, LONGEST_PAYLOAD, Peeled, Source, change, export::Export, is_stampless_record, json, newest::NewestFirst,
     octets::Frame, source::Sources, splunk, window::Window, year::Years,
 };
 use crate::log::{
@@ -36,7 +36,6 @@ pub(in crate::log) struct Translator {
     window: Window,
     /// The message whose octets come in.
     frame: Frame,
-    usual: Usual,
     years: Years,
     /// Whether lines before had another form.
     is_mixed: bool,
@@ -54,7 +53,6 @@ impl Translator {
             export: Export::default(),
             window: Window::default(),
             frame: Frame::default(),
-            usual: Usual::default(),
             years: Years::new(year),
             is_mixed: false,
         }
@@ -140,12 +138,12 @@ impl Translator {
     }
 
     /// The other form that a line has.
-    fn changed(&mut self, line: &[u8]) -> Option<Container> {
-        self.usual.change(line).filter(|container| *container != self.container)
+    fn changed(&self, line: &[u8]) -> Option<Container> {
+        change(line).filter(|container| *container != self.container)
     }
 
     /// Whether a line is a row of CSV or goes on with one.
-    fn is_row(&mut self, line: &[u8], column: usize) -> bool {
+    fn is_row(&self, line: &[u8], column: usize) -> bool {
         // A record is no row's beginning, unless the events are the first column.
         self.sources.now.held_place.is_some() || !((column > 0 && starts_record(line)) || self.changed(line).is_some())
     }

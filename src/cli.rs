@@ -147,6 +147,9 @@ pub struct InputArgs {
     /// Zone of log stamps that name none, such as +02:00; UTC if not given
     #[arg(long, value_name = "±HH:MM", allow_hyphen_values = true)]
     pub log_timezone: Option<String>,
+    /// Year of the first of a log's stamps that name none, as in RFC 3164; by other stamps if not given
+    #[arg(long, value_name = "YEAR")]
+    pub log_year: Option<String>,
     /// Leave out what lies before this time: log entries by their own stamps, connections by the capture's clock. RFC 3339, or counted
     /// back from the end of the input, such as -2h, -30m or -1d
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]

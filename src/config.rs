@@ -14,6 +14,7 @@ use std::{
     fs, io,
     net::IpAddr,
     num::NonZeroUsize,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
@@ -116,6 +117,8 @@ pub struct InputConfig {
     pub clock_offset: Option<i64>,
     /// Zone of log stamps that name none, in seconds east of UTC; `None`: UTC.
     pub log_zone: Option<i32>,
+    /// Year of a log's first stamp that names none; `None`: told by other stamps.
+    pub log_year: Option<i32>,
     /// Threads to use; `None`: one per processor.
     pub threads: Option<NonZeroUsize>,
     /// What the gateway is called in the tables, of which everything is that none of `nodes` has; `None`: gateways are told apart.
@@ -293,6 +296,7 @@ fn inputs(args: InputArgs) -> Result<InputConfig, Error> {
         hosts: over(over(of_file, settings.hosts), given),
         clock_offset: args.clock_offset.as_deref().map(clock_offset).transpose()?.or(settings.clock_offset),
         log_zone: args.log_timezone.as_deref().map(log_zone).transpose()?.or(settings.log_zone),
+        log_year: args.log_year.as_deref().map(log_year).transpose()?.or(settings.log_year),
         threads: args.threads.map(threads).transpose()?.or(settings.threads),
         // A name that is given for the run is that of all there is.
         nodes: if args.node.is_some() { Vec::new() } else { settings.nodes },
@@ -335,6 +339,15 @@ fn log_zone(text: &str) -> Result<i32, Error> {
         option: "--log-timezone",
         found: text.to_owned(),
         expected: "an offset from UTC from -14:00 to +14:00, such as -03:00, or Z",
+    })
+}
+
+fn log_year(text: &str) -> Result<i32, Error> {
+    let year = text.parse().ok().filter(|year| YEARS.contains(year));
+    year.ok_or_else(|| Error::Value {
+        option: "--log-year",
+        found: text.to_owned(),
+        expected: "a year from 1970 to 2200",
     })
 }
 
@@ -413,6 +426,9 @@ const MAX_ZONE_S: i32 = 14 * 3_600;
 /// More than any machine this runs on; a larger number is a slip of the keyboard.
 const MAX_THREADS: usize = 1_024;
 
+/// Years of logs: times are counted from the first, and the last is far from where they end.
+const YEARS: RangeInclusive<i32> = 1970..=2200;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -424,6 +440,15 @@ mod tests {
         assert_eq!(clock_offset("-0.000000001").unwrap(), -1);
         for wrong in ["", "1,7", "NaN", "inf", "1e30", "5s"] {
             assert!(clock_offset(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn years_are_those_of_logs() {
+        for (text, year) in
+            [("1970", Some(1970)), ("2026", Some(2026)), ("26", None), ("2201", None), ("", None), ("x", None)]
+        {
+            assert_eq!(log_year(text).ok(), year, "{text}");
         }
     }
 

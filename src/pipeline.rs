@@ -205,7 +205,9 @@ pub fn errors(config: &TableConfig, out: impl Write + Send, mut messages: impl W
     in_threads(&config.inputs, || write_table(&CALLS, &Logged::new(&read), format, out))??;
     read.whole()?;
     terminal::write_faults(&read.reports, &mut messages)?;
-    Ok(outcome(&read.reports))
+    let crossed = read.counters.crossed();
+    terminal::write_crossed(&crossed, &mut messages)?;
+    Ok(if crossed.is_empty() { outcome(&read.reports) } else { Outcome::WithFaults })
 }
 
 /// The connections of the captures as a table to `out`.

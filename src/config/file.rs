@@ -12,7 +12,7 @@ use std::{
 use toml::{Table, Value};
 
 use super::{
-    KnownTimeout, clock_offset, log_zone, node,
+    KnownTimeout, YEARS, clock_offset, log_zone, node,
     nodes::{NodeConfig, NodePath},
     threads,
 };
@@ -26,6 +26,8 @@ pub struct Settings {
     pub hosts_file: Option<PathBuf>,
     /// As `--clock-offset`, in nanoseconds.
     pub clock_offset: Option<i64>,
+    /// As `--log-year`.
+    pub log_year: Option<i32>,
     /// As `--log-timezone`, in seconds east of UTC.
     pub log_zone: Option<i32>,
     /// As `--threads`.
@@ -101,6 +103,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Settings, Error> {
                 settings.hosts_file = Some(path.parent().unwrap_or(Path::new("")).join(name));
             }
             "clock-offset" => settings.clock_offset = Some(file.clock_offset(key, value)?),
+            "log-year" => settings.log_year = Some(file.log_year(key, value)?),
             "log-timezone" => settings.log_zone = Some(file.log_zone(key, value)?),
             "node" => {
                 let name = value.as_str().and_then(|name| node("node", name.to_owned()).ok());
@@ -146,6 +149,11 @@ impl File<'_> {
         clock_offset(&text).map_err(|_| self.wrong(key, value, "seconds such as 1.7"))
     }
 
+    fn log_year(&self, key: &str, value: &Value) -> Result<i32, Error> {
+        let year = value.as_integer().and_then(|year| i32::try_from(year).ok()).filter(|year| YEARS.contains(year));
+        year.ok_or_else(|| self.wrong(key, value, "a year such as 2026"))
+    }
+
     fn log_zone(&self, key: &str, value: &Value) -> Result<i32, Error> {
         let zone = value.as_str().and_then(|text| log_zone(text).ok());
         zone.ok_or_else(|| self.wrong(key, value, "an offset such as \"-03:00\""))
@@ -170,6 +178,7 @@ impl File<'_> {
                         node.addresses = addresses.into_iter().collect::<BTreeSet<IpAddr>>();
                     }
                     "clock-offset" => node.clock_offset = Some(self.clock_offset(&full, fact)?),
+                    "log-year" => node.log_year = Some(self.log_year(&full, fact)?),
                     "log-timezone" => node.log_zone = Some(self.log_zone(&full, fact)?),
                     _ => return Err(self.unknown(key, &NODE_KEYS)),
                 }
@@ -241,8 +250,9 @@ fn nearest(key: &str, known: &[&str]) -> String {
 /// The name under which a file of settings is found in the current directory.
 pub const FILE_NAME: &str = "wirecause.toml";
 
-const KEYS: [&str; 8] = ["clock-offset", "hosts", "hosts-file", "log-timezone", "node", "nodes", "threads", "timeouts"];
-const NODE_KEYS: [&str; 4] = ["addresses", "clock-offset", "log-timezone", "paths"];
+const KEYS: [&str; 9] =
+    ["clock-offset", "hosts", "hosts-file", "log-timezone", "log-year", "node", "nodes", "threads", "timeouts"];
+const NODE_KEYS: [&str; 5] = ["addresses", "clock-offset", "log-timezone", "log-year", "paths"];
 const TIMEOUT_KEYS: [&str; 2] = ["connect-ms", "read-ms"];
 /// Slips of the keyboard that still leave a key to be guessed.
 const FURTHEST_SLIP: usize = 4;
@@ -259,10 +269,10 @@ mod tests {
 
     #[test]
     fn every_key_is_read() {
-        let text = "clock-offset = -1.5\nlog-timezone = \"-03:00\"\nthreads = 4\nnode = \"gw-1\"\nhosts-file = \"hosts\"\n\
+        let text = "clock-offset = -1.5\nlog-timezone = \"-03:00\"\nlog-year = 2026\nthreads = 4\nnode = \"gw-1\"\nhosts-file = \"hosts\"\n\
                     [hosts]\n\"Pay.Example.\" = [\"10.0.0.1\", \"fd77:2::24\"]\nauth = \"10.0.0.2\"\n\
                     [timeouts.\"pay.example\"]\nread-ms = 30000\n\
-                    [nodes.b]\npaths = [\"gw-b\", \"*/b.log\"]\naddresses = \"10.0.0.7\"\nclock-offset = 2\nlog-timezone = \"Z\"\n\
+                    [nodes.b]\npaths = [\"gw-b\", \"*/b.log\"]\naddresses = \"10.0.0.7\"\nclock-offset = 2\nlog-timezone = \"Z\"\nlog-year = 2025\n\
                     [nodes.a]\naddresses = [\"::ffff:10.0.0.9\", \"fd77::1\"]\n";
         let v4 = |last| IpAddr::from([10, 0, 0, last]);
         let expected = Settings {
@@ -274,6 +284,7 @@ mod tests {
             hosts_file: Some(PathBuf::from("site/hosts")),
             clock_offset: Some(-1_500_000_000),
             log_zone: Some(-10_800),
+            log_year: Some(2026),
             threads: Some(4.try_into().unwrap()),
             node: Some("gw-1".to_owned()),
             timeouts: vec![KnownTimeout { host: "pay.example".to_owned(), read_ms: Some(30_000), connect_ms: None }],
@@ -288,6 +299,7 @@ mod tests {
                     paths: ["gw-b", "*/b.log"].map(|path| NodePath::new(path).unwrap()).to_vec(),
                     addresses: BTreeSet::from([v4(7)]),
                     clock_offset: Some(2_000_000_000),
+                    log_year: Some(2025),
                     log_zone: Some(0),
                 },
             ],
@@ -319,6 +331,8 @@ mod tests {
     fn a_wrong_value_is_told_with_its_key_and_what_was_expected() {
         for (text, key, expected) in [
             ("log-timezone = \"CET\"", "log-timezone", "offset"),
+            ("log-year = \"2026\"", "log-year", "a year"),
+            ("log-year = 26", "log-year", "a year"),
             ("clock-offset = \"soon\"", "clock-offset", "seconds"),
             ("threads = 0", "threads", "1024"),
             ("hosts = 3", "hosts", "table"),

@@ -17,6 +17,8 @@ pub struct NodeConfig {
     pub clock_offset: Option<i64>,
     /// As `--log-timezone`, for its logs, in seconds east of UTC.
     pub log_zone: Option<i32>,
+    /// As `--log-year`, for its logs.
+    pub log_year: Option<i32>,
 }
 
 /// A file, a directory or a pattern, relative to the PATH given or with the name of that PATH.

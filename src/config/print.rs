@@ -10,7 +10,7 @@ use super::InputConfig;
 pub fn settings(inputs: &InputConfig) -> String {
     let mut text = String::new();
     // Writing to a `String` cannot fail.
-    clocks(inputs.clock_offset, inputs.log_zone, &mut text);
+    clocks(inputs.clock_offset, inputs.log_zone, inputs.log_year, &mut text);
     if let Some(threads) = inputs.threads {
         let _ = writeln!(text, "threads = {threads}");
     }
@@ -36,7 +36,7 @@ pub fn settings(inputs: &InputConfig) -> String {
                 let _ = writeln!(text, "{key} = {}", Value::from(values));
             }
         }
-        clocks(node.clock_offset, node.log_zone, &mut text);
+        clocks(node.clock_offset, node.log_zone, node.log_year, &mut text);
     }
     for timeout in &inputs.timeouts {
         let _ = writeln!(text, "\n[timeouts.{}]", Value::from(timeout.host.as_str()));
@@ -49,7 +49,7 @@ pub fn settings(inputs: &InputConfig) -> String {
     text
 }
 
-fn clocks(offset: Option<i64>, zone: Option<i32>, text: &mut String) {
+fn clocks(offset: Option<i64>, zone: Option<i32>, year: Option<i32>, text: &mut String) {
     if let Some(offset) = offset {
         let _ = writeln!(text, "clock-offset = {:?}", offset as f64 / 1e9);
     }
@@ -57,6 +57,9 @@ fn clocks(offset: Option<i64>, zone: Option<i32>, text: &mut String) {
         let sign = if zone < 0 { '-' } else { '+' };
         let minutes = zone.unsigned_abs() / 60;
         let _ = writeln!(text, "log-timezone = \"{sign}{:02}:{:02}\"", minutes / 60, minutes % 60);
+    }
+    if let Some(year) = year {
+        let _ = writeln!(text, "log-year = {year}");
     }
 }
 
@@ -76,6 +79,7 @@ mod tests {
             hosts: vec![("a\"b".to_owned(), [10, 0, 0, 1].into()), ("a\"b".to_owned(), "::1".parse().unwrap())],
             clock_offset: Some(-1_700_000_000),
             log_zone: Some(-12_600),
+            log_year: Some(2026),
             threads: Some(3.try_into().unwrap()),
             node: Some("gw \"1\"".to_owned()),
             timeouts: vec![KnownTimeout { host: "pay.example".to_owned(), read_ms: Some(5), connect_ms: Some(6) }],
@@ -85,13 +89,14 @@ mod tests {
                 addresses: ["10.0.0.2".parse().unwrap()].into(),
                 clock_offset: Some(-500_000_000),
                 log_zone: Some(3_600),
+                log_year: Some(2025),
             }],
             ..InputConfig::default()
         };
         let read = file::parse(Path::new("x"), &settings(&inputs)).unwrap();
         assert_eq!(
-            (read.hosts, read.clock_offset, read.log_zone),
-            (inputs.hosts, inputs.clock_offset, inputs.log_zone)
+            (read.hosts, read.clock_offset, read.log_zone, read.log_year),
+            (inputs.hosts, inputs.clock_offset, inputs.log_zone, inputs.log_year)
         );
         assert_eq!((read.threads, read.node, read.timeouts), (inputs.threads, inputs.node, inputs.timeouts));
         assert_eq!(read.nodes, inputs.nodes);

@@ -45,8 +45,23 @@ pub struct InputReport {
     pub explicit: bool,
     /// What is wrong with it, and where; what it held before that was used.
     pub damage: Option<String>,
+    /// What tells of failures in a log but made no call, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_read: Option<String>,
+    /// The year of a log's stamps that name none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_year: Option<LogYear>,
     /// Whether it was passed over: a capture that lies wholly outside the time in which the failed calls can have met anything.
     pub passed_over: bool,
+}
+
+/// The year that a log's first stamp without one was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct LogYear {
+    /// The year.
+    pub year: i32,
+    /// What said it.
+    pub from: &'static str,
 }
 
 impl InputReport {
@@ -59,6 +74,8 @@ impl InputReport {
             bytes: 0,
             explicit: input.explicit,
             damage: Some(damage),
+            not_read: None,
+            log_year: None,
             passed_over: false,
         }
     }
@@ -72,6 +89,8 @@ impl InputReport {
             bytes: opened.bytes.unwrap_or(0),
             explicit: input.explicit,
             damage: None,
+            not_read: None,
+            log_year: None,
             passed_over: false,
         }
     }
@@ -81,9 +100,9 @@ impl InputReport {
         self.kind == Kind::Other && self.damage.is_none()
     }
 
-    /// Whether the run is less than the user asked for: the input is damaged, or was named and is neither log nor
+    /// Whether the run is less than the user asked for: the input is damaged, tells of failures that made no call, or was named and is neither log nor
     /// capture. What a directory holds beside them is no fault.
     pub fn is_fault(&self) -> bool {
-        self.damage.is_some() || (self.explicit && self.kind == Kind::Other)
+        self.damage.is_some() || self.not_read.is_some() || (self.explicit && self.kind == Kind::Other)
     }
 }

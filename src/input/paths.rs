@@ -165,6 +165,8 @@ impl Found {
             bytes: 0,
             explicit,
             damage: Some(error.to_string()),
+            not_read: None,
+            log_year: None,
             passed_over: false,
         });
     }

@@ -223,6 +223,8 @@ impl Level {
             bytes: 0,
             explicit: false,
             damage,
+            not_read: None,
+            log_year: None,
             passed_over: false,
         };
         self.seen.push(Seen { input: None, report });

@@ -70,8 +70,12 @@ impl LogFacts {
     }
 }
 
-/// Surveys logs, each read in whole.
-pub fn logs(inputs: &[Input], options: LogOptions) -> Vec<Result<Survey, InputReport>> {
+/// Surveys logs, each read in whole. `captured` tells a time at which packets were captured.
+pub fn logs(
+    inputs: &[Input],
+    options: LogOptions,
+    captured: impl Fn() -> Option<Timestamp>,
+) -> Vec<Result<Survey, InputReport>> {
     let facts = |scan: &LogScan<KeptCall>| LogFacts {
         form: scan.form,
         zone: scan.zone,
@@ -83,7 +87,7 @@ pub fn logs(inputs: &[Input], options: LogOptions) -> Vec<Result<Survey, InputRe
         facts: Facts::Log(facts(&log.scan)),
         report: log.report,
     };
-    read_logs(inputs, options, &Arc::default()).into_iter().map(|log| log.map(survey)).collect()
+    read_logs(inputs, options, captured, &Arc::default()).into_iter().map(|log| log.map(survey)).collect()
 }
 
 /// Surveys captures.
@@ -145,6 +149,8 @@ mod tests {
             bytes: 0,
             explicit: false,
             damage: None,
+            not_read: None,
+            log_year: None,
             passed_over: false,
         };
         Survey { report, span: Some((Timestamp::from_nanos(span.0), Timestamp::from_nanos(span.1))), facts }

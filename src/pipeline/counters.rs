@@ -31,6 +31,9 @@ pub(super) struct Counters {
     pub(super) connections_seen_at_several_points: u64,
     pub(super) half_open_connections_beyond_bound: u64,
     pub(super) segments_beyond_bound: u64,
+    /// Not told where nothing was.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) log_records_cut_short: u64,
     pub(super) dns_messages_beyond_bound: u64,
     /// Left out since `--from` and `--to` ask for another time; not told where nothing was.
     #[serde(skip_serializing_if = "is_zero")]
@@ -51,6 +54,10 @@ impl Counters {
                 "half-open connections are not listed: more than 262,144 at a time",
             ),
             (self.segments_beyond_bound, "segments are not followed: more than 2,097,152 connections"),
+            (
+                self.log_records_cut_short,
+                "records of failures are cut short: more than 32 sources write to one log at a time",
+            ),
             (self.dns_messages_beyond_bound, "DNS messages are not used: more than 1,048,576"),
         ]
         .into_iter()
@@ -67,10 +74,12 @@ impl Counters {
         self.failure_entries += counts.failure_entries;
         self.second_entries += counts.paired;
         self.retry_lines += counts.retry_lines;
+        self.log_records_cut_short += counts.sources_cut_short;
         for (reason, count) in [
             ("before the first record", counts.orphan_lines),
             ("head that names no instant", counts.bad_heads),
             ("failure without a time", counts.without_time),
+            ("in a form that is not known", counts.unknown_form),
             ("failure without a URL", counts.without_url),
             ("phrase in quoted text", counts.quoted),
             ("longer than is kept", counts.oversize_lines),

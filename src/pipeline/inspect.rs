@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeMap, io::Write};
 
-use wirecause_parsers::log::LogOptions;
-
 use super::{
     Error, Outcome, in_threads, nodes::Plan, outcome, progress::Progress, readable, sort_inputs, window::Span,
 };
@@ -11,6 +9,7 @@ use crate::{
     config::{InspectConfig, InspectForm},
     input::InputReport,
     inspect::{self, Facts, Overlap, Survey},
+    read::first_packet,
     report::inspect::{Inspected, write_json, write_text},
 };
 
@@ -56,8 +55,8 @@ fn survey(config: &InspectConfig, progress: &Progress) -> (Vec<Survey>, Vec<Inpu
     progress.phase("logs", Some(log_bytes));
     let mut found = Vec::new();
     for node in &plan.nodes {
-        let options = LogOptions { default_zone: node.log_zone.or(config.inputs.log_zone) };
-        found.extend(inspect::logs(&node.logs, options));
+        let captured = || first_packet(node.captures.iter().chain(&plan.shared));
+        found.extend(inspect::logs(&node.logs, node.log_options(&config.inputs), captured));
     }
     progress.phase("captures", Some(capture_bytes));
     for node in &plan.nodes {

@@ -11,6 +11,8 @@ use std::{
     path::Path,
 };
 
+use wirecause_parsers::log::{LogOptions, Year};
+
 use crate::{
     config::{InputConfig, nodes::NodeConfig},
     input::{Input, Source},
@@ -39,6 +41,17 @@ pub(super) struct Planned {
     pub(super) addresses: BTreeSet<IpAddr>,
     pub(super) clock_offset: Option<i64>,
     pub(super) log_zone: Option<i32>,
+    pub(super) log_year: Option<i32>,
+}
+
+impl Planned {
+    /// How to read its logs.
+    pub(super) fn log_options(&self, config: &InputConfig) -> LogOptions {
+        LogOptions {
+            default_zone: self.log_zone.or(config.log_zone),
+            year: self.log_year.or(config.log_year).map(Year::Of),
+        }
+    }
 }
 
 /// By what gateways are told apart.
@@ -104,6 +117,7 @@ fn by_settings(nodes: &[NodeConfig], rest: String, logs: Vec<Input>, captures: V
         addresses: node.addresses.clone(),
         clock_offset: node.clock_offset,
         log_zone: node.log_zone,
+        log_year: node.log_year,
         ..Planned::default()
     });
     let of = |input: &Input| {

@@ -12,6 +12,9 @@ pub(super) struct Options {
     pub(super) hosts: Vec<(String, IpAddr)>,
     pub(super) clock_offset_ns: Option<i64>,
     pub(super) log_zone_s: Option<i32>,
+    /// Not told where it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) log_year: Option<i32>,
     /// As typed; not told where all time is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) from: Option<String>,
@@ -33,6 +36,8 @@ pub(super) struct NodeOptions {
     addresses: Vec<IpAddr>,
     clock_offset_ns: Option<i64>,
     log_zone_s: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_year: Option<i32>,
 }
 
 impl Options {
@@ -44,6 +49,7 @@ impl Options {
             hosts: config.hosts.iter().map(|(name, of)| (host(name), address(*of))).collect(),
             clock_offset_ns: config.clock_offset,
             log_zone_s: config.log_zone,
+            log_year: config.log_year,
             from: config.window.from.map(|bound| bound.to_string()),
             to: config.window.to.map(|bound| bound.to_string()),
             node: config.node.clone(),
@@ -56,6 +62,7 @@ impl Options {
                     addresses: node.addresses.iter().map(|of| address(*of)).collect(),
                     clock_offset_ns: node.clock_offset,
                     log_zone_s: node.log_zone,
+                    log_year: node.log_year,
                 })
                 .collect(),
             timeouts: known.map(|known| (host(&known.host), known.read_ms, known.connect_ms)).collect(),

@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeSet, io, net::IpAddr, ops::RangeInclusive, sync::Arc};
 
-use wirecause_parsers::{
-    log::{LogOptions, Retry},
-    time::Timestamp,
-};
+use wirecause_parsers::{log::Retry, time::Timestamp};
 
 use super::{
     Counters, Error,
@@ -17,7 +14,7 @@ use crate::{
     config::InputConfig,
     input::{Input, InputReport},
     join::{NameTable, clock::WIDEST},
-    read::{CaptureFile, Heard, KeptCall, LogFile, capture::Point, points, read_logs, read_needed},
+    read::{CaptureFile, Heard, KeptCall, LogFile, capture::Point, first_packet, points, read_logs, read_needed},
     track::{Finished, store::Store},
 };
 
@@ -80,22 +77,17 @@ pub(super) struct Group {
 impl Read {
     /// Reads the logs alone.
     pub(super) fn logs(reports: Vec<InputReport>, plan: Plan, config: &InputConfig) -> Self {
-        let mut read = Self { reports, told: plan.told, ..Self::default() };
-        read.nodes = plan.nodes.into_iter().map(|planned| read.node(planned, config)).collect();
+        let Plan { nodes, shared, told } = plan;
+        let mut read = Self { told, reports, ..Self::default() };
+        read.nodes = nodes.into_iter().map(|planned| read.node(planned, &shared, config)).collect();
         read.clip_calls(config);
         read
     }
 
     /// Reads logs and captures; `logs_done` is called between them.
-    pub(super) fn all(
-        reports: Vec<InputReport>,
-        mut plan: Plan,
-        config: &InputConfig,
-        logs_done: impl FnOnce(),
-    ) -> Self {
-        let captures: Vec<Vec<Input>> =
-            plan.nodes.iter_mut().map(|planned| std::mem::take(&mut planned.captures)).collect();
-        let shared = std::mem::take(&mut plan.shared);
+    pub(super) fn all(reports: Vec<InputReport>, plan: Plan, config: &InputConfig, logs_done: impl FnOnce()) -> Self {
+        let captures: Vec<Vec<Input>> = plan.nodes.iter().map(|planned| planned.captures.clone()).collect();
+        let shared = plan.shared.clone();
         let mut read = Self::logs(reports, plan, config);
         logs_done();
         let mut nodes = std::mem::take(&mut read.nodes);
@@ -134,12 +126,13 @@ impl Read {
     }
 
     /// Reads a gateway's logs.
-    fn node(&mut self, planned: Planned, config: &InputConfig) -> Node {
+    fn node(&mut self, planned: Planned, shared: &[Input], config: &InputConfig) -> Node {
         let clock_offset = planned.clock_offset.or(config.clock_offset);
-        let Planned { name, open, addresses, .. } = planned;
+        let options = planned.log_options(config);
+        let Planned { name, open, addresses, logs, captures, .. } = planned;
         let mut node = Node { name, open, addresses, clock_offset, ..Node::default() };
-        let options = LogOptions { default_zone: planned.log_zone.or(config.log_zone) };
-        for log in read_logs(&planned.logs, options, &self.call_store) {
+        let captured = || first_packet(captures.iter().chain(shared));
+        for log in read_logs(&logs, options, captured, &self.call_store) {
             match log {
                 Ok(log) => {
                     self.reports.push(log.report.clone());

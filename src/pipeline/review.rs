@@ -82,6 +82,7 @@ fn words(options: &Options) -> Vec<String> {
         let minutes = zone.abs() / 60;
         words.push(format!("--log-timezone {sign}{:02}:{:02}", minutes / 60, minutes % 60));
     }
+    words.extend(options.log_year.map(|year| format!("--log-year {year}")));
     let bounds = [("--from", &options.from), ("--to", &options.to), ("--node", &options.node)];
     for (option, value) in bounds {
         words.extend(value.iter().map(|value| format!("{option} {value}")));

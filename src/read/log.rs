@@ -3,12 +3,18 @@
 use std::{io::Read, sync::Arc};
 
 use rayon::prelude::*;
-use wirecause_parsers::log::{FailedCall, LogBlock, LogOptions, LogPart, LogScan, LogScanner, Lore, chain};
+use wirecause_parsers::{
+    log::{FailedCall, LogBlock, LogCounts, LogOptions, LogPart, LogScan, LogScanner, Lore, Year, chain},
+    time::Timestamp,
+};
 
-use super::kept::{CallShelf, KeptCall};
+use super::{
+    kept::{CallShelf, KeptCall},
+    year,
+};
 use crate::{
     input::{
-        Input, InputReport, Kind,
+        Input, InputReport, Kind, LogYear,
         error_id::{LogDigest, LogHasher},
         open,
     },
@@ -31,8 +37,25 @@ pub struct LogFile {
 }
 
 /// Reads `inputs`, which are logs, in parallel, and puts together what rotated files hold; the result is in their order. The rest of the calls lies in `store`.
-pub fn read_logs(inputs: &[Input], options: LogOptions, store: &Arc<Store>) -> Vec<Result<LogFile, InputReport>> {
+/// `captured` tells a time at which packets were captured, for stamps without a year.
+pub fn read_logs(
+    inputs: &[Input],
+    options: LogOptions,
+    captured: impl Fn() -> Option<Timestamp>,
+    store: &Arc<Store>,
+) -> Vec<Result<LogFile, InputReport>> {
     let mut read: Vec<_> = inputs.par_iter().map(|input| read_log(input, options)).collect();
+    let years: Vec<_> = read.iter().enumerate().map(|(index, file)| year(index, file, &read, &captured)).collect();
+    read.par_iter_mut().zip(years).for_each(|(file, year)| {
+        let (Ok(before), Some((year, from))) = (&file, year) else { return };
+        *file = read_log(&before.input, LogOptions { year: Some(year), ..options }).map(|again| again.with_year(from));
+    });
+    for file in read.iter_mut().flatten() {
+        if let Some(part) = &file.part {
+            file.report.not_read = not_read(part.counts(), part.form());
+            file.report.log_year = part.year().map(|year| LogYear { year, from: file.year_from });
+        }
+    }
     let parts = read.iter_mut().flatten().filter_map(|file| file.part.take()).collect();
     let mut scans = chain(parts, |calls| kept(calls, store)).into_iter();
     let mut whole = |file: ReadFile| LogFile {
@@ -51,12 +74,57 @@ fn kept(calls: Vec<FailedCall>, store: &Arc<Store>) -> Vec<KeptCall> {
     calls.into_par_iter().with_min_len(PACKED_AT_ONCE).map_init(shelf, CallShelf::put).collect()
 }
 
+/// What says the year of a file's stamps, where some have got no time for lack of it.
+fn year(
+    index: usize,
+    file: &Result<ReadFile, InputReport>,
+    read: &[Result<ReadFile, InputReport>],
+    captured: impl Fn() -> Option<Timestamp>,
+) -> Option<(Year, &'static str)> {
+    let file = file.as_ref().ok()?;
+    let part = file.part.as_ref().filter(|part| part.counts().without_year > 0)?;
+    if !year::is_rereadable(&file.input) {
+        return None;
+    }
+    let others = read.iter().enumerate().filter(|(other, _)| *other != index);
+    let others: Vec<_> = others.filter_map(|(_, file)| file.as_ref().ok()?.part.as_ref()).collect();
+    year::of(&file.input, part, &others, captured)
+}
+
+/// What tells of failures in a log, and made no call: each kind with what can be done.
+fn not_read(counts: &LogCounts, form: Option<&str>) -> Option<String> {
+    // An exception before the first record belongs to a record that stands before the file's beginning.
+    let begun = if counts.records > 0 { counts.traces_before } else { 0 };
+    let timeless = counts.without_time.saturating_sub(counts.without_year + begun);
+    let (unknown, timeless) =
+        if form.is_none() { (counts.unknown_form + timeless, 0) } else { (counts.unknown_form, timeless) };
+    let kinds = [
+        (
+            counts.without_year,
+            "failures and requests without a time, since nothing says the year of their stamps (give --log-year)",
+        ),
+        (timeless, "failures and requests without a time"),
+        (unknown, "lines that tell of failures in a form that is not known"),
+    ];
+    let told: Vec<_> =
+        kinds.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{what}: {count}")).collect();
+    (!told.is_empty()).then(|| told.join("; "))
+}
+
 /// A file that was read, before it is put together with the others.
 struct ReadFile {
     input: Input,
     digest: LogDigest,
     report: InputReport,
     part: Option<LogPart>,
+    /// What said the year of its stamps without one.
+    year_from: &'static str,
+}
+
+impl ReadFile {
+    fn with_year(self, from: &'static str) -> Self {
+        Self { year_from: from, ..self }
+    }
 }
 
 fn read_log(input: &Input, options: LogOptions) -> Result<ReadFile, InputReport> {
@@ -78,7 +146,13 @@ fn read_log(input: &Input, options: LogOptions) -> Result<ReadFile, InputReport>
     if !is_sized {
         report.bytes = bytes.total;
     }
-    Ok(ReadFile { input: input.clone(), digest: bytes.hasher.finish(), report, part: Some(scanner.finish_part()) })
+    Ok(ReadFile {
+        input: input.clone(),
+        digest: bytes.hasher.finish(),
+        report,
+        part: Some(scanner.finish_part()),
+        year_from: "--log-year",
+    })
 }
 
 /// The bytes of a log, read and hashed a slab at a time.

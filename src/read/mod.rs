@@ -14,7 +14,9 @@ mod repeat;
 mod route;
 mod source;
 pub mod tail;
+mod year;
 
 pub use capture::{CaptureFile, Captures, Heard, read_captures, read_needed};
 pub use kept::KeptCall;
 pub use log::{LogFile, read_logs};
+pub use year::first_packet;

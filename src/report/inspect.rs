@@ -7,7 +7,7 @@ use wirecause_parsers::{capture::LinkType, time::Timestamp};
 
 use super::{printable::printable, review::text::grouped};
 use crate::{
-    input::{Compression, InputReport},
+    input::{Compression, InputReport, LogYear},
     inspect::{Facts, LogFacts, Overlap, Survey, capture::CaptureFacts},
 };
 
@@ -58,6 +58,8 @@ pub fn write_json(inspected: &Inspected<'_>, out: &mut impl Write) -> io::Result
         object.insert("compression".to_owned(), json!(report.compression));
         object.insert("bytes".to_owned(), json!(report.bytes));
         object.insert("damage".to_owned(), json!(report.damage));
+        object.insert("not_read".to_owned(), json!(report.not_read));
+        object.insert("log_year".to_owned(), json!(report.log_year));
         object.insert("node".to_owned(), json!(node));
         object.insert("span".to_owned(), survey.span.map_or(Value::Null, span));
         Value::Object(object)
@@ -132,10 +134,15 @@ fn file(survey: &Survey, node: &str, out: &mut impl Write) -> io::Result<()> {
         Facts::Log(log) => log_lines(log, out)?,
         Facts::Capture(capture) => capture_lines(capture, out)?,
     }
-    match &report.damage {
-        Some(damage) => writeln!(out, "  damaged: {}", printable(damage)),
-        None => Ok(()),
+    if let Some(LogYear { year, from }) = report.log_year {
+        writeln!(out, "  stamps without a year: from {year} on, by {from}")?;
     }
+    for (what, told) in [("not read", &report.not_read), ("damaged", &report.damage)] {
+        if let Some(told) = told {
+            writeln!(out, "  {what}: {}", printable(told))?;
+        }
+    }
+    Ok(())
 }
 
 fn log_lines(log: &LogFacts, out: &mut impl Write) -> io::Result<()> {
@@ -248,6 +255,8 @@ mod tests {
             bytes: 1_234,
             explicit: true,
             damage: Some("cut\u{7}".to_owned()),
+            not_read: None,
+            log_year: None,
             passed_over: false,
         };
         let survey = Survey { report: report.clone(), span: None, facts: Facts::Log(LogFacts::default()) };

@@ -12,7 +12,7 @@ use std::{
 use serde::Serialize;
 
 use super::{causes::Counts, printable::printable, rows::FindingRow, run::NodeRecord};
-use crate::input::InputReport;
+use crate::input::{InputReport, LogYear};
 
 /// What the summary is written from.
 #[derive(Clone, Copy, Debug)]
@@ -61,8 +61,11 @@ pub fn write(summary: &Summary<'_>, out: &mut impl Write) -> io::Result<()> {
 /// Names every input that is a fault, one per line: for jobs without a summary.
 pub fn write_faults(inputs: &[InputReport], out: &mut impl Write) -> io::Result<()> {
     for input in inputs.iter().filter(|input| input.is_fault()) {
-        let fault = input.damage.as_deref().unwrap_or("neither log nor capture");
-        writeln!(out, "wirecause: {}: {}", printable(&input.path), printable(fault))?;
+        let faults: Vec<&str> = input.damage.iter().chain(&input.not_read).map(String::as_str).collect();
+        let faults = if faults.is_empty() { vec!["neither log nor capture"] } else { faults };
+        for fault in faults {
+            writeln!(out, "wirecause: {}: {}", printable(&input.path), printable(fault))?;
+        }
     }
     Ok(())
 }
@@ -176,6 +179,20 @@ fn inputs(inputs: &[InputReport], out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "\nDamaged inputs (what they held before the damage is used)")?;
         for (input, damage) in damaged {
             writeln!(out, "  {}: {}", printable(&input.path), printable(damage))?;
+        }
+    }
+    let not_read: Vec<_> = inputs.iter().filter_map(|input| Some((input, input.not_read.as_deref()?))).collect();
+    if !not_read.is_empty() {
+        writeln!(out, "\nFailures that stand in no table")?;
+        for (input, why) in not_read {
+            writeln!(out, "  {}: {}", printable(&input.path), printable(why))?;
+        }
+    }
+    let years: Vec<_> = inputs.iter().filter_map(|input| Some((input, input.log_year?))).collect();
+    if !years.is_empty() {
+        writeln!(out, "\nStamps without a year")?;
+        for (input, LogYear { year, from }) in years {
+            writeln!(out, "  {}: from {year} on, by {from}", printable(&input.path))?;
         }
     }
     named("Neither log nor capture", inputs.iter().filter(|input| input.is_left()), out)?;
@@ -328,6 +345,8 @@ mod tests {
             bytes: 3,
             explicit: true,
             damage: Some("cut\u{8}".to_owned()),
+            not_read: None,
+            log_year: None,
             passed_over: false,
         };
         let text = text(&counts, &[finding], &[input]);
@@ -344,6 +363,8 @@ mod tests {
             bytes: 0,
             explicit,
             damage: damage.map(str::to_owned),
+            not_read: None,
+            log_year: None,
             passed_over: false,
         };
         let inputs = [input("beside", false, None), input("named", true, None), input("cut", false, Some("ends\u{7}"))];

@@ -38,4 +38,5 @@ mod tshark;
 mod varied;
 mod window;
 mod wire_file;
+mod years;
 mod zeek;

@@ -127,7 +127,7 @@ fn logs_below(scratch: &Scratch, name: &str) -> (Vec<LogFile>, Vec<String>) {
     let mut faults: Vec<_> = seen.iter().filter_map(|seen| seen.report.damage.clone()).collect();
     let inputs: Vec<_> = seen.into_iter().filter_map(|seen| seen.input).collect();
     let mut files = Vec::new();
-    for read in read_logs(&inputs, LogOptions::default(), &Arc::default()) {
+    for read in read_logs(&inputs, LogOptions::default(), || None, &Arc::default()) {
         match read {
             Ok(file) => {
                 faults.extend(file.report.damage.clone());

@@ -12,15 +12,19 @@ use super::{head::starts_record, records::Records, scan::LogOptions, scanner::re
 
 /// What a block holds.
 #[derive(Debug)]
-pub struct LogBlock(pub(super) Records);
+pub struct LogBlock {
+    pub(super) records: Records,
+    /// Whether none of its lines is wrapped. One that is ends what was read of the block.
+    pub(super) is_plain: bool,
+}
 
 impl LogBlock {
     /// Reads the bytes of a block. What other blocks taught is in `lore`.
     pub fn read(options: LogOptions, bytes: &[u8], lore: &Lore) -> Self {
         let mut records = Records::of_block(options, lore.take());
-        read_plain(bytes, 0, &mut records);
+        let is_plain = read_plain(bytes, 0, &mut records).is_none();
         lore.give(records.end_block());
-        Self(records)
+        Self { records, is_plain }
     }
 }
 

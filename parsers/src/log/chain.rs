@@ -21,9 +21,32 @@ pub struct LogPart {
     pub(super) events: Events,
     pub(super) counts: LogCounts,
     pub(super) form: Option<&'static str>,
+    pub(super) year: Option<i32>,
     pub(super) zone: Option<i32>,
     pub(super) first: Option<Timestamp>,
     pub(super) last: Option<Timestamp>,
+}
+
+impl LogPart {
+    /// What was read, and what could not be.
+    pub const fn counts(&self) -> &LogCounts {
+        &self.counts
+    }
+
+    /// What the lines are wrapped in, as [`LogScan::form`].
+    pub const fn form(&self) -> Option<&'static str> {
+        self.form
+    }
+
+    /// The year that the first stamp without one was given.
+    pub const fn year(&self) -> Option<i32> {
+        self.year
+    }
+
+    /// The earliest and the latest stamp that was read.
+    pub const fn span(&self) -> (Option<Timestamp>, Option<Timestamp>) {
+        (self.first, self.last)
+    }
 }
 
 /// What each of the files holds, in the order in which they are given. That order changes nothing but which of two copies of a record
@@ -36,8 +59,8 @@ pub fn chain<C>(parts: Vec<LogPart>, keep: impl Fn(Vec<FailedCall>) -> Vec<C>) -
     let mut scans = Vec::new();
     let mut rest: Vec<Option<Events>> = Vec::new();
     for part in parts {
-        let LogPart { events, counts, form, zone, first, last } = part;
-        scans.push(LogScan { counts, form, zone, first, last, ..LogScan::default() });
+        let LogPart { events, counts, form, year, zone, first, last } = part;
+        scans.push(LogScan { counts, form, year, zone, first, last, ..LogScan::default() });
         rest.push(Some(events));
     }
     let mut links: Vec<Link> = Vec::new();

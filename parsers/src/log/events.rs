@@ -8,6 +8,7 @@
 //! behind the blocks before it every event is taken once more, as if the file had been read in one pass.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
@@ -24,7 +25,7 @@ use crate::time::Timestamp;
 /// The events of a file, thread by thread.
 #[derive(Debug, Default)]
 pub(super) struct Events {
-    /// By the thread's name; what names no thread stands under an empty one.
+    /// By the thread's name, behind it whose it is; what names no thread stands under an empty one.
     pub threads: HashMap<Arc<str>, Thread, RandomState>,
     /// Attempts that name no thread.
     pub retries: Vec<Retry>,
@@ -35,6 +36,8 @@ pub(super) struct Events {
     prune_at: usize,
     /// Whether these are the events of a block.
     of_block: bool,
+    /// Whose threads are meant, where several write one log.
+    scope: Option<Arc<str>>,
 }
 
 /// One thread's events in their order.
@@ -107,11 +110,11 @@ impl Events {
     /// Whether a duration stated by a thread could belong to a failed call.
     pub(super) fn awaits_elapsed(&self, thread: Option<&str>) -> bool {
         let Some(name) = thread else { return false };
-        self.threads.get(name).map_or(self.of_block, Thread::awaits_elapsed)
+        self.threads.get(&*self.key(name)).map_or(self.of_block, Thread::awaits_elapsed)
     }
 
     pub(super) fn elapsed(&mut self, thread: Option<&str>, time: Timestamp, ms: u64, counts: &mut LogCounts) {
-        if let Some(name) = thread.filter(|name| self.of_block || self.threads.contains_key(*name)) {
+        if let Some(name) = thread.filter(|name| self.of_block || self.threads.contains_key(&*self.key(name))) {
             self.thread(name, counts, |thread| thread.push(Event::Elapsed { time, ms }));
         }
     }
@@ -148,20 +151,36 @@ impl Events {
         self.requests_by_service.iter().map(|(service, (_, count))| (service.to_string(), *count)).collect()
     }
 
+    /// Changes whose threads are meant, for those that were meant before.
+    pub(super) const fn exchange_scope(&mut self, scope: &mut Option<Arc<str>>) {
+        std::mem::swap(&mut self.scope, scope);
+    }
+
+    pub(super) const fn scope(&self) -> Option<&Arc<str>> {
+        self.scope.as_ref()
+    }
+
+    /// What a thread stands under: its name, and whose it is. Thread 7 of one gateway is not thread 7 of another.
+    fn key<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        self.scope.as_ref().map_or(Cow::Borrowed(name), |scope| format!("{name}\0{scope}").into())
+    }
+
     /// Does something with a thread, which is known from then on.
     fn thread(&mut self, name: &str, counts: &mut LogCounts, act: impl FnOnce(&mut Thread)) {
-        if let Some(known) = self.threads.get_mut(name) {
+        let key = self.key(name);
+        if let Some(known) = self.threads.get_mut(&*key) {
             return act(known);
         }
         // A block's threads are few, or it is read once more behind those before it.
         if !self.of_block && self.threads.len() >= self.prune_at.max(MOST_THREADS) {
             self.prune(counts);
         }
-        let name: Arc<str> = name.into();
+        let key: Arc<str> = key.into();
+        let name = if self.scope.is_some() { name.into() } else { Arc::clone(&key) };
         // What a thread did before the block may await a duration.
         let reports = u32::from(self.of_block);
-        let new = Thread { name: Arc::clone(&name), events: Vec::new(), reports, durations: 0 };
-        act(self.threads.entry(name).or_insert(new));
+        let new = Thread { name, events: Vec::new(), reports, durations: 0 };
+        act(self.threads.entry(key).or_insert(new));
     }
 
     /// Drops the threads that have nothing to tell.

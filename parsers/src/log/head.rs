@@ -96,18 +96,19 @@ fn column(input: &[u8]) -> Option<(&[u8], Column<'_>)> {
     }
 }
 
+/// Whether a word is a level.
+pub(super) fn is_level(word: &str) -> bool {
+    matches!(
+        word,
+        "SEVERE" | "WARNING" | "INFO" | "CONFIG" | "FINE" | "FINER" | "FINEST" | "ERROR" | "WARN" | "DEBUG" | "TRACE"
+    )
+}
+
 /// `java.util.logging`'s levels, and the words that other layouts use for them; a blank or a colon follows.
 fn level(input: &[u8]) -> Option<(&[u8], Column<'_>)> {
     let (word, rest) = run(input, |byte| byte.is_ascii_uppercase());
     let ends = matches!(rest.first(), Some(b' ' | b'\t' | b':'));
     (ends && is_level(word)).then_some((rest, Column::Level(word)))
-}
-
-fn is_level(word: &str) -> bool {
-    matches!(
-        word,
-        "SEVERE" | "WARNING" | "INFO" | "CONFIG" | "FINE" | "FINER" | "FINEST" | "ERROR" | "WARN" | "DEBUG" | "TRACE"
-    )
 }
 
 /// A number, and a blank behind it.

@@ -1,10 +1,13 @@
 //! Groups lines into records and reads those that hold a phrase.
 
+use std::sync::Arc;
+
 use super::{
     chain::LogPart,
     elapsed::elapsed_ms,
     entry::{Entry, Place},
     events::{Before, Events},
+    foreign,
     head::{Head, head, starts_record},
     lines::LONGEST_LINE,
     prefilter::{Found, Phrase},
@@ -40,6 +43,33 @@ pub(super) struct Records {
     /// In a block: what it adds if a failure was reported before it.
     if_reported: Conditional,
     of_block: bool,
+}
+
+/// What one of several sources that write to one log has begun.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    /// Whose its threads are.
+    pub scope: Option<Arc<str>>,
+    open: Option<Entry>,
+    last_head: Vec<u8>,
+    last_place: Option<Place>,
+}
+
+impl Standing {
+    /// Nothing begun; whose the threads are.
+    pub(super) fn of(scope: Option<Arc<str>>) -> Self {
+        Self { scope, ..Self::default() }
+    }
+
+    /// The head line of the failure whose record the next lines may continue.
+    pub(super) fn open_head(&self) -> Option<&[u8]> {
+        self.open.as_ref().map(Entry::head)
+    }
+
+    /// Where that record begins.
+    pub(super) fn open_line(&self) -> Option<u64> {
+        self.open.as_ref().map(|entry| entry.span.first_line)
+    }
 }
 
 /// What lines that state a duration add, which are read only where a failure was reported before them.
@@ -119,6 +149,7 @@ impl Records {
             self.open_at_trace(line);
         }
         if let Some(entry) = &mut self.open {
+            self.counts.unknown_form += u64::from(foreign::is_in_record(line));
             self.counts.lines_beyond_bound += u64::from(!entry.push(line, place));
         }
     }
@@ -127,6 +158,31 @@ impl Records {
     pub(super) fn end_record(&mut self) {
         self.close();
         self.last_place = None;
+    }
+
+    /// Takes up what another source has begun, and gives back what the one before has.
+    pub(super) const fn exchange(&mut self, standing: &mut Standing) {
+        std::mem::swap(&mut self.open, &mut standing.open);
+        std::mem::swap(&mut self.last_head, &mut standing.last_head);
+        std::mem::swap(&mut self.last_place, &mut standing.last_place);
+        self.events.exchange_scope(&mut standing.scope);
+    }
+
+    /// Ends a source: its last record, whose stamp counts, is whole.
+    pub(super) fn end_source(&mut self) {
+        self.end_record();
+        let last_head = std::mem::take(&mut self.last_head);
+        self.read_head(&last_head);
+    }
+
+    /// Whether a failure's record is open.
+    pub(super) const fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Whose threads are meant, where several sources write to the log.
+    pub(super) const fn scope(&self) -> Option<&Arc<str>> {
+        self.events.scope()
     }
 
     /// Ends the file.
@@ -138,6 +194,7 @@ impl Records {
             events: self.events,
             counts: self.counts,
             form: None,
+            year: None,
             zone: self.zone,
             first: self.first,
             last: self.last,
@@ -159,7 +216,11 @@ impl Records {
         let text = text(line);
         let names_exception = exception(text.trim().trim_start_matches("Caused by: "), false).is_some();
         match self.last_place {
-            None => self.counts.without_time += 1,
+            None => {
+                self.counts.without_time += 1;
+                self.counts.traces_before += u64::from(names_exception);
+            }
+            Some(_) if !names_exception && foreign::is_record(&text) => self.counts.unknown_form += 1,
             Some(_) if !names_exception => self.counts.quoted += 1,
             Some(place) => self.open = Some(Entry::new(&self.last_head, place, self.read.take())),
         }
@@ -213,7 +274,7 @@ impl Records {
     }
 
     /// Ends the open entry and reads it.
-    fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         let Some(entry) = self.open.take() else { return };
         self.failure(&entry);
         self.read = Some(entry);

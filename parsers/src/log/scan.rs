@@ -10,6 +10,19 @@ use crate::time::Timestamp;
 pub struct LogOptions {
     /// Seconds east of UTC for stamps that name no zone; `None` takes them for UTC.
     pub default_zone: Option<i32>,
+    /// What says the year of stamps that name none; `None` leaves them without a time.
+    pub year: Option<Year>,
+}
+
+/// What says the year of a log's first stamp without one. What follows goes on from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Year {
+    /// The year itself.
+    Of(i32),
+    /// A time near the stamp: it is at most half a year away.
+    Near(Timestamp),
+    /// A time before which the stamp lies, by a year at most.
+    Before(Timestamp),
 }
 
 /// What one log file holds, its calls as they are kept.
@@ -21,8 +34,10 @@ pub struct LogScan<C = FailedCall> {
     pub retries: Vec<Retry>,
     /// What was read, and what could not be.
     pub counts: LogCounts,
-    /// What the lines are wrapped in, `plain` for nothing; `None` where no line tells.
+    /// What the lines are wrapped in, `plain` for nothing, `mixed` where that changes; `None` where no line tells.
     pub form: Option<&'static str>,
+    /// The year that the first stamp without one was given.
+    pub year: Option<i32>,
     /// The zone of the first stamp, in seconds east of UTC; `None` where it names none.
     pub zone: Option<i32>,
     /// The earliest stamp among the first record, the last one and those that were read in full.
@@ -40,6 +55,7 @@ impl<C> Default for LogScan<C> {
             retries: Vec::new(),
             counts: LogCounts::default(),
             form: None,
+            year: None,
             zone: None,
             first: None,
             last: None,
@@ -75,6 +91,12 @@ pub struct LogCounts {
     pub bad_heads: u64,
     /// Lines with a phrase in text that no record precedes: nothing says when.
     pub without_time: u64,
+    /// Those of them that are exceptions before the first record: they go on with what stands before the file's beginning.
+    pub traces_before: u64,
+    /// Records with a phrase of a failure in a form that is not known, among lines that continue another.
+    pub unknown_form: u64,
+    /// Those without a time whose stamp lacks the year, and nothing says it.
+    pub without_year: u64,
     /// Records with a phrase of a failure but without a URL that names a host.
     pub without_url: u64,
     /// Records whose phrase stands in text that the gateway quotes, such as a response body.
@@ -91,6 +113,8 @@ pub struct LogCounts {
     pub unwrapped_lines: u64,
     /// Threads whose state was dropped because there were too many.
     pub threads_forgotten: u64,
+    /// Records of failures that were ended, and lines that were cut, because too many sources wrote to the log at once.
+    pub sources_cut_short: u64,
 }
 
 impl LogCounts {
@@ -108,6 +132,9 @@ impl LogCounts {
         self.retry_lines += other.retry_lines;
         self.bad_heads += other.bad_heads;
         self.without_time += other.without_time;
+        self.traces_before += other.traces_before;
+        self.unknown_form += other.unknown_form;
+        self.without_year += other.without_year;
         self.without_url += other.without_url;
         self.quoted += other.quoted;
         self.oversize_lines += other.oversize_lines;
@@ -116,5 +143,6 @@ impl LogCounts {
         self.copies += other.copies;
         self.unwrapped_lines += other.unwrapped_lines;
         self.threads_forgotten += other.threads_forgotten;
+        self.sources_cut_short += other.sources_cut_short;
     }
 }

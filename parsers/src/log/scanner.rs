@@ -8,11 +8,11 @@ use memchr::{memchr, memchr_iter};
 use super::{
     block::{Cut, LogBlock},
     chain::{LogPart, chain},
-    container::{Container, Translator},
+    container::{Container, Translator, change},
     lines::{LONGEST_LINE, LineCutter, Run},
     prefilter::Phrases,
     records::Records,
-    scan::{LogOptions, LogScan},
+    scan::{LogOptions, LogScan, Year},
 };
 
 /// Reads one log file, chunk by chunk.
@@ -25,7 +25,10 @@ pub struct LogScanner {
 impl LogScanner {
     /// A scanner at the start of a file.
     pub fn new(options: LogOptions) -> Self {
-        Self { cutter: LineCutter::default(), reader: Reader { form: Form::Unknown, records: Records::new(options) } }
+        Self {
+            cutter: LineCutter::default(),
+            reader: Reader { form: Form::Unknown, year: options.year, records: Records::new(options) },
+        }
     }
 
     /// Takes the next bytes of the file, decompressed.
@@ -50,7 +53,8 @@ impl LogScanner {
         };
         self.feed(cut.before);
         for (bytes, block) in cut.blocks.iter().zip(read(&cut.blocks)) {
-            if !self.reader.records.append(block.0) {
+            let is_appended = block.is_plain && matches!(self.reader.form, Form::Plain);
+            if !(is_appended && self.reader.records.append(block.records)) {
                 self.feed(bytes);
             }
         }
@@ -74,6 +78,8 @@ impl LogScanner {
 #[derive(Debug)]
 struct Reader {
     form: Form,
+    /// What says the year of stamps without one.
+    year: Option<Year>,
     records: Records,
 }
 
@@ -88,11 +94,14 @@ enum Form {
 
 impl Reader {
     fn run(&mut self, run: &Run<'_>) {
-        let rest = self.before_known(run);
-        match &mut self.form {
-            Form::Unknown => {}
-            Form::Plain => read_plain(rest, run.dropped, &mut self.records),
-            Form::Wrapped(translator) => read_wrapped(rest, run.dropped, translator, &mut self.records),
+        let mut rest = self.before_known(run);
+        if let Form::Plain = self.form {
+            let Some((at, container)) = read_plain(rest, run.dropped, &mut self.records) else { return };
+            self.form = Form::Wrapped(Box::new(Translator::behind_plain(container, self.year)));
+            rest = rest.get(at..).unwrap_or_default();
+        }
+        if let Form::Wrapped(translator) = &mut self.form {
+            read_wrapped(rest, run.dropped, translator, &mut self.records);
         }
     }
 
@@ -115,9 +124,9 @@ impl Reader {
             let at_start = self.records.is_at_start();
             match Container::of_line(shown(line, at_start)) {
                 Some(Container::Plain) => self.form = Form::Plain,
-                Some(container) => self.form = Form::Wrapped(Box::new(Translator::new(container))),
+                Some(container) => self.form = Form::Wrapped(Box::new(Translator::new(container, self.year))),
                 None => {
-                    read_plain(line, run.dropped, &mut self.records);
+                    let _ = read_plain(line, run.dropped, &mut self.records);
                     rest = after;
                 }
             }
@@ -126,27 +135,32 @@ impl Reader {
     }
 
     fn finish(mut self) -> LogPart {
-        let form = match &mut self.form {
-            Form::Unknown => None,
-            Form::Plain => Some(Container::Plain.word()),
+        let (form, year) = match &mut self.form {
+            Form::Unknown => (None, None),
+            Form::Plain => (Some(Container::Plain.word()), None),
             Form::Wrapped(translator) => {
                 translator.finish(&mut self.records);
-                Some(translator.container().word())
+                (Some(translator.word()), translator.year())
             }
         };
-        LogPart { form, ..self.records.finish() }
+        LogPart { form, year, ..self.records.finish() }
     }
 }
 
-/// Hands on the lines of a run with their places and phrases.
-pub(super) fn read_plain(text: &[u8], dropped: u64, records: &mut Records) {
+/// Hands on the lines of a run with their places and phrases, up to one that is wrapped: where that begins, and in what.
+#[must_use]
+pub(super) fn read_plain(text: &[u8], dropped: u64, records: &mut Records) -> Option<(usize, Container)> {
     let mut phrases = Phrases::new(text);
     for (start, end) in lines(text) {
-        let at_start = records.is_at_start();
+        let line = shown(text.get(start..end).unwrap_or_default(), records.is_at_start());
+        if let Some(container) = change(line) {
+            return Some((start, container));
+        }
         let place = records.place((end - start) as u64 + dropped);
         let found = || phrases.of_line(start, end.min(start + LONGEST_LINE), end);
-        records.line(shown(text.get(start..end).unwrap_or_default(), at_start), place, found);
+        records.line(line, place, found);
     }
+    None
 }
 
 /// Hands a run's lines to the translator.

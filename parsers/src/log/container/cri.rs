@@ -1,7 +1,7 @@
 //! Files of a Kubernetes container runtime: `2019-04-30T02:12:41.8443515Z stdout F payload`, where `P` for `F` means that
-//! the payload goes on with the next line's.
+//! the payload goes on with the next line of the same stream.
 
-use super::Peeled;
+use super::{Peeled, Source};
 use crate::log::stamp::starts_stamp;
 
 pub(super) fn peel(line: &[u8]) -> Option<Peeled<'_>> {
@@ -10,15 +10,14 @@ pub(super) fn peel(line: &[u8]) -> Option<Peeled<'_>> {
     }
     let mut columns = line.splitn(4, |byte| *byte == b' ');
     let stamp = std::str::from_utf8(columns.next()?).ok()?;
-    if !matches!(columns.next()?, b"stdout" | b"stderr") {
-        return None;
-    }
+    let stream = columns.next().filter(|stream| matches!(*stream, b"stdout" | b"stderr"))?;
     let partial = match columns.next()?.split(|byte| *byte == b':').next()? {
         b"F" => false,
         b"P" => true,
         _ => return None,
     };
-    Some(Peeled { partial, ..Peeled::whole(columns.next().unwrap_or_default(), Some(stamp)) })
+    let payload = Peeled::whole(columns.next().unwrap_or_default(), Some(stamp));
+    Some(Peeled { partial, ..payload.from(Source::new(stream, 0)) })
 }
 
 #[cfg(test)]

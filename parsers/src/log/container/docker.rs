@@ -1,16 +1,16 @@
 //! Docker's `json-file` driver: `{"log":"payload\n","stream":"stdout","time":"2021-05-17T18:19:00.041123456Z"}`. A payload
-//! over 16 KiB is split; only its last piece ends in a line feed.
+//! over 16 KiB is split, with lines of the other stream between its pieces; only its last piece ends in a line feed.
 
-use super::{Peeled, object::Object};
+use super::{Peeled, Source, object::Object};
 
 pub(super) fn peel(line: &[u8]) -> Option<Peeled<'_>> {
     let object = Object::read(line)?;
-    object.text(&["stream"])?;
+    let stream = object.text(&["stream"])?.as_bytes().to_vec();
     let log = object.text(&["log"])?;
-    let stamp = object.text(&["time"]).map(|time| time.to_owned().into());
+    let stamp = object.text(&["time"]).map(str::to_owned);
     let whole = log.strip_suffix('\n');
     let text = whole.unwrap_or(log).trim_end_matches('\r').as_bytes().to_vec();
-    Some(Peeled { partial: whole.is_none(), text: text.into(), stamp })
+    Some(Peeled { partial: whole.is_none(), ..Peeled::whole(text, stamp).from(Source::new(stream, 0)) })
 }
 
 #[cfg(test)]

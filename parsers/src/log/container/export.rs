@@ -1,7 +1,7 @@
 //! `journalctl -o export`: entries of `FIELD=value` lines with a blank line between them. A value that holds line ends stands below its
 //! field's name, behind its length as 64 bits, little-endian. (systemd's `JOURNAL_EXPORT_FORMATS`)
 
-use super::Peeled;
+use super::{Peeled, journal::JournalWriter};
 use crate::{log::entry::Place, time::Timestamp};
 
 /// Whether a line is the first of an entry.
@@ -21,6 +21,7 @@ pub(super) struct Export {
     micros: Option<i64>,
     message: Option<Vec<u8>>,
     place: Option<Place>,
+    writer: JournalWriter,
     /// A value that goes on.
     value: Option<Value>,
 }
@@ -35,6 +36,13 @@ struct Value {
 }
 
 impl Export {
+    /// Whether a line can be one of the format: a blank one, a field or its name, or part of a value.
+    pub(super) fn takes(&self, line: &[u8]) -> bool {
+        let is_of_name = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+        let name = line.iter().take_while(|byte| is_of_name(byte)).count();
+        self.value.is_some() || line.is_empty() || (name > 0 && line.get(name).is_none_or(|next| *next == b'='))
+    }
+
     /// Takes a line; gives the entry back that it ends.
     pub(super) fn line(&mut self, line: &[u8], place: Place) -> Option<(Peeled<'static>, Place)> {
         if let Some(mut value) = self.value.take() {
@@ -61,6 +69,8 @@ impl Export {
                     self.message = Some(message.to_vec());
                 } else if let Some(micros) = line.strip_prefix(b"__REALTIME_TIMESTAMP=") {
                     self.micros = std::str::from_utf8(micros).ok().and_then(|micros| micros.parse().ok());
+                } else {
+                    self.writer.line(line);
                 }
             }
         }
@@ -74,8 +84,8 @@ impl Export {
         let cut = ended.value.filter(|value| value.is_message).map(|value| value.content());
         let text = ended.message.or(cut)?;
         let stamp = ended.micros.and_then(|micros| micros.checked_mul(1_000));
-        let stamp = stamp.map(|nanos| Timestamp::from_nanos(nanos).to_string().into());
-        Some((Peeled { text: text.into(), stamp, partial: false }, ended.place?))
+        let stamp = stamp.map(|nanos| Timestamp::from_nanos(nanos).to_string());
+        Some((Peeled::whole(text, stamp).from(ended.writer.source()), ended.place?))
     }
 }
 

@@ -2,7 +2,7 @@
 //! `__REALTIME_TIMESTAMP`. A payload that is no UTF-8 is an array of bytes.
 
 use super::{
-    Peeled,
+    Peeled, Source,
     object::{Object, Value},
 };
 use crate::time::Timestamp;
@@ -16,8 +16,44 @@ pub(super) fn peel(line: &[u8]) -> Option<Peeled<'_>> {
     };
     let micros: i64 = object.text(&["__REALTIME_TIMESTAMP"])?.parse().ok()?;
     let stamp = Timestamp::from_nanos(micros.checked_mul(1_000)?).to_string();
-    Some(Peeled { text: text.into(), stamp: Some(stamp.into()), partial: false })
+    let mut writer = JournalWriter::default();
+    for (field, value) in WRITER_FIELDS.iter().zip(&mut writer.0) {
+        *value = object.text(&[field]).unwrap_or_default().as_bytes().to_vec();
+    }
+    Some(Peeled::whole(text, Some(stamp)).from(writer.source()))
 }
+
+/// The fields of an entry that tell who wrote it, in the order of [`WRITER_FIELDS`].
+#[derive(Debug, Default)]
+pub(super) struct JournalWriter([Vec<u8>; WRITER_FIELDS.len()]);
+
+impl JournalWriter {
+    /// Takes a line `FIELD=value`, if it tells.
+    pub(super) fn line(&mut self, line: &[u8]) {
+        let fields = WRITER_FIELDS.iter().zip(&mut self.0);
+        for (field, kept) in fields {
+            if let Some(value) = line.strip_prefix(field.as_bytes()).and_then(|rest| rest.strip_prefix(b"=")) {
+                *kept = value.get(..LONGEST_VALUE).unwrap_or(value).to_vec();
+            }
+        }
+    }
+
+    /// Host, unit and container tell whose threads are meant; a process without either by what it calls itself.
+    pub(super) fn source(&self) -> Source<'static> {
+        let [host, unit, container, identifier, process] = &self.0;
+        let owner = [host, unit, container].map(Vec::as_slice).join(&SEPARATOR);
+        let named = [&owner, identifier.as_slice()].join(&SEPARATOR);
+        let scope = if unit.is_empty() && container.is_empty() { named.len() } else { owner.len() };
+        Source::new([&named, process.as_slice()].join(&SEPARATOR), scope)
+    }
+}
+
+/// Who wrote an entry, as journald and the container runtimes that log to it say.
+const WRITER_FIELDS: [&str; 5] = ["_HOSTNAME", "_SYSTEMD_UNIT", "CONTAINER_NAME", "SYSLOG_IDENTIFIER", "_PID"];
+/// Bytes kept of each: units have at most 255, hosts 64.
+const LONGEST_VALUE: usize = 256;
+/// Stands in none of them.
+const SEPARATOR: u8 = 0x1f;
 
 fn byte(value: &Value) -> Option<u8> {
     match value {

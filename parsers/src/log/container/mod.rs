@@ -1,12 +1,13 @@
 //! What a log may be wrapped in on its way to the reader: what a container runtime, syslog or a JSON formatter put around
 //! each line is peeled off, and the line of the plain layout is what remains.
 //!
-//! A file's container is told by its first line that has a known form, and stays.
+//! A file's container is told by its first line that has a known form, and changes where lines have another one.
 
 use std::borrow::Cow;
 
 use super::head::{head, starts_record};
 
+mod change;
 mod cri;
 mod docker;
 mod export;
@@ -14,15 +15,22 @@ mod journal;
 mod json;
 mod newest;
 mod object;
+mod octets;
 mod prefix;
+mod source;
 mod splunk;
+mod stern;
 mod syslog;
 #[cfg(test)]
 mod tests;
 mod translator;
 mod window;
+mod year;
 
+pub(super) use change::change;
+use source::Source;
 pub(super) use translator::Translator;
+use year::Yearless;
 
 /// The known wrappings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +45,12 @@ pub(super) enum Container {
     Docker,
     /// `journalctl -o json`.
     Journal,
-    /// What `kubectl logs` and `docker compose logs` put before a line.
+    /// The name that `kubectl logs` or `docker compose logs` puts before a line.
     Prefixed,
+    /// The stamp that `kubectl logs --timestamps` or `docker logs -t` puts before a line, without a name.
+    Stamped,
+    /// What `stern` puts before a line.
+    Stern,
     /// Splunk's export as JSON lines.
     SplunkJson,
     /// Splunk's export as CSV, and the column of the events.
@@ -49,21 +61,36 @@ pub(super) enum Container {
     AuditWindow,
     /// Syslog, in either RFC's form or as rsyslog writes it to a file.
     Syslog,
+    /// The same, each message behind the count of its octets.
+    Octets,
 }
 
 /// What remains of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Peeled<'a> {
+struct Peeled<'a> {
     pub text: Cow<'a, [u8]>,
     /// The wrapping's own stamp, for a text that has none.
     pub stamp: Option<Cow<'a, str>>,
+    /// The same, where it lacks the year.
+    pub yearless: Option<Yearless<'a>>,
     /// Whether the text goes on with the next line's.
     pub partial: bool,
+    /// Who wrote it, where the wrapping says so.
+    pub source: Option<Source<'a>>,
 }
 
 impl<'a> Peeled<'a> {
-    fn whole(text: &'a [u8], stamp: Option<&'a str>) -> Self {
-        Self { text: text.into(), stamp: stamp.map(Cow::from), partial: false }
+    fn whole(text: impl Into<Cow<'a, [u8]>>, stamp: Option<impl Into<Cow<'a, str>>>) -> Self {
+        Self { stamp: stamp.map(Into::into), ..Self::bare(text) }
+    }
+
+    /// A text without a stamp of its wrapping.
+    fn bare(text: impl Into<Cow<'a, [u8]>>) -> Self {
+        Self { text: text.into(), stamp: None, yearless: None, partial: false, source: None }
+    }
+
+    fn from(self, source: Source<'a>) -> Self {
+        Self { source: Some(source), ..self }
     }
 }
 
@@ -77,9 +104,9 @@ impl Container {
             Self::Docker => "docker",
             Self::Journal | Self::JournalExport => "journald",
             Self::AuditWindow => "audit window",
-            Self::Prefixed => "prefixed",
+            Self::Prefixed | Self::Stamped | Self::Stern => "prefixed",
             Self::SplunkJson | Self::SplunkCsv(_) => "splunk",
-            Self::Syslog => "syslog",
+            Self::Syslog | Self::Octets => "syslog",
         }
     }
 
@@ -106,13 +133,16 @@ impl Container {
     fn peel(self, line: &[u8]) -> Option<Peeled<'_>> {
         match self {
             Self::Plain | Self::SplunkCsv(_) | Self::JournalExport | Self::AuditWindow => None,
-            Self::Json => json::plain(line).map(|text| Peeled { text: text.into(), stamp: None, partial: false }),
+            Self::Json => json::plain(line).map(Peeled::bare),
             Self::Cri => cri::peel(line),
             Self::Docker => docker::peel(line),
             Self::Journal => journal::peel(line),
             Self::SplunkJson => splunk::peel(line),
-            Self::Prefixed => prefix::peel(line),
+            Self::Prefixed => prefix::named(line),
+            Self::Stamped => prefix::stamped(line),
+            Self::Stern => stern::peel(line),
             Self::Syslog => syslog::peel(line),
+            Self::Octets => octets::peel(line),
         }
     }
 
@@ -147,14 +177,17 @@ fn is_stampless_record(text: &[u8]) -> bool {
 }
 
 /// The forms of single lines, in the order in which they are tried.
-const PEELED: [Container; 7] = [
+const PEELED: [Container; 10] = [
     Container::Json,
     Container::Cri,
     Container::Docker,
     Container::Journal,
     Container::SplunkJson,
     Container::Prefixed,
+    Container::Stamped,
     Container::Syslog,
+    Container::Octets,
+    Container::Stern,
 ];
 /// Bytes kept of a payload that comes in pieces; as much as of a line.
 const LONGEST_PAYLOAD: usize = super::lines::LONGEST_LINE;
@@ -180,12 +213,15 @@ mod forms {
             ),
             (format!("gateway-1  | {record}"), Some(Container::Prefixed)),
             (format!("[pod/gw-0/gateway] {record}"), Some(Container::Prefixed)),
-            (format!("2021-05-17T18:19:00.041123456Z {record}"), Some(Container::Prefixed)),
+            (format!("gw-0 gateway {record}"), Some(Container::Stern)),
+            ("gw-0 gateway x".into(), None),
+            (format!("2021-05-17T18:19:00.041123456Z {record}"), Some(Container::Stamped)),
             ("<132>Sep 15 09:34:47 gw01 SSG: WARNING com.l7tech.server.message: x".into(), Some(Container::Syslog)),
             (
                 r#"{"package":"a.b","level":"INFO","log":"x","time":"2026-05-26T11:21:32.873+0000"}"#.into(),
                 Some(Container::Json),
             ),
+            ("98 <132>Sep 15 09:34:47 gw01 SSG: WARNING com.l7tech.server.message: x".into(), Some(Container::Octets)),
             ("Sep 15 09:34:47 gw01 kernel: eth0 up".into(), None),
             ("\tat a.b(C.java:1)".into(), None),
             (format!(r#"{{"preview":false,"result":{{"_raw":"{record}"}}}}"#), Some(Container::SplunkJson)),

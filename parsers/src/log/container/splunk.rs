@@ -11,8 +11,7 @@ pub(super) fn peel(line: &[u8]) -> Option<Peeled<'_>> {
     let export = Object::read(line)?;
     let Some(Value::Object(result)) = export.get("result") else { return None };
     let text = result.text(&["_raw"])?.as_bytes().to_vec();
-    let stamp = result.text(&["_time"]).map(|time| time.to_owned().into());
-    Some(Peeled { text: text.into(), stamp, partial: false })
+    Some(Peeled::whole(text, result.text(&["_time"]).map(str::to_owned)))
 }
 
 /// Which column holds the events, where a line is the first of a CSV export.

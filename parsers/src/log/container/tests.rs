@@ -1,6 +1,12 @@
 //! One log in every wrapping: the calls are the same.
 
-use crate::log::{FailedCall, LogCounts, LogOptions, LogScan, LogScanner, Symptom};
+use crate::{
+    log::{FailedCall, LogCounts, LogOptions, LogScan, LogScanner, Symptom, Year},
+    time::Timestamp,
+};
+
+mod changes;
+mod sources;
 
 const URL: &str = "http://h:8080/api";
 const ROUTING: &str = "com.l7tech.server.policy.assertion.ServerHttpRoutingAssertion";
@@ -87,7 +93,28 @@ fn stamps_of_the_wrapping_where_the_text_has_none() {
         (Symptom::BrokenPipe, Some(-10_800), 100_000_000)
     );
     let old = scan(&format!("<132>Nov 20 20:54:01 gw01 SSG: {text}\n"));
-    assert_eq!((old.calls.len(), old.counts.without_time), (0, 1));
+    assert_eq!((old.calls.len(), old.counts.without_time, old.counts.without_year, old.year), (0, 1, 1, None));
+    // Without a stamp of the wrapping the text's own counts.
+    let own = format!("<132>1 - gw01 SSG 12 - - 2026-11-20T20:54:01.500-0300 {text}\n");
+    assert_eq!(call(&scan(&own)).time, found.time);
+    let none = scan(&format!("<132>1 - gw01 SSG 12 - - {text}\n"));
+    assert_eq!((none.calls.len(), none.counts.without_time, none.counts.without_year), (0, 1, 0));
+}
+
+/// The example of the reference: a year that an option or another stamp says, and the zone of the option.
+#[test]
+fn stamps_without_a_year() {
+    let text = format!("WARNING {ROUTING}: 4042: Problem routing to {URL}. Error msg: Broken pipe");
+    let lines = ["Dec 31 23:59:59", "Jan  1 00:00:01"].map(|stamp| format!("<132>{stamp} gw01 SSG-default: {text}\n"));
+    for year in [Year::Of(2026), Year::Near(Timestamp::from_nanos(1_798_761_600_000_000_000))] {
+        let mut scanner = LogScanner::new(LogOptions { default_zone: Some(-10_800), year: Some(year) });
+        scanner.feed(lines.concat().as_bytes());
+        let scan = scanner.finish();
+        let times: Vec<_> = scan.calls.iter().map(|call| call.time.to_string()).collect();
+        assert_eq!(times, ["2027-01-01T02:59:59.000000Z", "2027-01-01T03:00:01.000000Z"]);
+        let first = scan.calls.first().unwrap();
+        assert_eq!((scan.year, first.failure.zone, first.failure.resolution), (Some(2026), None, 1_000_000_000));
+    }
 }
 
 #[test]
@@ -139,7 +166,7 @@ fn an_audit_window_copied_as_text() {
     let detail = format!("WARNING 4042 Problem routing to {URL}. Error msg: Connection reset");
     let text = block("20190222 03:10:51.459", "1-5f", &detail)
         + &block("20190222 03:10:52.000", "1-60", "INFO 3005 Service not found");
-    let options = LogOptions { default_zone: Some(-10_800) };
+    let options = LogOptions { default_zone: Some(-10_800), year: None };
     let mut scanner = LogScanner::new(options);
     scanner.feed(text.as_bytes());
     let scan = scanner.finish();
@@ -148,6 +175,22 @@ fn an_audit_window_copied_as_text() {
     assert_eq!((found.failure.zone, found.service.as_deref()), (None, Some("fooBarService [/foo/bar]")));
     assert_eq!((found.thread.as_deref(), found.failure.message.as_str()), (Some("1-5f"), "Connection reset"));
     assert_eq!((found.entry.first_line, scan.counts.requests), (15, 2));
+}
+
+/// The audit detail and the text of the assertion around it report one call; two details of one code are two attempts.
+#[test]
+fn two_details_of_one_request() {
+    let reason = format!("Unable to obtain HTTP response from {URL}: Connection reset");
+    let audit = format!("WARNING 4042 Problem routing to {URL}. Error msg: {reason}\n");
+    let policy = format!("WARNING -5 Error occurred. com.l7tech.common.http.GenericHttpException: {reason}\n");
+    let of = |request: u32, details: &str| {
+        format!("Node : Gateway1\nTime : 20190222 03:10:51.459\nRequest Id : 1-{request}\nMessage : x\n\n{details}\n")
+    };
+    let first = of(1, &(audit.clone() + &policy));
+    let found = scan(&first);
+    assert_eq!(call(&found).also.map(|also| also.first_line), Some(7));
+    let found = scan(&(first + &of(2, &policy) + &of(3, &(audit.clone() + &audit))));
+    assert_eq!((found.calls.len(), found.counts.paired), (4, 1));
 }
 
 #[test]

@@ -30,10 +30,13 @@ impl Window {
             "Time" => self.stamp = stamp(value),
             "Severity" => self.severity = Some(value.to_owned()),
             "Request Id" => self.request = (!value.is_empty()).then(|| value.to_owned()),
-            "Message" => return self.record(self.severity.as_deref(), value),
+            "Message" => {
+                let (code, message) = value.split_once(':').filter(|(code, _)| is_code(code)).unwrap_or(("", value));
+                return self.record(self.severity.as_deref(), code, message.trim_start());
+            }
             // The header that a log has of a request.
             "Service" if !value.is_empty() => {
-                return self.record(Some("INFO"), &format!("Processing request for service: {value}"));
+                return self.record(Some("INFO"), "", &format!("Processing request for service: {value}"));
             }
             _ => {}
         }
@@ -45,21 +48,30 @@ impl Window {
         let text = std::str::from_utf8(line).ok()?;
         let (level, rest) = text.trim_start().split_once([' ', '\t'])?;
         let (code, message) = rest.trim_start().split_once([' ', '\t'])?;
-        let is_code = code.strip_prefix('-').unwrap_or(code).bytes().all(|byte| byte.is_ascii_digit());
-        (LEVELS.contains(&level) && is_code)
-            .then(|| self.record(Some(level), &format!("{code}: {}", message.trim())))
-            .flatten()
+        (LEVELS.contains(&level) && is_code(code)).then(|| self.record(Some(level), code, message.trim())).flatten()
     }
 
-    fn record(&self, level: Option<&str>, message: &str) -> Option<Vec<u8>> {
+    /// A record, or a detail by its code. Each code is of one place of the gateway, which is what loggers tell apart: two details of a
+    /// request may report one call.
+    fn record(&self, level: Option<&str>, code: &str, message: &str) -> Option<Vec<u8>> {
         let mut text = format!("{} {}", self.stamp.as_deref()?, level.unwrap_or("INFO"));
         if let Some(request) = &self.request {
             // Writing to a text cannot fail.
             let _ = write!(text, " [{request}]");
         }
-        let _ = write!(text, " {LOGGER}: {message}");
+        let _ = if code.is_empty() {
+            write!(text, " {LOGGER}: {message}")
+        } else {
+            write!(text, " {LOGGER}.{code}: {code}: {message}")
+        };
         Some(text.into_bytes())
     }
+}
+
+/// `4042` or `-4`.
+fn is_code(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A known field and its value.
@@ -134,12 +146,13 @@ mod tests {
             .collect();
         let head = "2019-02-22T03:10:51.459";
         let from = "[0000016914f1c2b0-5f] com.l7tech.server.audit:";
+        let of = |code: u32| format!("[0000016914f1c2b0-5f] com.l7tech.server.audit.{code}: {code}:");
         let expected = [
             format!("{head} WARNING {from} Message was not processed: Error in Assertion Processing (601)"),
             format!("{head} INFO {from} Processing request for service: fooBarService [/foo/bar]"),
             String::new(),
-            format!("{head} WARNING {from} 4042: Problem routing to http://h/. Error msg: x"),
-            format!("{head} FINE {from} 3102: No match possible with URI \"/fakeservice\""),
+            format!("{head} WARNING {} Problem routing to http://h/. Error msg: x", of(4042)),
+            format!("{head} FINE {} No match possible with URI \"/fakeservice\"", of(3102)),
         ];
         assert_eq!(found, expected);
     }

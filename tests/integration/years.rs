@@ -47,7 +47,7 @@ fn what_else_says_the_year() {
         .write(true)
         .open(&path)
         .unwrap()
-        .set_modified(UNIX_EPOCH + Duration::from_secs(1_740_787_200))
+        .set_modified(UNIX_EPOCH + Duration::new(1_740_787_200, 0))
         .unwrap();
     let year = |expected: &str, from: &str| {
         let ran = scratch.wirecause(0, &["errors", "logs"]);

@@ -78,6 +78,7 @@ fn segment(
             dont_fragment: true,
             tos: 0,
             vlan: None,
+            outer: 0,
             length: payload.saturating_add(40),
         },
         seq,

@@ -29,17 +29,19 @@ struct Seen {
     place: Place,
 }
 
-/// Where on its way a packet was captured: on which interface, before or behind which hop, the TTL in the last byte. One number, since each
-/// segment's is compared and kept.
+/// Where on its way a packet was captured: on which interface, inside of which tags and tunnels, before or behind which hop, the TTL in the last byte. One
+/// number, since each segment's is compared and kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Place(u64);
 
 impl Place {
-    const fn new(interface: u32, ttl: u8) -> Self {
-        Self((interface as u64) << 8 | ttl as u64)
+    const fn new(interface: u32, outer: u32, ttl: u8) -> Self {
+        // The interface has the upper half, and tunnels 24 bits.
+        Self((interface as u64) << 32 | ((outer ^ outer >> 24) as u64 & 0x00ff_ffff) << 8 | ttl as u64)
     }
 
-    const fn interface(self) -> u64 {
+    /// Interface and tunnel.
+    const fn way(self) -> u64 {
         self.0 >> 8
     }
 
@@ -86,11 +88,11 @@ impl Pack for Usual {
 }
 
 impl Recent {
-    /// Whether this packet was captured before on its way through the host: same numbers within 5 ms on another interface, or
-    /// with a TTL lower by the hop between. On one interface with an equal TTL it is a retransmission; its copies are its own, as a
+    /// Whether this packet was captured before on its way through the host: same numbers within 5 ms on another interface, outside of a tunnel that it
+    /// was in or inside of another, or with a TTL lower by the hop between. On one interface with an equal TTL it is a retransmission; its copies are its own, as a
     /// stack that answers each late segment by the same bare RST shows.
     pub(super) fn is_duplicate(&mut self, arrival: &Arrival<'_>, from: Direction) -> bool {
-        let place = Place::new(arrival.interface, arrival.segment.ip.ttl);
+        let place = Place::new(arrival.interface, arrival.segment.ip.outer, arrival.segment.ip.ttl);
         let signature = signature(arrival.segment, from);
         // A copy comes by another place than what was captured before; most connections have one place for each end.
         let usual = &mut self.usual[from as usize];
@@ -130,7 +132,7 @@ impl Recent {
         let same = self.segments.iter().filter(|old| old.signature == seen.signature).filter(within);
         let times = |place: Place| same.clone().filter(|old| old.place == place).count();
         let (place, own) = (seen.place, times(seen.place));
-        let on_the_way = |old: &Place| old.interface() != place.interface() || old.ttl().abs_diff(place.ttl()) == 1;
+        let on_the_way = |old: &Place| old.way() != place.way() || old.ttl().abs_diff(place.ttl()) == 1;
         same.clone().map(|old| old.place).filter(on_the_way).any(|other| times(other) > own)
     }
 }
@@ -156,3 +158,29 @@ const DUPLICATE_WITHIN: i64 = 5_000_000;
 /// Segments remembered per connection to know duplicates: both directions of a window of ten segments of the usual size arrive
 /// within the time above on a fast network, and the second interface hands its copies on after them.
 const RECENT: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use wirecause_parsers::packet::{IpFacts, TcpFlags};
+
+    use super::*;
+    use crate::track::{FrameId, testing};
+
+    /// A host that captures on all interfaces, or a mirrored port, has a packet before it enters a tunnel and inside of it, at once.
+    #[test]
+    fn a_packet_inside_of_a_tunnel_and_outside_counts_once() {
+        let mut recent = Recent::default();
+        let mut comes = |micros: i64, outer: u32, id: u16| {
+            let plain = testing::segment(40_000, (true, 1_000, 5_000), TcpFlags::ACK.0, 100);
+            let segment = Segment { ip: IpFacts { outer, id: Some(id), ..plain.ip }, ..plain };
+            let time = Timestamp::from_nanos(micros * 1_000);
+            let arrival = Arrival { time, frame: FrameId::new(0, 1), interface: 0, segment: &segment, payload: &[] };
+            recent.is_duplicate(&arrival, Direction::Originator)
+        };
+        assert_eq!([comes(0, 0, 1), comes(8, 0x0102_0304, 1)], [false, true]);
+        // Sent again, which a stack does under another identification.
+        assert_eq!([comes(900, 0, 2), comes(908, 0x0102_0304, 2)], [false, true]);
+        // In the same tunnel twice it was sent twice.
+        assert_eq!([comes(9_000, 7, 3), comes(9_008, 7, 3)], [false, false]);
+    }
+}

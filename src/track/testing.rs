@@ -9,7 +9,7 @@ pub(crate) fn segment(port: u16, (there, seq, ack): (bool, u32, u32), flags: u8,
     let [source, destination] = if there { ends } else { [ends[1], ends[0]] };
     Segment {
         ends: FlowEnds { source, destination },
-        ip: IpFacts { ttl: 64, id: Some(1), dont_fragment: true, tos: 0, vlan: None, length: 40 + payload },
+        ip: IpFacts { ttl: 64, id: Some(1), dont_fragment: true, tos: 0, vlan: None, outer: 0, length: 40 + payload },
         seq,
         ack,
         flags: TcpFlags(flags),

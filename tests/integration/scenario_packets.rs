@@ -287,6 +287,7 @@ impl<'a> Drawing<'a> {
                 dont_fragment: ipv4,
                 tos: 0,
                 vlan: None,
+                outer: 0,
                 length: 52 + payload as u32,
             },
             seq: if refusal && words.get("seq").is_none() { 0 } else { number(parties.isn[from], seq) },

@@ -30,6 +30,7 @@ pub(super) fn segment(link: LinkType, frame: &[u8]) -> Option<(Segment, &[u8])> 
             dont_fragment: u16::from_be_bytes([f0, f1]) & DONT_FRAGMENT != 0,
             tos,
             vlan: None,
+            outer: 0,
             length: u16::from_be_bytes([t0, t1]).into(),
         },
     };

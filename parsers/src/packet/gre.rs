@@ -9,8 +9,11 @@ pub(super) fn decode(packet: Layer<'_>) -> Result<Decoded<'_>, Skip> {
     if flags & HAS_ROUTES != 0 || version & 0x07 != 0 {
         return Err(Skip::Protocol(PROTOCOL));
     }
+    // The key is the second of the words that may be there.
+    let before = if flags & HAS_CHECKSUM == 0 { 0 } else { 4 };
+    let key = rest.bytes.get(before..before + 4).filter(|_| flags & HAS_KEY != 0).unwrap_or_default();
     let words = [HAS_CHECKSUM, HAS_KEY, HAS_SEQUENCE].into_iter().filter(|flag| flags & flag != 0).count();
-    let rest = rest.skip(words * 4)?;
+    let rest = rest.skip(words * 4)?.inside(key);
     match u16::from_be_bytes([high, low]) {
         ERSPAN if flags & HAS_SEQUENCE == 0 => link::ethernet(rest),
         ERSPAN => link::ethernet(rest.header::<8>()?.1),

@@ -13,6 +13,14 @@ pub(super) struct Network {
 }
 
 impl Network {
+    /// What a tunnel between these addresses carries.
+    fn around<'a>(&self, rest: Layer<'a>) -> Layer<'a> {
+        [self.source, self.destination].into_iter().fold(rest, |rest, address| match address {
+            IpAddr::V4(address) => rest.inside(&address.octets()),
+            IpAddr::V6(address) => rest.inside(&address.octets()),
+        })
+    }
+
     /// Adds the ports, which stand first in TCP and UDP headers.
     pub(super) fn ends(&self, source_port: [u8; 2], destination_port: [u8; 2]) -> FlowEnds {
         FlowEnds {
@@ -35,11 +43,11 @@ pub(super) fn by_version(packet: Layer<'_>) -> Result<Decoded<'_>, Skip> {
 pub(super) fn payload<'a>(protocol: u8, network: &Network, rest: Layer<'a>) -> Result<Decoded<'a>, Skip> {
     match protocol {
         TCP => tcp::decode(network, rest),
-        UDP => udp::decode(network, rest),
+        UDP => udp::decode(network, network.around(rest)),
         ICMP => icmp::decode_v4(network, rest),
-        IPV4_IN_IP => ipv4::decode(rest.deeper()?),
-        IPV6_IN_IP => ipv6::decode(rest.deeper()?),
-        gre::PROTOCOL => gre::decode(rest),
+        IPV4_IN_IP => ipv4::decode(network.around(rest).deeper()?),
+        IPV6_IN_IP => ipv6::decode(network.around(rest).deeper()?),
+        gre::PROTOCOL => gre::decode(network.around(rest)),
         ICMPV6 => icmp::decode_v6(network, rest),
         other => Err(Skip::Protocol(other)),
     }

@@ -46,6 +46,7 @@ pub(super) fn read(packet: Layer<'_>) -> Result<Header<'_>, Skip> {
         dont_fragment: fragment & DONT_FRAGMENT != 0,
         tos,
         vlan: packet.vlan,
+        outer: packet.outer,
         length: if total == 0 { packet.wire } else { total },
     };
     let source = IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3));

@@ -32,6 +32,7 @@ pub(super) fn read(packet: Layer<'_>) -> Result<(Network, u8, Layer<'_>), Skip> 
         dont_fragment: false,
         tos: class0 << 4 | class1 >> 4,
         vlan: packet.vlan,
+        outer: packet.outer,
         length: HEADER_LENGTH + if payload == 0 { rest.wire } else { payload },
     };
     let source = address(addresses.first_chunk());

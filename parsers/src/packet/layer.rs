@@ -11,6 +11,8 @@ pub(super) struct Layer<'a> {
     pub(super) wire: u32,
     /// Outermost VLAN id.
     pub(super) vlan: Option<u16>,
+    /// What the tags, labels and tunnels so far say of themselves, in one number; 0 where there were none.
+    pub(super) outer: u32,
     /// Tags, labels and tunnels entered so far.
     depth: u8,
 }
@@ -22,7 +24,7 @@ impl<'a> Layer<'a> {
     /// A whole frame. Some writers store an original length below the captured one; it counts as the captured one.
     pub(super) fn new(bytes: &'a [u8], original: u32) -> Self {
         let wire = original.max(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
-        Self { bytes, wire, vlan: None, depth: 0 }
+        Self { bytes, wire, vlan: None, outer: 0, depth: 0 }
     }
 
     /// Takes a header of `N` bytes off.
@@ -56,7 +58,15 @@ impl<'a> Layer<'a> {
 
     /// Notes a VLAN id; an outer one wins. Id 0 marks a priority, no VLAN.
     pub(super) fn tagged(self, vlan: u16) -> Self {
-        Self { vlan: self.vlan.or((vlan != 0).then_some(vlan)), ..self }
+        Self { vlan: self.vlan.or((vlan != 0).then_some(vlan)), ..self.inside(&vlan.to_be_bytes()) }
+    }
+
+    /// Notes what tells a tag, label or tunnel from others: its id, or the addresses between which it runs. Hashed (FNV-1a), since nothing asks but whether two
+    /// packets came inside of the same.
+    pub(super) fn inside(self, what: &[u8]) -> Self {
+        let start = if self.outer == 0 { 0x811c_9dc5 } else { self.outer };
+        let outer = what.iter().fold(start, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+        Self { outer: outer.max(1), ..self }
     }
 
     /// Why a header of `length` bytes is not there.

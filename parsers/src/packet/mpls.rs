@@ -4,7 +4,8 @@ use super::{Decoded, Skip, ether_type, ip, layer::Layer, link};
 
 /// Takes the labels off; nothing says what follows the last one but its first half-byte.
 pub(super) fn decode(labels: Layer<'_>) -> Result<Decoded<'_>, Skip> {
-    let (&[_, _, bottom, _], rest) = labels.deeper()?.header::<4>()?;
+    let (&[l0, l1, bottom, _], rest) = labels.deeper()?.header::<4>()?;
+    let rest = rest.inside(&[l0, l1, bottom & LABEL]);
     if bottom & BOTTOM_OF_STACK == 0 {
         return decode(rest);
     }
@@ -15,6 +16,8 @@ pub(super) fn decode(labels: Layer<'_>) -> Result<Decoded<'_>, Skip> {
     }
 }
 
+/// The label's last bits; behind them is a class of traffic.
+const LABEL: u8 = 0xf0;
 const BOTTOM_OF_STACK: u8 = 0x01;
 /// A pseudowire's control word begins with zeros, so as not to look like IP.
 const CONTROL_WORD: u8 = 0;

@@ -82,6 +82,9 @@ pub struct IpFacts {
     pub tos: u8,
     /// Outermost VLAN id, where the frame carries one.
     pub vlan: Option<u16>,
+    /// What the frame's tags, labels and tunnels say of themselves, in one number, by which the same packet inside and outside of them differs; 0 where
+    /// there are none.
+    pub outer: u32,
     /// Length of the IP packet on the wire, header included.
     pub length: u32,
 }

@@ -4,11 +4,11 @@ use super::{Decoded, Skip, layer::Layer, link};
 
 /// Takes the header off, where it is one: the flag that a network id is there must be set.
 pub(super) fn decode(datagram: Layer<'_>) -> Result<Decoded<'_>, Skip> {
-    let (&[flags, ..], rest) = datagram.deeper()?.header::<8>()?;
+    let (&[flags, _, _, _, n0, n1, n2, _], rest) = datagram.deeper()?.header::<8>()?;
     if flags & HAS_NETWORK == 0 {
         return Err(Skip::Udp);
     }
-    link::ethernet(rest)
+    link::ethernet(rest.inside(&[n0, n1, n2]))
 }
 
 const HAS_NETWORK: u8 = 0x08;

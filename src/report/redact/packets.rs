@@ -240,6 +240,7 @@ mod tests {
                 dont_fragment: source.contains('.'),
                 tos: 0,
                 vlan: None,
+                outer: 0,
                 length: 0,
             },
             seq: 5,

@@ -3,7 +3,7 @@
 use super::{ETHERNET, SYN, SYN6, cut_everywhere, frame, hex, segment, whole};
 use crate::{
     capture::LinkType,
-    packet::{Decoded, Skip},
+    packet::{Decoded, Segment, Skip},
 };
 
 /// An IPv4 header for this protocol around `inner`.
@@ -30,9 +30,16 @@ fn around(header: &str, inner: Vec<u8>) -> Vec<u8> {
 }
 
 fn holds_the_syn(link: LinkType, data: &[u8]) {
-    let plain = segment(whole(LinkType::RAW, &hex(SYN)));
-    assert_eq!(segment(whole(link, data)), plain);
+    assert_eq!(carried(link, data).0, segment(whole(LinkType::RAW, &hex(SYN))));
     cut_everywhere(link, data);
+}
+
+/// The segment in a frame, as if it came without what is around it; and what tells that.
+fn carried(link: LinkType, data: &[u8]) -> (Segment, u32) {
+    let mut segment = segment(whole(link, data));
+    let outer = std::mem::take(&mut segment.ip.outer);
+    assert_ne!(outer, 0);
+    (segment, outer)
 }
 
 #[test]
@@ -42,7 +49,7 @@ fn mpls() {
     }
     let pseudowire = [frame(&[ETHERNET, "8847 00010140 00000000"]), bridged()].concat();
     holds_the_syn(LinkType::ETHERNET, &pseudowire);
-    let six = segment(whole(LinkType::ETHERNET, &frame(&[ETHERNET, "8847 00010140", SYN6])));
+    let (six, _) = carried(LinkType::ETHERNET, &frame(&[ETHERNET, "8847 00010140", SYN6]));
     assert_eq!(six, segment(whole(LinkType::RAW, &hex(SYN6))));
 }
 
@@ -94,7 +101,7 @@ fn gre() {
 #[test]
 fn ip_in_ip() {
     holds_the_syn(LinkType::RAW, &ipv4(4, &hex(SYN)));
-    let six = segment(whole(LinkType::RAW, &ipv4(41, &hex(SYN6))));
+    let (six, _) = carried(LinkType::RAW, &ipv4(41, &hex(SYN6)));
     assert_eq!(six, segment(whole(LinkType::RAW, &hex(SYN6))));
 }
 
@@ -102,6 +109,34 @@ fn ip_in_ip() {
 fn an_outer_vlan_is_kept() {
     let data = [frame(&[ETHERNET, "8100 0064 0800"]), udp(4789, &around("08000000 00002a00", bridged()))].concat();
     assert_eq!(segment(whole(LinkType::ETHERNET, &data)).ip.vlan, Some(100));
+}
+
+#[test]
+fn tags_labels_and_tunnels_are_told_apart() {
+    let around_syn = |labels: &str| carried(LinkType::ETHERNET, &frame(&[ETHERNET, labels, SYN])).1;
+    let in_vxlan = |network: &str, address: u8| {
+        let mut data = udp(4789, &around(&format!("08000000 {network}00"), bridged()));
+        data[15] = address;
+        carried(LinkType::RAW, &data).1
+    };
+    let gre = |header: &str| carried(LinkType::RAW, &ipv4(47, &around(header, hex(SYN)))).1;
+    let others = [
+        around_syn("8100 0064 0800"),
+        around_syn("8100 0065 0800"),
+        around_syn("8847 00010140"),
+        around_syn("8847 00020140"),
+        in_vxlan("00002a", 1),
+        in_vxlan("00002b", 1),
+        in_vxlan("00002a", 9),
+        gre("00000800"),
+        gre("20000800 00000001"),
+        gre("20000800 00000002"),
+    ];
+    let distinct: std::collections::BTreeSet<u32> = others.into_iter().collect();
+    assert_eq!(distinct.len(), others.len(), "{others:?}");
+    // A label's class of traffic and its time to live change on the way; a checksum does not stand for a key.
+    assert_eq!(around_syn("8847 00010140"), around_syn("8847 00010b3f"));
+    assert_eq!(gre("b0000800 12340000 00000001 00000007"), gre("20000800 00000001"));
 }
 
 #[test]

@@ -21,13 +21,19 @@ pub fn community_id(one: Endpoint, other: Endpoint) -> String {
     hash.update([IPPROTO_TCP, 0]);
     hash.update(low.1.to_be_bytes());
     hash.update(high.1.to_be_bytes());
-    format!("1:{}", STANDARD.encode(hash.finalize()))
+    let mut id = String::with_capacity(ID_LENGTH);
+    id.push_str("1:");
+    STANDARD.encode_string(hash.finalize(), &mut id);
+    id
 }
 
 /// The id of one connection of the flow: its Community ID and the time of its first packet, since a flow's 4-tuple is
 /// used again.
 pub fn connection_id(one: Endpoint, other: Endpoint, start: Timestamp) -> String {
-    format!("{}@{start}", community_id(one, other))
+    let mut id = community_id(one, other);
+    id.push('@');
+    id.push_str(start.text().as_ref());
+    id
 }
 
 fn add_address(hash: &mut Sha1, address: IpAddr) {
@@ -39,6 +45,8 @@ fn add_address(hash: &mut Sha1, address: IpAddr) {
 
 const SEED: u16 = 0;
 const IPPROTO_TCP: u8 = 6;
+/// Bytes of a connection's id: version, the digest in base64, and the time.
+const ID_LENGTH: usize = 2 + 28 + 1 + 27;
 
 #[cfg(test)]
 mod tests {

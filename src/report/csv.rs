@@ -137,17 +137,18 @@ fn serialized<R>(table: &Table<R>, cells: Cells, mut frame: DataFrame, header: b
 fn to_text<R>(table: &Table<R>, frame: &mut DataFrame) -> PolarsResult<()> {
     for column in table.columns {
         let cells = frame.column(column.name)?;
-        let texts: Vec<Option<String>> = match column.cell {
+        let texts = match column.cell {
             Cell::Number(decimals, _) => {
-                cells.f64()?.iter().map(|value| value.map(|value| fixed(value, decimals))).collect()
+                let texts = cells.f64()?.iter().map(|value| value.map(|value| fixed(value, decimals)));
+                StringChunked::from_iter_options(column.name.into(), texts)
             }
             Cell::Time(_) => {
                 let nanos = cells.datetime()?.physical().iter();
-                nanos.map(|nanos| nanos.map(|nanos| Timestamp::from_nanos(nanos).to_string())).collect()
+                let texts = nanos.map(|nanos| nanos.map(|nanos| Timestamp::from_nanos(nanos).text()));
+                StringChunked::from_iter_options(column.name.into(), texts)
             }
             _ => continue,
         };
-        let texts = StringChunked::from_iter_options(column.name.into(), texts.into_iter());
         frame.with_column(texts.into_column())?;
     }
     Ok(())

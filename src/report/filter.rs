@@ -1,10 +1,11 @@
 //! A Wireshark display filter that shows one connection.
 
-use std::fmt::Write as _;
-
 use wirecause_parsers::time::{NANOS_PER_SECOND, Timestamp};
 
-use super::community_id::Endpoint;
+use super::{
+    community_id::Endpoint,
+    plain::{add_address, add_number},
+};
 
 /// Shows the packets between both ends from `first` to `last`, both included, whatever the reader's time zone.
 ///
@@ -13,12 +14,14 @@ use super::community_id::Endpoint;
 pub fn wireshark_filter(one: Endpoint, other: Endpoint, first: Timestamp, last: Timestamp) -> String {
     let mut text = String::with_capacity(USUAL_LENGTH);
     for (address, _) in [one, other] {
-        let field = if address.is_ipv4() { "ip.addr" } else { "ipv6.addr" };
-        // Writing to a `String` cannot fail.
-        let _ = write!(text, "{field}=={address} && ");
+        text.push_str(if address.is_ipv4() { "ip.addr==" } else { "ipv6.addr==" });
+        add_address(&mut text, address);
+        text.push_str(" && ");
     }
     for (_, port) in [one, other] {
-        let _ = write!(text, "tcp.port=={port} && ");
+        text.push_str("tcp.port==");
+        add_number(&mut text, port);
+        text.push_str(" && ");
     }
     text.push_str("frame.time_epoch>=");
     add_epoch(&mut text, first);
@@ -30,9 +33,15 @@ pub fn wireshark_filter(one: Endpoint, other: Endpoint, first: Timestamp, last: 
 /// Adds the seconds since the epoch with nine decimals: exact for captures in nanoseconds.
 fn add_epoch(text: &mut String, time: Timestamp) {
     let nanos = time.nanos();
-    let sign = if nanos < 0 { "-" } else { "" };
+    if nanos < 0 {
+        text.push('-');
+    }
     let per_second = NANOS_PER_SECOND.unsigned_abs();
-    let _ = write!(text, "{sign}{}.{:09}", nanos.unsigned_abs() / per_second, nanos.unsigned_abs() % per_second);
+    add_number(text, nanos.unsigned_abs() / per_second);
+    // A second's worth above them, whose digit stands for the point, keeps the zeros before the decimals.
+    let decimals = nanos.unsigned_abs() % per_second + per_second;
+    text.push('.');
+    text.push_str(itoa::Buffer::new().format(decimals).get(1..).unwrap_or_default());
 }
 
 /// Bytes that a filter of IPv4 ends takes at most.

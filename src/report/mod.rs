@@ -20,6 +20,7 @@ pub mod paint;
 pub mod parquet;
 pub mod parts;
 pub mod pcapng;
+mod plain;
 pub mod printable;
 pub mod redact;
 pub mod review;

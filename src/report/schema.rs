@@ -9,9 +9,11 @@ mod connections;
 mod errors;
 mod findings;
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::{borrow::Cow, fmt::Write as _, net::IpAddr};
 
 use wirecause_parsers::time::Timestamp;
+
+use super::plain::add_address;
 
 pub use self::{
     causes::CAUSES,
@@ -124,10 +126,17 @@ fn maybe(text: Option<&str>) -> Option<Cow<'_, str>> {
     text.map(Cow::Borrowed)
 }
 
-/// A cell that shows a value, where there is one.
-fn shown<'a, T: ToString>(value: Option<T>) -> Option<Cow<'a, str>> {
-    value.map(|value| Cow::Owned(value.to_string()))
+/// A cell that shows an address, where there is one.
+fn address<'a>(address: Option<IpAddr>) -> Option<Cow<'a, str>> {
+    address.map(|address| {
+        let mut text = String::with_capacity(USUAL_ADDRESS);
+        add_address(&mut text, address);
+        Cow::Owned(text)
+    })
 }
+
+/// Bytes that an IPv4 address takes at most.
+const USUAL_ADDRESS: usize = 15;
 
 #[cfg(test)]
 mod tests {

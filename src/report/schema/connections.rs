@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Column, Table, count, list, maybe, millis, seconds, shown, some, text, time};
+use super::{Column, Table, address, count, list, maybe, millis, seconds, some, text, time};
 use crate::report::rows::ConnectionRow;
 
 /// One row per TCP connection, sorted by `start_time`, `connection_id`.
@@ -13,9 +13,9 @@ const COLUMNS: &[Column<ConnectionRow>] = &[
     text("node", "the gateway node", |r| some(&r.node)),
     time("start_time", "first packet", |r| Some(r.start_time)),
     time("end_time", "last packet", |r| Some(r.end_time)),
-    text("orig_ip", "address of the originator, who sent the SYN", |r| shown(Some(r.orig_ip))),
+    text("orig_ip", "address of the originator, who sent the SYN", |r| address(Some(r.orig_ip))),
     count("orig_port", "its port", |r| Some(u64::from(r.orig_port))),
-    text("resp_ip", "address of the responder", |r| shown(Some(r.resp_ip))),
+    text("resp_ip", "address of the responder", |r| address(Some(r.resp_ip))),
     count("resp_port", "its port", |r| Some(u64::from(r.resp_port))),
     list("names", "names of the responder by SNI, Host and DNS", |r| {
         r.names.iter().map(|name| Cow::Borrowed(name.as_str())).collect()

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Column, Table, count, flag, list, maybe, millis, seconds, share, shown, some, text, time};
+use super::{Column, Table, address, count, flag, list, maybe, millis, seconds, share, some, text, time};
 use crate::{attribute::verdict::Health, attribute::verdict::Responsible, report::rows::ErrorRow};
 
 /// One row per failed call, sorted by `log_time`, `node`, `log_file`, `log_line`.
@@ -35,9 +35,9 @@ const COLUMNS: &[Column<ErrorRow>] = &[
         r.earlier_connections.iter().map(|id| Cow::Borrowed(id.as_str())).collect()
     }),
     text("connection_id", "Community ID and start time of the connection", |r| maybe(r.connection_id.as_deref())),
-    text("gateway_ip", "the gateway's address", |r| shown(r.gateway_ip)),
+    text("gateway_ip", "the gateway's address", |r| address(r.gateway_ip)),
     count("gateway_port", "the gateway's port", |r| r.gateway_port.map(u64::from)),
-    text("peer_ip", "the peer's address", |r| shown(r.peer_ip)),
+    text("peer_ip", "the peer's address", |r| address(r.peer_ip)),
     count("peer_port", "the peer's port", |r| r.peer_port.map(u64::from)),
     text("capture_file", "the capture file that holds the ending", |r| maybe(r.capture_file.as_deref())),
     count("ending_frame", "Wireshark's frame number of the ending in that file", |r| r.ending_frame),

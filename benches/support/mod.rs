@@ -80,7 +80,7 @@ pub(crate) fn track(found: &[Found<'_>]) -> Vec<Finished> {
             What::Segment { segment, payload, interface } => {
                 let shard = shard_of(segment.ends, SHARDS);
                 let (time, frame, interface) = (*time, *frame, *interface);
-                shards[shard].segment(&Arrival { time, frame, interface, segment, payload });
+                shards[shard].segment(&Arrival { time, frame, interface, segment, payload, outer: None });
             }
             What::Icmp(error) => shards[shard_of(error.quoted, SHARDS)].icmp(*time, *frame, error),
         }

@@ -146,7 +146,7 @@ fn track_within(drawn: &[Drawn], bounds: Bounds) -> (Vec<Finished>, TrackCounts)
             tracker.icmp(drawn.time, frame, &error);
         } else {
             let Drawn { time, interface, segment, payload, .. } = drawn;
-            tracker.segment(&Arrival { time: *time, frame, interface: *interface, segment, payload });
+            tracker.segment(&Arrival { time: *time, frame, interface: *interface, segment, payload, outer: None });
         }
     }
     tracker.finish()

@@ -197,7 +197,14 @@ mod tests {
         for (number, (second, there, seq, ack, flags, payload)) in (1..).zip(segments) {
             let segment = testing::segment(9, (*there, *seq, *ack), *flags, *payload);
             let frame = FrameId::new(0, number);
-            tracker.segment(&Arrival { time: at(*second), frame, interface: 0, segment: &segment, payload: &[] });
+            tracker.segment(&Arrival {
+                time: at(*second),
+                frame,
+                interface: 0,
+                segment: &segment,
+                payload: &[],
+                outer: None,
+            });
         }
         tracker.finish().0.remove(0)
     }

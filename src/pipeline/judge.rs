@@ -9,6 +9,7 @@ use std::{
 use rayon::prelude::*;
 use wirecause_parsers::{
     log::{FailedCall, Retry},
+    packet::Outer,
     time::Timestamp,
 };
 
@@ -251,9 +252,12 @@ fn redactor(read: &Read, judged: &[Judged<'_>], config: &InputConfig) -> Redacto
         .chain(shown);
     let ends = connections().flat_map(|connection| {
         let head = connection.head();
-        let errors = if connection.met_icmp() { connection.open().icmp } else { Vec::new() };
-        let senders = errors.into_iter().map(|icmp| icmp.sender);
-        senders.chain([head.originator.address, head.responder.address])
+        let opened = (connection.met_icmp() || connection.is_wrapped()).then(|| connection.open());
+        let others = opened.into_iter().flat_map(|Connection { icmp, outer, .. }| {
+            let senders = icmp.into_iter().map(|icmp| icmp.sender);
+            senders.chain(outer.into_iter().filter_map(Outer::ends).flatten())
+        });
+        others.chain([head.originator.address, head.responder.address])
     });
     let given = config.nodes.iter().flat_map(|node| node.addresses.iter().copied());
     let addresses = calls()

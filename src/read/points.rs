@@ -215,7 +215,7 @@ mod tests {
         let mut tracker = Tracker::default();
         for (number, (micros, segment)) in (1..).zip(segments) {
             let (time, frame) = (Timestamp::from_nanos(micros * 1_000), FrameId::new(file, number));
-            tracker.segment(&Arrival { time, frame, interface: 0, segment, payload: &[] });
+            tracker.segment(&Arrival { time, frame, interface: 0, segment, payload: &[], outer: None });
         }
         Point { files: vec![file as usize], connections: tracker.finish().0 }
     }

@@ -14,7 +14,7 @@ use wirecause_parsers::{
 };
 
 use super::order::{Due, Piece};
-use crate::track::{Arrival, FrameId, Tracker, flow};
+use crate::track::{Arrival, FrameId, Tracker, Wrapped, flow};
 
 /// What frames hold beside the segments and ICMP errors that shards take.
 #[derive(Debug, Default)]
@@ -150,11 +150,14 @@ fn track(piece: &Piece, index: u32, tracker: &mut Tracker) {
     let id = FrameId::new(piece.file, frame.number);
     let interface = device(link, data).unwrap_or(frame.interface);
     if let Some((segment, payload)) = usual_segment(link, data) {
-        return tracker.segment(&Arrival { time: frame.time, frame: id, interface, segment: &segment, payload });
+        let time = frame.time;
+        return tracker.segment(&Arrival { time, frame: id, interface, segment: &segment, payload, outer: None });
     }
     match &decode(link, data, frame.original) {
         Decoded::Tcp(segment, payload) => {
-            tracker.segment(&Arrival { time: frame.time, frame: id, interface, segment, payload });
+            let wrapped = Wrapped { link, data, original: frame.original };
+            let outer = (segment.ip.outer != 0).then_some(wrapped);
+            tracker.segment(&Arrival { time: frame.time, frame: id, interface, segment, payload, outer });
         }
         Decoded::Icmp(error) => tracker.icmp(frame.time, id, error),
         Decoded::Dns(_) | Decoded::Skipped(_) => {}

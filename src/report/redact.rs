@@ -10,6 +10,8 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
+use wirecause_parsers::packet::Outer;
+
 use super::rows::{ErrorRow, FindingRow};
 use crate::{attribute::hints, track::Connection};
 
@@ -76,6 +78,11 @@ impl Redactor {
         }
         for icmp in &mut redacted.icmp {
             icmp.sender = self.address(icmp.sender);
+        }
+        for outer in &mut redacted.outer {
+            if let Outer::Ip(source, destination) = outer {
+                (*source, *destination) = (self.address(*source), self.address(*destination));
+            }
         }
         let names = &mut redacted.names;
         for name in [&mut names.sni, &mut names.host].into_iter().flatten() {

@@ -77,7 +77,7 @@ impl Sources<'_> {
             events,
             packets_left_out,
             gap_before: gap_before.filter(|_| packets_left_out > 0),
-            facts: facts::facts(row),
+            facts: facts::facts(row, self.connection.as_ref()),
             cause: row.cause.word().to_owned(),
             rule: rule(row.cause).to_owned(),
             responsible: row.responsible.map(Responsible::word).map(str::to_owned),

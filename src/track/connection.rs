@@ -1,7 +1,7 @@
 //! The record of one TCP connection.
 
 use wirecause_parsers::{
-    packet::{Endpoint, IcmpKind},
+    packet::{Endpoint, IcmpKind, Outer},
     time::Timestamp,
 };
 
@@ -59,6 +59,8 @@ pub struct Connection {
     pub smallest_rtt: Option<i64>,
     /// Zeek's history letters.
     pub history: String,
+    /// The tags, labels and tunnels around its first segment, the outermost first, at most [`MAX_OUTER`].
+    pub outer: Vec<Outer>,
     /// What a second capture point saw of the same connection.
     pub elsewhere: Option<Box<Elsewhere>>,
     /// The first segments (handshake) and the last ones, at most [`MAX_HEAD`] and [`MAX_TAIL`].
@@ -308,6 +310,8 @@ impl Connection {
 
 /// Resets kept per side. A live peer answers every late segment with one; the first few tell what there is to tell.
 pub const MAX_RESETS: usize = 4;
+/// Tags, labels and tunnels kept per connection; real stacks of them are lower.
+pub const MAX_OUTER: usize = 8;
 /// ICMP errors kept per connection.
 pub const MAX_ICMP: usize = 4;
 /// Segments kept from the beginning: the handshake and the first request.

@@ -174,7 +174,8 @@ mod tests {
             let plain = testing::segment(40_000, (true, 1_000, 5_000), TcpFlags::ACK.0, 100);
             let segment = Segment { ip: IpFacts { outer, id: Some(id), ..plain.ip }, ..plain };
             let time = Timestamp::from_nanos(micros * 1_000);
-            let arrival = Arrival { time, frame: FrameId::new(0, 1), interface: 0, segment: &segment, payload: &[] };
+            let arrival =
+                Arrival { time, frame: FrameId::new(0, 1), interface: 0, segment: &segment, payload: &[], outer: None };
             recent.is_duplicate(&arrival, Direction::Originator)
         };
         assert_eq!([comes(0, 0, 1), comes(8, 0x0102_0304, 1)], [false, true]);

@@ -74,6 +74,11 @@ impl Finished {
         self.rest.marks & REFUSED > 0
     }
 
+    /// Whether its packets came inside of tags, labels or tunnels.
+    pub const fn is_wrapped(&self) -> bool {
+        self.rest.marks & WRAPPED > 0
+    }
+
     /// Whether an ICMP error met it.
     pub const fn met_icmp(&self) -> bool {
         self.rest.marks & ICMP > 0
@@ -119,6 +124,7 @@ impl Shelf {
             (ELSEWHERE, connection.elsewhere.is_some()),
             (ICMP, !connection.icmp.is_empty()),
             (REFUSED, connection.is_refused()),
+            (WRAPPED, !connection.outer.is_empty()),
         ];
         let marks = marks.iter().filter(|(_, holds)| *holds).map(|(mark, _)| mark).sum();
         Finished {
@@ -208,6 +214,7 @@ fn pack_rest(connection: &Connection, to: &mut Packer) {
         longest_idle,
         smallest_rtt,
         history,
+        outer,
         elsewhere,
         notes,
     } = connection;
@@ -227,6 +234,7 @@ fn pack_rest(connection: &Connection, to: &mut Packer) {
     longest_idle.pack(to);
     smallest_rtt.pack(to);
     history.pack(to);
+    outer.pack(to);
     elsewhere.pack(to);
     notes.pack(to);
 }
@@ -248,6 +256,7 @@ fn unpack_rest(head: Head, names: Names, from: &mut Unpacker<'_>) -> Connection 
     let longest_idle = Pack::unpack(from);
     let smallest_rtt = Pack::unpack(from);
     let history = Pack::unpack(from);
+    let outer = Pack::unpack(from);
     let elsewhere = Pack::unpack(from);
     let notes = Pack::unpack(from);
     Connection {
@@ -271,6 +280,7 @@ fn unpack_rest(head: Head, names: Names, from: &mut Unpacker<'_>) -> Connection 
         longest_idle,
         smallest_rtt,
         history,
+        outer,
         elsewhere,
         notes,
     }
@@ -284,6 +294,7 @@ const HTTP2: u8 = 2;
 const ELSEWHERE: u8 = 4;
 const ICMP: u8 = 8;
 const REFUSED: u8 = 16;
+const WRAPPED: u8 = 32;
 
 #[cfg(test)]
 mod tests {

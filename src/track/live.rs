@@ -3,7 +3,7 @@
 use std::mem;
 
 use wirecause_parsers::{
-    packet::{Endpoint, FlowEnds, Segment, TcpFlags},
+    packet::{Endpoint, FlowEnds, Outer, Segment, TcpFlags},
     payload::http,
     time::Timestamp,
 };
@@ -25,7 +25,7 @@ use super::{
     side::{Closing, Side},
     state::History,
     stream::{Protocol, TlsState},
-    tracker::Arrival,
+    tracker::{Arrival, Wrapped},
 };
 
 /// A connection under way.
@@ -75,6 +75,7 @@ impl Live {
                 longest_idle: 0,
                 smallest_rtt: None,
                 history: String::new(),
+                outer: arrival.outer.map(Wrapped::outer).unwrap_or_default(),
                 elsewhere: None,
                 notes: Notes::default(),
             },
@@ -122,6 +123,11 @@ impl Live {
     /// When its last segment came.
     pub(super) const fn heard(&self) -> Timestamp {
         self.connection.end
+    }
+
+    /// Says what was around its first segment.
+    pub(super) fn within(&mut self, outer: Vec<Outer>) {
+        self.connection.outer = outer;
     }
 
     /// Takes an ICMP error about one of its segments.
@@ -547,7 +553,7 @@ mod tests {
                 }
                 nanos += draw.i64(0..9_000_000);
                 let (time, frame) = (Timestamp::from_nanos(nanos), FrameId::new(0, number));
-                let arrival = Arrival { time, frame, interface: 0, segment: &segment, payload: &payload };
+                let arrival = Arrival { time, frame, interface: 0, segment: &segment, payload: &payload, outer: None };
                 let (usual, general) = lives.get_or_insert_with(|| (Live::new(&arrival), Live::new(&arrival)));
                 let from = usual.direction(segment.ends);
                 expected += u32::from(usual.expected(&segment, from).is_some());

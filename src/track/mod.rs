@@ -34,4 +34,4 @@ pub use note::{Direction, FrameId, Note, NoteKind};
 pub use notes::Notes;
 pub use reset::{Reset, ResetShape, SequenceFit};
 pub use side::Side;
-pub use tracker::{Arrival, Bounds, TrackCounts, Tracker};
+pub use tracker::{Arrival, Bounds, TrackCounts, Tracker, Wrapped};

@@ -6,14 +6,13 @@
 //! Bits and bytes lie apart, the bits behind the bytes: how long a number is stands among the bits, so that either are taken by whole words and
 //! no byte is looked at by itself.
 
-use std::{net::IpAddr, sync::Arc};
+mod facts;
 
-use wirecause_parsers::{
-    packet::{Endpoint, IcmpKind, TcpFlags},
-    time::Timestamp,
-};
+use std::sync::Arc;
 
-use super::note::{Direction, FrameId};
+use wirecause_parsers::time::Timestamp;
+
+use super::note::FrameId;
 
 /// A value that can be written and read.
 pub(crate) trait Pack: Sized {
@@ -257,106 +256,6 @@ impl Pack for usize {
     }
 }
 
-impl Pack for Timestamp {
-    #[inline]
-    fn pack(&self, to: &mut Packer) {
-        self.nanos().wrapping_sub(to.last.time).pack(to);
-        to.last.time = self.nanos();
-    }
-
-    #[inline]
-    fn unpack(from: &mut Unpacker<'_>) -> Self {
-        from.last.time = from.last.time.wrapping_add(i64::unpack(from));
-        Self::from_nanos(from.last.time)
-    }
-}
-
-impl Pack for FrameId {
-    #[inline]
-    fn pack(&self, to: &mut Packer) {
-        (self.word().wrapping_sub(to.last.frame) as i64).pack(to);
-        to.last.frame = self.word();
-    }
-
-    #[inline]
-    fn unpack(from: &mut Unpacker<'_>) -> Self {
-        from.last.frame = from.last.frame.wrapping_add(i64::unpack(from) as u64);
-        Self::of_word(from.last.frame)
-    }
-}
-
-impl Pack for Direction {
-    #[inline]
-    fn pack(&self, to: &mut Packer) {
-        (*self == Self::Responder).pack(to);
-    }
-
-    #[inline]
-    fn unpack(from: &mut Unpacker<'_>) -> Self {
-        if bool::unpack(from) { Self::Responder } else { Self::Originator }
-    }
-}
-
-impl Pack for TcpFlags {
-    #[inline]
-    fn pack(&self, to: &mut Packer) {
-        self.0.pack(to);
-    }
-
-    #[inline]
-    fn unpack(from: &mut Unpacker<'_>) -> Self {
-        Self(Pack::unpack(from))
-    }
-}
-
-impl Pack for IpAddr {
-    fn pack(&self, to: &mut Packer) {
-        self.is_ipv6().pack(to);
-        match self {
-            Self::V4(address) => to.bytes.extend_from_slice(&address.octets()),
-            Self::V6(address) => to.bytes.extend_from_slice(&address.octets()),
-        }
-    }
-
-    fn unpack(from: &mut Unpacker<'_>) -> Self {
-        if from.bit() { Self::from(from.array::<16>()) } else { Self::from(from.array::<4>()) }
-    }
-}
-
-impl Pack for Endpoint {
-    fn pack(&self, to: &mut Packer) {
-        self.address.pack(to);
-        to.bytes.extend_from_slice(&self.port.to_le_bytes());
-    }
-
-    fn unpack(from: &mut Unpacker<'_>) -> Self {
-        Self { address: Pack::unpack(from), port: u16::from_le_bytes(from.array()) }
-    }
-}
-
-impl Pack for IcmpKind {
-    fn pack(&self, to: &mut Packer) {
-        let (place, mtu): (u8, u32) = match *self {
-            Self::Unreachable => (0, 0),
-            Self::PortUnreachable => (1, 0),
-            Self::Prohibited => (2, 0),
-            Self::TimeExceeded => (3, 0),
-            Self::TooBig(mtu) => (4, mtu),
-        };
-        (place, mtu).pack(to);
-    }
-
-    fn unpack(from: &mut Unpacker<'_>) -> Self {
-        match <(u8, u32)>::unpack(from) {
-            (0, _) => Self::Unreachable,
-            (1, _) => Self::PortUnreachable,
-            (2, _) => Self::Prohibited,
-            (3, _) => Self::TimeExceeded,
-            (_, mtu) => Self::TooBig(mtu),
-        }
-    }
-}
-
 impl<T: Pack> Pack for Option<T> {
     #[inline]
     fn pack(&self, to: &mut Packer) {
@@ -544,7 +443,10 @@ const NUMBER_BITS: u32 = 4;
 
 #[cfg(test)]
 mod tests {
+    use wirecause_parsers::packet::Endpoint;
+
     use super::*;
+    use crate::track::Direction;
 
     fn back<T: Pack>(value: &T) -> (T, usize) {
         let mut packer = Packer::default();

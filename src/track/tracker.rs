@@ -7,12 +7,13 @@ use std::{
 
 use foldhash::fast::RandomState;
 use wirecause_parsers::{
-    packet::{IcmpError, Segment},
+    capture::LinkType,
+    packet::{IcmpError, Outer, Segment, outer_headers},
     time::Timestamp,
 };
 
 use super::{
-    connection::IcmpNote,
+    connection::{IcmpNote, MAX_OUTER},
     finished::{Finished, Frozen, Shelf},
     flow::FlowKey,
     live::Live,
@@ -59,12 +60,13 @@ impl Default for Bounds {
 }
 
 /// A lone SYN: no more than what it takes to begin its connection when something follows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Opening {
     time: Timestamp,
     frame: FrameId,
     interface: u32,
     segment: Segment,
+    outer: Vec<Outer>,
 }
 
 /// What the tracker passed over or met, by name.
@@ -105,6 +107,28 @@ pub struct Arrival<'a> {
     pub segment: &'a Segment,
     /// Captured payload bytes.
     pub payload: &'a [u8],
+    /// Its frame, where something is around its packet.
+    pub outer: Option<Wrapped<'a>>,
+}
+
+/// A frame with tags, labels or tunnels around its packet, which are read from it where they are wanted: once for each connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Wrapped<'a> {
+    /// Link type of its interface.
+    pub link: LinkType,
+    /// The bytes captured.
+    pub data: &'a [u8],
+    /// Its length on the wire.
+    pub original: u32,
+}
+
+impl Wrapped<'_> {
+    /// What is around the packet, as much as is kept.
+    pub(super) fn outer(self) -> Vec<Outer> {
+        let mut outer = outer_headers(self.link, self.data, self.original);
+        outer.truncate(MAX_OUTER);
+        outer
+    }
 }
 
 impl Tracker {
@@ -262,8 +286,9 @@ impl Tracker {
     }
 
     fn open(&mut self, key: FlowKey, arrival: &Arrival<'_>) {
-        let Arrival { time, frame, interface, segment, .. } = *arrival;
-        self.openings.insert(key, Opening { time, frame, interface, segment: *segment });
+        let Arrival { time, frame, interface, segment, outer, .. } = *arrival;
+        let outer = outer.map(Wrapped::outer).unwrap_or_default();
+        self.openings.insert(key, Opening { time, frame, interface, segment: *segment, outer });
         self.opened.push_back(key);
         while self.openings.len() > self.bounds.half_open
             && let Some(oldest) = self.opened.pop_front()
@@ -283,9 +308,11 @@ impl Tracker {
 }
 
 impl Opening {
-    fn connection(&self) -> Box<Live> {
-        let Self { time, frame, interface, segment } = self;
-        begun(&Arrival { time: *time, frame: *frame, interface: *interface, segment, payload: &[] })
+    fn connection(self) -> Box<Live> {
+        let Self { time, frame, interface, segment, outer } = self;
+        let mut live = begun(&Arrival { time, frame, interface, segment: &segment, payload: &[], outer: None });
+        live.within(outer);
+        live
     }
 }
 
@@ -329,7 +356,7 @@ mod tests {
 
     fn feed(tracker: &mut Tracker, number: u64, segment: &Segment) {
         let (time, frame) = (Timestamp::from_nanos(number as i64 * 1_000_000), FrameId::new(0, number));
-        tracker.segment(&Arrival { time, frame, interface: 0, segment, payload: &[] });
+        tracker.segment(&Arrival { time, frame, interface: 0, segment, payload: &[], outer: None });
     }
 
     #[test]
@@ -379,7 +406,7 @@ mod tests {
 
     fn late(tracker: &mut Tracker, segment: &Segment, nanos: i64) {
         let (time, frame) = (Timestamp::from_nanos(nanos), FrameId::new(0, nanos as u64));
-        tracker.segment(&Arrival { time, frame, interface: 0, segment, payload: &[] });
+        tracker.segment(&Arrival { time, frame, interface: 0, segment, payload: &[], outer: None });
     }
 
     /// RFC 9293, section 3.4.1: two minutes are the longest life of a segment, so that an answer to one may come after four.
@@ -450,7 +477,7 @@ mod tests {
             let segment = Segment { seq: seqs[usize::from(back)], ack, payload: payload.len() as u32, ..plain };
             seqs[usize::from(back)] += payload.len() as u32 + u32::from(flags & 0x03 != 0);
             let (time, frame) = (Timestamp::from_nanos(number * 10_000_000), FrameId::new(0, number as u64));
-            tracker.segment(&Arrival { time, frame, interface: 0, segment: &segment, payload });
+            tracker.segment(&Arrival { time, frame, interface: 0, segment: &segment, payload, outer: None });
         };
         send(0x02, false, b"");
         send(0x12, true, b"");
@@ -506,7 +533,7 @@ mod tests {
             for (number, (there, seq, ack, flags, payload)) in (1..).zip(segments) {
                 let segment = testing::segment(9, (there, seq, ack), flags, payload.len() as u32);
                 let (time, frame) = (Timestamp::from_nanos(number * 10_000_000), FrameId::new(0, number as u64));
-                tracker.segment(&Arrival { time, frame, interface: 0, segment: &segment, payload });
+                tracker.segment(&Arrival { time, frame, interface: 0, segment: &segment, payload, outer: None });
             }
             assert_eq!(tracker.finish().0[0].open().notes.len(), expected);
         }

@@ -31,6 +31,51 @@ fn every_call_is_explained_without_its_captures() {
     }
 }
 
+/// A capture with each of its frames inside of VXLAN 42, from 10.99.0.1 to 10.99.0.2.
+fn in_vxlan(capture: &[u8]) -> Vec<u8> {
+    let (file, mut records) = capture.split_at(24);
+    let mut wrapped = file.to_vec();
+    while let Some((header, rest)) = records.split_at_checked(16) {
+        let field = |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().unwrap());
+        let (frame, rest) = rest.split_at(field(8) as usize);
+        let ethernet = [&[2; 12][..], &[8, 0]].concat();
+        let udp = [0xc000, 4789, field(12) as u16 + 16, 0].map(u16::to_be_bytes).concat();
+        let mut ip = vec![0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 99, 0, 1, 10, 99, 0, 2];
+        ip[2..4].copy_from_slice(&(field(12) as u16 + 36).to_be_bytes());
+        let around = [ethernet, ip, udp, vec![8, 0, 0, 0, 0, 0, 42, 0]].concat();
+        let lengths = [field(8), field(12)].map(|length| (length + around.len() as u32).to_le_bytes()).concat();
+        wrapped.extend([&header[..8], &lengths, &around, frame].concat());
+        records = rest;
+    }
+    wrapped
+}
+
+#[test]
+fn what_a_call_came_inside_of_is_told() {
+    let scratch = Scratch::new("explain-vxlan");
+    scratch.write("in/ssg_0_0.log", fs::read(root().join("samples/harbor-cut/ssg_0_0.log")).unwrap());
+    let capture = fs::read(root().join("samples/harbor-cut/gateway.pcap")).unwrap();
+    scratch.write("in/gateway.pcap", in_vxlan(&capture));
+    scratch.wirecause(0, &["analyze", "in", "-o", "out", "-q"]);
+    scratch.wirecause(0, &["analyze", "in", "-o", "shown", "-q", "--redact"]);
+    let plain = analyzed("explain-not-vxlan");
+    let causes = |scratch: &Scratch| {
+        let rows = read_csv(&scratch.path("out/errors.csv"));
+        rows.iter().map(|row| (row.get("error_id").to_owned(), row.get("cause").to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(causes(&scratch), causes(&plain));
+    let rows = read_csv(&scratch.path("out/errors.csv"));
+    let row = rows.iter().find(|row| !row.get("connection_id").is_empty()).unwrap();
+    let told = |from: &str| scratch.wirecause(0, &["explain", from, row.get("error_id")]).stdout();
+    let inside = |told: &str| {
+        let line = told.lines().find_map(|line| line.trim().strip_prefix("captured inside of"));
+        line.map(|line| line.trim().to_owned())
+    };
+    assert_eq!(inside(&told("out")).as_deref(), Some("IP from 10.99.0.1 to 10.99.0.2, VXLAN 42"));
+    let shown = told("shown");
+    assert!(inside(&shown).is_some_and(|line| line.ends_with(", VXLAN 42")) && !shown.contains("10.99."), "{shown}");
+}
+
 #[test]
 fn an_id_may_be_short_and_what_names_no_single_call_is_told() {
     let scratch = analyzed("explain-short");

@@ -93,7 +93,7 @@ pub(crate) fn track_in_order(packets: &[Packet]) -> Tracker {
         match &packet.content {
             Content::Tcp(segment, payload) => {
                 let (time, interface) = (packet.time, packet.interface);
-                tracker.segment(&Arrival { time, frame, interface, segment, payload });
+                tracker.segment(&Arrival { time, frame, interface, segment, payload, outer: None });
             }
             Content::Icmp(error) => tracker.icmp(packet.time, frame, error),
         }

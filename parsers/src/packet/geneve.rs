@@ -1,6 +1,6 @@
 //! Geneve (RFC 8926): anything with an ether type in UDP.
 
-use super::{Decoded, Skip, ether_type, layer::Layer};
+use super::{Decoded, Skip, ether_type, layer::Layer, outer::Outer};
 
 /// Takes the header with its options off.
 pub(super) fn decode(datagram: Layer<'_>) -> Result<Decoded<'_>, Skip> {
@@ -9,7 +9,8 @@ pub(super) fn decode(datagram: Layer<'_>) -> Result<Decoded<'_>, Skip> {
         return Err(Skip::Udp);
     }
     let options = usize::from(version_and_options & 0x3f) * 4;
-    ether_type::decode(u16::from_be_bytes([high, low]), rest.skip(options)?.inside(&[n0, n1, n2]))
+    let network = Outer::Geneve(u32::from_be_bytes([0, n0, n1, n2]));
+    ether_type::decode(u16::from_be_bytes([high, low]), rest.skip(options)?.inside(network))
 }
 
 /// The registered port.

@@ -1,6 +1,6 @@
 //! GRE (RFC 2784, 2890), and what Cisco and Microsoft put into it: ERSPAN types I to III and NVGRE.
 
-use super::{Decoded, Skip, ether_type, ip, layer::Layer, link};
+use super::{Decoded, Skip, ether_type, ip, layer::Layer, link, outer::Outer};
 
 /// Takes the header with its optional words off. NVGRE is plain GRE with Ethernet in it.
 pub(super) fn decode(packet: Layer<'_>) -> Result<Decoded<'_>, Skip> {
@@ -11,12 +11,16 @@ pub(super) fn decode(packet: Layer<'_>) -> Result<Decoded<'_>, Skip> {
     }
     // The key is the second of the words that may be there.
     let before = if flags & HAS_CHECKSUM == 0 { 0 } else { 4 };
-    let key = rest.bytes.get(before..before + 4).filter(|_| flags & HAS_KEY != 0).unwrap_or_default();
+    let key = rest.bytes.get(before..).and_then(<[u8]>::first_chunk).filter(|_| flags & HAS_KEY != 0);
+    let tunnel = key.map_or(Outer::Gre, |key| Outer::GreKey(u32::from_be_bytes(*key)));
     let words = [HAS_CHECKSUM, HAS_KEY, HAS_SEQUENCE].into_iter().filter(|flag| flags & flag != 0).count();
-    let rest = rest.skip(words * 4)?.inside(key);
+    let rest = rest.skip(words * 4)?.inside(tunnel);
     match u16::from_be_bytes([high, low]) {
         ERSPAN if flags & HAS_SEQUENCE == 0 => link::ethernet(rest),
-        ERSPAN => link::ethernet(rest.header::<8>()?.1),
+        ERSPAN => {
+            let (&[_, _, s0, s1, ..], rest) = rest.header::<8>()?;
+            link::ethernet(rest.inside(session(s0, s1)))
+        }
         ERSPAN_3 => erspan_3(rest),
         other => ether_type::decode(other, rest),
     }
@@ -24,13 +28,19 @@ pub(super) fn decode(packet: Layer<'_>) -> Result<Decoded<'_>, Skip> {
 
 /// ERSPAN type III says itself what it carries, and whether a subheader is there.
 fn erspan_3(header: Layer<'_>) -> Result<Decoded<'_>, Skip> {
-    let (&[.., kind, last], rest) = header.header::<12>()?;
+    let (&[_, _, s0, s1, .., kind, last], rest) = header.header::<12>()?;
+    let rest = rest.inside(session(s0, s1));
     let rest = if last & HAS_SUBHEADER == 0 { rest } else { rest.skip(8)? };
     match kind >> 2 & 0x1f {
         CARRIES_ETHERNET => link::ethernet(rest),
         CARRIES_IP => ip::by_version(rest),
         _ => Err(Skip::EtherType(ERSPAN_3)),
     }
+}
+
+/// The session that the second half of ERSPAN's first word holds in its last ten bits.
+fn session(high: u8, low: u8) -> Outer {
+    Outer::Erspan(u16::from_be_bytes([high, low]) & 0x03ff)
 }
 
 /// GRE's IP protocol number.

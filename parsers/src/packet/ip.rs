@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Decoded, Endpoint, FlowEnds, IpFacts, Skip, gre, icmp, ipv4, ipv6, layer::Layer, tcp, udp};
+use super::{Decoded, Endpoint, FlowEnds, IpFacts, Skip, gre, icmp, ipv4, ipv6, layer::Layer, outer::Outer, tcp, udp};
 
 /// What an IP header says to the header behind it.
 #[derive(Clone, Copy, Debug)]
@@ -15,10 +15,7 @@ pub(super) struct Network {
 impl Network {
     /// What a tunnel between these addresses carries.
     fn around<'a>(&self, rest: Layer<'a>) -> Layer<'a> {
-        [self.source, self.destination].into_iter().fold(rest, |rest, address| match address {
-            IpAddr::V4(address) => rest.inside(&address.octets()),
-            IpAddr::V6(address) => rest.inside(&address.octets()),
-        })
+        rest.inside(Outer::Ip(self.source, self.destination))
     }
 
     /// Adds the ports, which stand first in TCP and UDP headers.

@@ -1,6 +1,9 @@
 //! The rest of a frame from some header on, and how headers are taken off it.
 
-use super::Skip;
+use super::{
+    Skip,
+    outer::{Outer, Trail},
+};
 
 /// The bytes of a frame from some header on, captured and on the wire, with what the outer headers said.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +16,8 @@ pub(super) struct Layer<'a> {
     pub(super) vlan: Option<u16>,
     /// What the tags, labels and tunnels so far say of themselves, in one number; 0 where there were none.
     pub(super) outer: u32,
+    /// Where they are noted.
+    trail: Option<&'a Trail>,
     /// Tags, labels and tunnels entered so far.
     depth: u8,
 }
@@ -24,7 +29,12 @@ impl<'a> Layer<'a> {
     /// A whole frame. Some writers store an original length below the captured one; it counts as the captured one.
     pub(super) fn new(bytes: &'a [u8], original: u32) -> Self {
         let wire = original.max(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
-        Self { bytes, wire, vlan: None, outer: 0, depth: 0 }
+        Self { bytes, wire, vlan: None, outer: 0, trail: None, depth: 0 }
+    }
+
+    /// The same, with a note of what is around the packet.
+    pub(super) fn traced(self, trail: &'a Trail) -> Self {
+        Self { trail: Some(trail), ..self }
     }
 
     /// Takes a header of `N` bytes off.
@@ -58,15 +68,16 @@ impl<'a> Layer<'a> {
 
     /// Notes a VLAN id; an outer one wins. Id 0 marks a priority, no VLAN.
     pub(super) fn tagged(self, vlan: u16) -> Self {
-        Self { vlan: self.vlan.or((vlan != 0).then_some(vlan)), ..self.inside(&vlan.to_be_bytes()) }
+        Self { vlan: self.vlan.or((vlan != 0).then_some(vlan)), ..self.inside(Outer::Vlan(vlan)) }
     }
 
-    /// Notes what tells a tag, label or tunnel from others: its id, or the addresses between which it runs. Hashed (FNV-1a), since nothing asks but whether two
-    /// packets came inside of the same.
-    pub(super) fn inside(self, what: &[u8]) -> Self {
+    /// Notes a tag, label or tunnel, with the others as one number: nearly all who ask want to know no more than whether two packets came inside of the same.
+    pub(super) fn inside(self, what: Outer) -> Self {
+        if let Some(trail) = self.trail {
+            trail.borrow_mut().push(what);
+        }
         let start = if self.outer == 0 { 0x811c_9dc5 } else { self.outer };
-        let outer = what.iter().fold(start, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
-        Self { outer: outer.max(1), ..self }
+        Self { outer: what.hashed(start).max(1), ..self }
     }
 
     /// Why a header of `length` bytes is not there.

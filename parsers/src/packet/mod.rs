@@ -16,6 +16,7 @@ mod layer;
 mod link;
 mod mpls;
 mod nflog;
+mod outer;
 mod pppoe;
 pub mod segment;
 mod tcp;
@@ -24,6 +25,7 @@ mod tests;
 mod udp;
 mod vxlan;
 
+pub use outer::{Outer, outer_headers};
 pub use segment::{Datagram, Decoded, Endpoint, FlowEnds, IcmpError, IcmpKind, IpFacts, Segment, Skip, TcpFlags};
 
 use crate::capture::LinkType;

@@ -1,11 +1,11 @@
 //! `PPPoE` sessions (RFC 2516).
 
-use super::{Decoded, Skip, ether_type, ip, layer::Layer, mpls};
+use super::{Decoded, Skip, ether_type, ip, layer::Layer, mpls, outer::Outer};
 
 /// Takes the session header and PPP's protocol number off.
 pub(super) fn decode(session: Layer<'_>) -> Result<Decoded<'_>, Skip> {
     let (&[version, _code, s0, s1, l0, l1], rest) = session.deeper()?.header::<6>()?;
-    let rest = rest.inside(&[s0, s1]);
+    let rest = rest.inside(Outer::Pppoe(u16::from_be_bytes([s0, s1])));
     if version != VERSION_1_TYPE_1 {
         return Err(Skip::Malformed);
     }

@@ -1,6 +1,6 @@
 //! VXLAN (RFC 7348): Ethernet in UDP.
 
-use super::{Decoded, Skip, layer::Layer, link};
+use super::{Decoded, Skip, layer::Layer, link, outer::Outer};
 
 /// Takes the header off, where it is one: the flag that a network id is there must be set.
 pub(super) fn decode(datagram: Layer<'_>) -> Result<Decoded<'_>, Skip> {
@@ -8,7 +8,7 @@ pub(super) fn decode(datagram: Layer<'_>) -> Result<Decoded<'_>, Skip> {
     if flags & HAS_NETWORK == 0 {
         return Err(Skip::Udp);
     }
-    link::ethernet(rest.inside(&[n0, n1, n2]))
+    link::ethernet(rest.inside(Outer::Vxlan(u32::from_be_bytes([0, n0, n1, n2]))))
 }
 
 const HAS_NETWORK: u8 = 0x08;

@@ -1,11 +1,17 @@
 //! The measured facts of a row as names and values, in the order in which they are best read.
 
-use crate::report::{rows::ErrorRow, story::Fact};
+use wirecause_parsers::packet::Outer;
+
+use crate::{
+    report::{rows::ErrorRow, story::Fact},
+    track::Connection,
+};
 
 /// What is known of a call beside its verdict; what is unknown is left out.
-pub(super) fn facts(row: &ErrorRow) -> Vec<Fact> {
+pub(super) fn facts(row: &ErrorRow, connection: Option<&Connection>) -> Vec<Fact> {
     let mut facts = Facts(Vec::new());
     facts.join(row);
+    facts.outer(connection.map(|connection| connection.outer.as_slice()).unwrap_or_default());
     facts.exchange(row);
     facts.ending(row);
     facts.reset(row);
@@ -26,6 +32,11 @@ impl Facts {
         self.text("log line after the event", row.lag_ms.map(|lag| format!("{lag:.3} ms")));
         let earlier = (!row.earlier_connections.is_empty()).then(|| row.earlier_connections.join(", "));
         self.text("connections of earlier attempts", earlier);
+    }
+
+    fn outer(&mut self, outer: &[Outer]) {
+        let headers: Vec<String> = outer.iter().map(ToString::to_string).collect();
+        self.text("captured inside of", (!headers.is_empty()).then(|| headers.join(", ")));
     }
 
     fn exchange(&mut self, row: &ErrorRow) {
@@ -98,7 +109,8 @@ mod tests {
             peer_ttl: Some(64),
             ..error_row()
         };
-        let text: Vec<String> = facts(&row).into_iter().map(|fact| format!("{}: {}", fact.name, fact.value)).collect();
+        let text: Vec<String> =
+            facts(&row, None).into_iter().map(|fact| format!("{}: {}", fact.name, fact.value)).collect();
         assert_eq!(
             text,
             [

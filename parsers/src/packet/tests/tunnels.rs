@@ -3,7 +3,7 @@
 use super::{ETHERNET, SYN, SYN6, cut_everywhere, frame, hex, segment, whole};
 use crate::{
     capture::LinkType,
-    packet::{Decoded, Segment, Skip},
+    packet::{Decoded, Segment, Skip, outer_headers},
 };
 
 /// An IPv4 header for this protocol around `inner`.
@@ -32,6 +32,12 @@ fn around(header: &str, inner: Vec<u8>) -> Vec<u8> {
 fn holds_the_syn(link: LinkType, data: &[u8]) {
     assert_eq!(carried(link, data).0, segment(whole(LinkType::RAW, &hex(SYN))));
     cut_everywhere(link, data);
+}
+
+/// What is around the packet in a frame, as it is printed.
+fn around_it(link: LinkType, data: &[u8]) -> String {
+    let headers = outer_headers(link, data, data.len() as u32);
+    headers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// The segment in a frame, as if it came without what is around it; and what tells that.
@@ -147,4 +153,29 @@ fn nesting_is_bounded() {
         let decoded = whole(LinkType::RAW, &data);
         assert_eq!(matches!(decoded, Decoded::Tcp(..)), depth <= 16, "{depth}: {decoded:?}");
     }
+}
+
+#[test]
+fn what_is_around_a_packet_is_told_from_the_outside_in() {
+    let ends = "IP from 192.0.2.1 to 192.0.2.2";
+    let ethernet = |labels: &str| around_it(LinkType::ETHERNET, &frame(&[ETHERNET, labels, SYN]));
+    assert_eq!(ethernet("0800"), "");
+    assert_eq!(ethernet("88a8 0007 8100 6064 0800"), "VLAN 7, VLAN 100");
+    // Label 16 with class 3, then label 1,048,575, the last.
+    assert_eq!(ethernet("8847 00010640 fffff13f"), "MPLS label 16, MPLS label 1048575");
+    assert_eq!(ethernet("8864 1100 0102 003e 0021"), "PPPoE session 258");
+    let vxlan = udp(4789, &around("08000000 01002a00", bridged()));
+    assert_eq!(around_it(LinkType::RAW, &vxlan), format!("{ends}, VXLAN 65578"));
+    let tagged = [frame(&[ETHERNET, "8100 0064 0800"]), udp(6081, &around("0000 6558 00002a00", bridged()))].concat();
+    assert_eq!(around_it(LinkType::ETHERNET, &tagged), format!("VLAN 100, {ends}, Geneve 42"));
+    let gre = |header: &str, inner: Vec<u8>| around_it(LinkType::RAW, &ipv4(47, &around(header, inner)));
+    assert_eq!(gre("0000 0800", hex(SYN)), format!("{ends}, GRE"));
+    assert_eq!(gre("b000 0800 00000000 00000107 00000001", hex(SYN)), format!("{ends}, GRE key 263"));
+    // The session is the last ten bits of the header's first word: 0x3ff of 0xffff, 1 of 0x0401.
+    assert_eq!(gre("1000 88be 00000001 1000 ffff 00000000", bridged()), format!("{ends}, GRE, ERSPAN session 1023"));
+    let three = "1000 22eb 00000001 2000 0401 00000000 00000000";
+    assert_eq!(gre(three, bridged()), format!("{ends}, GRE, ERSPAN session 1"));
+    assert_eq!(around_it(LinkType::RAW, &ipv4(4, &hex(SYN))), ends);
+    // Cut behind the tunnel's header, as a snap length may: what is around is there still.
+    assert_eq!(around_it(LinkType::RAW, &vxlan[..36]), format!("{ends}, VXLAN 65578"));
 }

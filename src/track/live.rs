@@ -99,10 +99,11 @@ impl Live {
         }
         let from = self.direction(segment.ends);
         match (from, self.connection.handshake.syn) {
-            (Direction::Originator, Some(_)) => !self.connection.orig.is_base(segment.seq),
-            // A SYN in a stream that began in the middle, or from the end that was called before: a connection of its own,
-            // unless both ends open at the same time.
-            (Direction::Originator | Direction::Responder, None) => true,
+            // Its own SYN may be captured behind the answer: the queues of an interface stamp each by itself.
+            (Direction::Originator, _) => !self.connection.orig.is_base(segment.seq),
+            // A SYN in a stream that began in the middle, from the end that was called before: a connection of its own, unless both ends
+            // open at the same time.
+            (Direction::Responder, None) => true,
             (Direction::Responder, Some(_)) => self.connection.handshake.syn_ack.is_some(),
         }
     }

@@ -386,6 +386,22 @@ mod tests {
         assert_eq!((connections.len(), counts.segments, counts.segments_beyond_bound), (3, 6, 4));
     }
 
+    #[test]
+    fn a_syn_captured_behind_its_answer_is_of_the_same_connection() {
+        let mut tracker = Tracker::default();
+        feed(&mut tracker, 1, &segment(7, TcpFlags(0x12), true));
+        feed(&mut tracker, 2, &segment(7, TcpFlags::SYN, false));
+        // Another number is another connection's.
+        feed(&mut tracker, 3, &segment(8, TcpFlags(0x12), true));
+        feed(&mut tracker, 4, &Segment { seq: 9_000, ..segment(8, TcpFlags::SYN, false) });
+        let (connections, _) = tracker.finish();
+        let of_port = |port: u16| {
+            let ours = connections.iter().map(Finished::open).filter(|connection| connection.originator.port == port);
+            ours.map(|connection| (connection.handshake.syns, connection.handshake.syn_acks)).collect::<Vec<_>>()
+        };
+        assert_eq!((of_port(7), of_port(8)), (vec![(1, 1)], vec![(0, 1), (1, 0)]));
+    }
+
     /// A connection of `port`, opened and closed by both ends within six milliseconds of `second`.
     fn whole(tracker: &mut Tracker, port: u16, second: i64) {
         let numbered = |segment: Segment, seq, ack| Segment { seq, ack, ..segment };

@@ -94,7 +94,7 @@ impl World {
         let now = self.now;
         let Some(m) = self.backends[self.conns[c].backend].middle.clone() else { return false };
         let conn = &mut self.conns[c];
-        conn.forgotten |= now - conn.seen > m.idle;
+        conn.forgotten |= now.saturating_sub(conn.seen) > m.idle;
         if !conn.forgotten {
             conn.seen = now;
             return false;

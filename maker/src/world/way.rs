@@ -109,7 +109,7 @@ impl World {
             }
         }
         if let Some(m) = middle {
-            conn.forgotten |= now - conn.seen > m.idle;
+            conn.forgotten |= now.saturating_sub(conn.seen) > m.idle;
             if conn.forgotten {
                 return true;
             }

@@ -141,7 +141,10 @@ impl Clock {
         lags.sort_unstable();
         let close = (lags.len() / 20).max(ENOUGH);
         let dense = lags.windows(close).find(|near| near[close - 1] - near[0] <= EDGE_WIDTH);
-        let Some(dense) = dense else { return self };
+        // An edge above what agreed at first would deny the pairs that agreed: a few late lines are not as many.
+        let Some(dense) = dense.filter(|dense| dense[0] <= self.uncertainty || lags.len() >= self.pairs) else {
+            return self;
+        };
         let edge = dense[0] + resolution;
         // What the first lags span is how well the edge is known.
         let uncertainty = (dense[close - 1] - dense[0]).max(resolution);
@@ -206,6 +209,17 @@ mod tests {
         // Two wrong pairs before the edge.
         let lags: Vec<i64> = [-60, -25].into_iter().chain((0..100).map(|n| 3 + n)).map(|ms| ms * MS).collect();
         assert_eq!(clock.refined(&lags, MS).offset, (100 + 3 + 1) * MS);
+    }
+
+    /// Seven sure pairs, three of which are late by the same 194 ms: no lower edge, where sixteen calls agree on an earlier one.
+    #[test]
+    fn a_few_late_lines_do_not_move_the_offset_beyond_what_agreed() {
+        let clock = Clock { uncertainty: WITHIN, pairs: 16, source: ClockSource::Estimated, ..Clock::given(5 * MS) };
+        let late = [194, 196, 199, 300, 420, 900, 1_500].map(|ms| ms * MS);
+        assert_eq!(clock.clone().refined(&late, MS), clock);
+        // As many as agreed at first know better.
+        let clock = Clock { pairs: 7, ..clock };
+        assert_eq!(clock.refined(&late, MS).offset, (5 + 194 + 1) * MS);
     }
 
     /// At the log's beginning, in its middle and at its end.

@@ -43,7 +43,7 @@ pub fn endpoints(calls: &[&KeptCall], connections: &[Finished], names: &NameTabl
         .into_iter()
         .map(|(target, of_target)| {
             let mut addresses = names.addresses(&target.host);
-            addresses.extend(of_target.iter().filter_map(|call| calls[*call].failure.remote));
+            addresses.extend(of_target.iter().flat_map(|call| &calls[*call].failure.remotes));
             let mut found = index.of(target, &addresses);
             let head = |candidate: &u32| connections[*candidate as usize].head();
             let names = |candidate: &u32| connections[*candidate as usize].names();

@@ -286,8 +286,9 @@ pub fn met_on_write(call: &FailedCall) -> bool {
 }
 
 fn remote_score(call: &FailedCall, shown: &Shown) -> Option<f64> {
-    match call.failure.remote {
-        Some(remote) if remote != shown.peer => None,
+    // What the error says is of the last one that was tried.
+    match call.failure.remotes.last() {
+        Some(remote) if *remote != shown.peer => None,
         Some(_) | None => Some(0.0),
     }
 }

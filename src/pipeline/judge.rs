@@ -261,7 +261,7 @@ fn redactor(read: &Read, judged: &[Judged<'_>], config: &InputConfig) -> Redacto
     });
     let given = config.nodes.iter().flat_map(|node| node.addresses.iter().copied());
     let addresses = calls()
-        .flat_map(|call| call.failure.target.host.parse().ok().into_iter().chain(call.failure.remote))
+        .flat_map(|call| call.failure.target.host.parse().ok().into_iter().chain(call.failure.remotes.iter().copied()))
         .chain(by_address.keys().copied())
         .chain(config.hosts.iter().map(|(_, address)| *address))
         .chain(given)

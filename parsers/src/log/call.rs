@@ -51,8 +51,8 @@ pub struct Failure {
     pub exceptions: Vec<Arc<str>>,
     /// What the gateway was doing, as told by the stack frames of the public libraries below it.
     pub phase: Option<Phase>,
-    /// The address that the connection was opened to, where the text holds one.
-    pub remote: Option<IpAddr>,
+    /// The host's addresses, where the text holds any, in the order in which they were tried.
+    pub remotes: Vec<IpAddr>,
     /// The configured limit that a timeout text names, in milliseconds.
     pub timeout_ms: Option<u64>,
     /// The byte counts of a premature end of a body.

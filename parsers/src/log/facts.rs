@@ -10,18 +10,19 @@ use regex::Regex;
 
 use super::{call::PrematureEnd, words::starts_with};
 
-/// The address that a connect error names: the last one in `Connect to host:443 [host/1.2.3.4] failed`, where several were
-/// tried, or the one in `Connect to /1.2.3.4:80 timed out` and `Connection to http://1.2.3.4:80 refused`.
-pub(super) fn remote(text: &str) -> Option<IpAddr> {
+/// The addresses that a connect error names: all that the host has, in the order in which they were tried, in
+/// `Connect to host:443 [host/1.2.3.4, host/1.2.3.5] failed`, or the one in `Connect to /1.2.3.4:80 timed out` and
+/// `Connection to http://1.2.3.4:80 refused`.
+pub(super) fn remotes(text: &str) -> Vec<IpAddr> {
     if CONNECT.iter().all(|word| word.find(text.as_bytes()).is_none()) {
-        return None;
+        return Vec::new();
     }
     if let Some(list) = BRACKET.captures(text).and_then(|found| found.get(1)) {
-        return list.as_str().split(',').filter_map(|entry| address(entry.rsplit('/').next()?)).next_back();
+        return list.as_str().split(',').filter_map(|entry| address(entry.rsplit('/').next()?)).collect();
     }
-    let endpoint = ENDPOINT.captures(text)?.get(1)?.as_str();
-    let endpoint = endpoint.rsplit('/').next()?;
-    address(endpoint).or_else(|| address(endpoint.rsplit_once(':')?.0))
+    let endpoint = ENDPOINT.captures(text).and_then(|found| found.get(1)?.as_str().rsplit('/').next());
+    let remote = endpoint.and_then(|endpoint| address(endpoint).or_else(|| address(endpoint.rsplit_once(':')?.0)));
+    remote.into_iter().collect()
 }
 
 /// The limit in `Read timed out. Timed out at 60000ms`, in milliseconds.
@@ -93,18 +94,19 @@ mod tests {
     #[test]
     fn addresses() {
         for (text, expected) in [
-            ("Connect to host:443 [host/1.2.3.4] failed: connect timed out", Some("1.2.3.4")),
-            ("Connect to host:443 [host/1.2.3.4, host/1.2.3.5] failed: Connection refused", Some("1.2.3.5")),
-            ("Connect to 10.0.0.9:80 [/10.0.0.9] failed: Connection refused", Some("10.0.0.9")),
-            ("Connect to h:80 [h/fd77:2:0:0:0:0:0:24] failed: Connection refused", Some("fd77:2::24")),
-            ("Connect to h:80 [h/fe80:0:0:0:0:0:0:1%eth0] failed: x", Some("fe80::1")),
-            ("Connect to /192.168.1.10:8080 timed out", Some("192.168.1.10")),
-            ("Connection to http://1.2.3.4:9001 refused", Some("1.2.3.4")),
-            ("Connection to http://host:9001 refused", None),
-            ("Connect to host:443 failed: connect timed out", None),
-            ("Connection reset", None),
+            ("Connect to host:443 [host/1.2.3.4] failed: connect timed out", &["1.2.3.4"][..]),
+            ("Connect to host:443 [host/1.2.3.4, host/1.2.3.5] failed: Connection refused", &["1.2.3.4", "1.2.3.5"]),
+            ("Connect to 10.0.0.9:80 [/10.0.0.9] failed: Connection refused", &["10.0.0.9"]),
+            ("Connect to h:80 [h/fd77:2:0:0:0:0:0:24] failed: Connection refused", &["fd77:2::24"]),
+            ("Connect to h:80 [h/fe80:0:0:0:0:0:0:1%eth0] failed: x", &["fe80::1"]),
+            ("Connect to /192.168.1.10:8080 timed out", &["192.168.1.10"]),
+            ("Connection to http://1.2.3.4:9001 refused", &["1.2.3.4"]),
+            ("Connection to http://host:9001 refused", &[]),
+            ("Connect to host:443 failed: connect timed out", &[]),
+            ("Connection reset", &[]),
         ] {
-            assert_eq!(remote(text), expected.map(|text| text.parse().unwrap()), "{text}");
+            let expected: Vec<IpAddr> = expected.iter().map(|text| text.parse().unwrap()).collect();
+            assert_eq!(remotes(text), expected, "{text}");
         }
     }
 

@@ -71,7 +71,9 @@ impl Failures {
                 both.symptom = second.symptom;
             }
             both.phase = both.phase.or(second.phase);
-            both.remote = both.remote.or(second.remote);
+            if both.remotes.is_empty() {
+                both.remotes.clone_from(&second.remotes);
+            }
             both.timeout_ms = both.timeout_ms.or(second.timeout_ms);
             both.premature_end = both.premature_end.or(second.premature_end);
             both

@@ -127,7 +127,7 @@ fn failure(
             message: reported.reason.to_owned(),
             exceptions: trace.classes.iter().map(|class| names.of(class)).collect(),
             phase: trace.phase,
-            remote: facts().find_map(facts::remote),
+            remotes: facts().map(facts::remotes).find(|remotes| !remotes.is_empty()).unwrap_or_default(),
             timeout_ms: facts().find_map(facts::timeout_ms),
             premature_end: facts().find_map(facts::premature_end),
             source: Source { logger: head.logger.map(|logger| names.of(logger)), audit: reported.audit },

@@ -30,6 +30,13 @@ pub struct Endpoint {
     pub inferred: bool,
 }
 
+impl Endpoint {
+    /// Whether nothing tells where its connections go.
+    pub(super) fn is_unnamed(&self) -> bool {
+        self.connections.is_empty() && self.addresses.is_empty()
+    }
+}
+
 /// Groups `calls` by endpoint and finds each one's connections.
 pub fn endpoints(calls: &[&KeptCall], connections: &[Finished], names: &NameTable) -> Vec<Endpoint> {
     let mut by_target: BTreeMap<&Target, Vec<usize>> = BTreeMap::new();

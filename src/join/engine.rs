@@ -9,6 +9,7 @@ use crate::{read::KeptCall, track::Finished};
 
 use super::{
     anchor::Anchor,
+    asked::name_by_requests,
     assign::{Assigned, Row, assign},
     attempts,
     began::Durations,
@@ -38,7 +39,8 @@ pub struct JoinConfig<'a> {
 /// Joins `calls` to `connections`.
 pub fn join(calls: &[&KeptCall], connections: &[Finished], names: &NameTable, config: &JoinConfig<'_>) -> Joined {
     let given = config.clock_offset.map(Clock::given);
-    let told = endpoints(calls, connections, names);
+    let mut told = endpoints(calls, connections, names);
+    name_by_requests(calls, connections, &mut told);
     let end = connections.iter().map(|connection| connection.head().end).max();
     let start = connections.iter().map(|connection| connection.head().start).min();
     let pause = end.zip(start).map_or(0, |(end, start)| end.since(start)) / connections.len().max(1) as i64;

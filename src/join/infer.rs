@@ -24,7 +24,7 @@ pub(super) fn infer(pass: &Pass<'_>, near: &[Near], given: Option<&Clock>) -> Ve
     let mut endpoints = pass.endpoints.to_vec();
     // A peer that no name has comes first; then one that serves a named endpoint may serve a second name.
     for peers in [free_peers, shared_peers] {
-        let unnamed: Vec<usize> = (0..endpoints.len()).filter(|index| is_unnamed(&endpoints[*index])).collect();
+        let unnamed: Vec<usize> = (0..endpoints.len()).filter(|index| endpoints[*index].is_unnamed()).collect();
         if unnamed.is_empty() {
             break;
         }
@@ -67,10 +67,6 @@ fn among(
         return Vec::new();
     }
     fitting(&trial, &near, unnamed, &clock)
-}
-
-fn is_unnamed(endpoint: &Endpoint) -> bool {
-    endpoint.connections.is_empty() && endpoint.addresses.is_empty()
 }
 
 /// Peers of the endpoints.

@@ -6,6 +6,7 @@
 //! open among dead connections of a pool follows the order of the pool. No cause is decided here.
 
 pub mod anchor;
+mod asked;
 pub mod assign;
 mod attempts;
 pub mod began;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wirecause_parsers::packet::Endpoint as Peer;
+use wirecause_parsers::{log::Symptom, packet::Endpoint as Peer, time::Timestamp};
 
 use crate::track::{Finished, Names};
 
@@ -18,18 +18,25 @@ use super::{
     near::{Near, Place, kind},
 };
 
+/// Connections by peer, of the peers that come into question; the second are those of the endpoints that have a name.
+type Peers = fn(&Pass<'_>, &BTreeSet<Peer>) -> BTreeMap<Peer, Vec<u32>>;
+
+/// How many calls of an endpoint fit each peer's connections.
+type Fit = fn(&Pass<'_>, &Endpoint, &Near, &Clock) -> BTreeMap<Peer, usize>;
+
 /// Gives endpoints without an address the connections of the peer that their errors fit, where one fits clearly. `near` are the anchors of those
 /// that have one.
 pub(super) fn infer(pass: &Pass<'_>, near: &[Near], given: Option<&Clock>) -> Vec<Endpoint> {
     let mut endpoints = pass.endpoints.to_vec();
-    // A peer that no name has comes first; then one that serves a named endpoint may serve a second name.
-    for peers in [free_peers, shared_peers] {
+    // A peer that no name has comes first; then one that serves a named endpoint may serve a second name. What fits later weighs less.
+    let steps: [(Peers, Fit); 3] = [(free_peers, at_once), (shared_peers, at_once), (free_peers, left_idle)];
+    for (peers, fit) in steps {
         let unnamed: Vec<usize> = (0..endpoints.len()).filter(|index| endpoints[*index].is_unnamed()).collect();
         if unnamed.is_empty() {
             break;
         }
         let peers = peers(pass, &named_peers(pass.connections, &endpoints));
-        for (index, peer) in among(&Pass { endpoints: &endpoints, ..*pass }, near, &unnamed, &peers, given) {
+        for (index, peer) in among(&Pass { endpoints: &endpoints, ..*pass }, near, (&unnamed, fit), &peers, given) {
             endpoints[index].connections.clone_from(&peers[&peer]);
             endpoints[index].addresses = BTreeSet::from([peer.address]);
             endpoints[index].inferred = true;
@@ -42,7 +49,7 @@ pub(super) fn infer(pass: &Pass<'_>, near: &[Near], given: Option<&Clock>) -> Ve
 fn among(
     pass: &Pass<'_>,
     near: &[Near],
-    unnamed: &[usize],
+    (unnamed, fit): (&[usize], Fit),
     peers: &BTreeMap<Peer, Vec<u32>>,
     given: Option<&Clock>,
 ) -> Vec<(usize, Peer)> {
@@ -66,13 +73,19 @@ fn among(
     if clock.source == ClockSource::Assumed {
         return Vec::new();
     }
-    fitting(&trial, &near, unnamed, &clock)
+    fitting(&trial, &near, (unnamed, fit), &clock)
 }
 
 /// Peers of the endpoints.
 fn named_peers(connections: &[Finished], endpoints: &[Endpoint]) -> BTreeSet<Peer> {
     let of_endpoints = endpoints.iter().flat_map(|endpoint| &endpoint.connections);
     of_endpoints.map(|connection| connections[*connection as usize].head().responder).collect()
+}
+
+impl Pass<'_> {
+    fn peer(&self, place: &Place) -> Peer {
+        self.connections[place.connection as usize].head().responder
+    }
 }
 
 /// Connections by peer, of peers that belong to no named endpoint.
@@ -97,24 +110,55 @@ fn by_peer(pass: &Pass<'_>, taken: impl Fn(&Peer, &Names) -> bool) -> BTreeMap<P
     peers
 }
 
+/// Calls whose lines follow an ending on the wire at once.
+fn at_once(trial: &Pass<'_>, endpoint: &Endpoint, near: &Near, clock: &Clock) -> BTreeMap<Peer, usize> {
+    let mut calls_of: BTreeMap<Peer, BTreeSet<usize>> = BTreeMap::new();
+    for call in &endpoint.calls {
+        let line = clock.to_capture(trial.calls[*call].time);
+        let span = line.plus(-LATEST)..=line.plus(-EARLIEST);
+        // That the gateway itself ended an open exchange is as telling as what the peer did.
+        let at_once = |place: &&Place| matches!(place.kind, AnchorKind::Event | AnchorKind::Own);
+        for place in near.within(kind(&trial.calls[*call].failure), &span).iter().filter(at_once) {
+            calls_of.entry(trial.peer(place)).or_default().insert(*call);
+        }
+    }
+    calls_of.into_iter().map(|(peer, calls)| (peer, calls.len())).collect()
+}
+
+/// Resets for each of which a connection was reset before that lay idle: it is met by the next request, of which no packet leaves. Most of the calls
+/// must have one, and of such connections one in four its call, since others are retried or never used again. A FIN says less: healthy peers
+/// close by one what lies idle.
+fn left_idle(trial: &Pass<'_>, endpoint: &Endpoint, near: &Near, clock: &Clock) -> BTreeMap<Peer, usize> {
+    let is_reset = |call: &&usize| trial.calls[**call].failure.symptom == Symptom::ConnectionReset;
+    let mut resets: Vec<usize> = endpoint.calls.iter().filter(is_reset).copied().collect();
+    resets.sort_unstable_by_key(|call| trial.calls[*call].time);
+    let Some(first) = resets.first() else { return BTreeMap::new() };
+    let mut idle_of: BTreeMap<Peer, Vec<Timestamp>> = BTreeMap::new();
+    let idle = near.all(kind(&trial.calls[*first].failure)).iter().filter(|place| place.kind == AnchorKind::Idle);
+    for place in idle {
+        idle_of.entry(trial.peer(place)).or_default().push(place.time);
+    }
+    let count = |idle: &[Timestamp]| {
+        // Each call takes one of those before it, of which as many are left as no call took.
+        let (mut before, mut taken) = (0, 0);
+        for call in &resets {
+            let line = clock.to_capture(trial.calls[*call].time);
+            before += idle.iter().skip(before).take_while(|time| **time <= line).count();
+            taken += usize::from(taken < before);
+        }
+        taken
+    };
+    let counts = idle_of.into_iter().map(|(peer, idle)| (peer, idle.len(), count(&idle)));
+    let telling = counts.filter(|(_, idle, taken)| 4 * taken >= 3 * resets.len() && 4 * taken >= *idle);
+    telling.map(|(peer, _, taken)| (peer, taken)).collect()
+}
+
 /// Endpoints with the peer that their calls fit, best first; a peer serves one.
-fn fitting(trial: &Pass<'_>, near: &[Near], unnamed: &[usize], clock: &Clock) -> Vec<(usize, Peer)> {
+fn fitting(trial: &Pass<'_>, near: &[Near], (unnamed, fit): (&[usize], Fit), clock: &Clock) -> Vec<(usize, Peer)> {
     let mut ranked: Vec<(usize, usize, usize, Peer)> = Vec::new();
     for index in unnamed {
-        let endpoint = &trial.endpoints[*index];
-        let mut calls_of: BTreeMap<Peer, BTreeSet<usize>> = BTreeMap::new();
-        let near = &near[*index];
-        for call in &endpoint.calls {
-            let line = clock.to_capture(trial.calls[*call].time);
-            let span = line.plus(-LATEST)..=line.plus(-EARLIEST);
-            // That the gateway itself ended an open exchange is as telling as what the peer did.
-            let at_once = |place: &&Place| matches!(place.kind, AnchorKind::Event | AnchorKind::Own);
-            for place in near.within(kind(&trial.calls[*call].failure), &span).iter().filter(at_once) {
-                let peer = trial.connections[place.connection as usize].head().responder;
-                calls_of.entry(peer).or_default().insert(*call);
-            }
-        }
-        let mut counts: Vec<(usize, Peer)> = calls_of.into_iter().map(|(peer, calls)| (calls.len(), peer)).collect();
+        let fits = fit(trial, &trial.endpoints[*index], &near[*index], clock);
+        let mut counts: Vec<(usize, Peer)> = fits.into_iter().map(|(peer, calls)| (calls, peer)).collect();
         counts.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
         let second = counts.get(1).map_or(0, |(count, _)| *count);
         ranked.extend(counts.into_iter().take(2).map(|(count, peer)| (count, second, *index, peer)));

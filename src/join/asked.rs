@@ -1,7 +1,7 @@
 //! Whose requests a connection carries, by what they ask for: in plain HTTP a request line names the endpoint where paths differ, also where
 //! the capture cut the names off that come behind it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use wirecause_parsers::packet::Endpoint as Peer;
@@ -54,55 +54,106 @@ pub(super) fn name_by_requests(calls: &[&KeptCall], connections: &[Finished], en
     }
 }
 
-/// Endpoints by the directories of paths that calls of no other endpoint have, by the paths themselves where they lie at the root.
-struct Paths(HashMap<String, Option<usize>>);
+/// Endpoints by what calls of no other endpoint ask for: directories of paths, and paths in directories that several have.
+struct Paths {
+    directories: BTreeMap<String, Option<usize>>,
+    whole: BTreeMap<String, Option<usize>>,
+}
 
 impl Paths {
     fn new(calls: &[&KeptCall], endpoints: &[Endpoint]) -> Self {
-        let mut of: HashMap<String, Option<usize>> = HashMap::new();
-        for (index, endpoint) in endpoints.iter().enumerate() {
-            for call in &endpoint.calls {
-                let url = calls[*call].open().url;
-                let key = directory(path_of(&url));
-                if let Some(known) = of.get_mut(key) {
-                    *known = known.filter(|known| *known == index);
-                } else if of.len() < MOST_PATHS {
-                    of.insert(key.to_owned(), Some(index));
-                }
+        let asked = || {
+            let of_all = endpoints.iter().enumerate();
+            of_all.flat_map(|(index, endpoint)| endpoint.calls.iter().map(move |call| (index, calls[*call].open().url)))
+        };
+        let mut paths = Self { directories: BTreeMap::new(), whole: BTreeMap::new() };
+        for (index, url) in asked() {
+            let directory = directory(without_query(path_of(&url)));
+            // All that lies at the root has that in common.
+            if directory != "/" {
+                note(&mut paths.directories, directory, index);
             }
         }
-        Self(of)
+        for (index, url) in asked() {
+            let path = without_query(path_of(&url));
+            if paths.directories.get(directory(path)).is_none_or(Option::is_none) {
+                note(&mut paths.whole, path, index);
+            }
+        }
+        paths
     }
 
     /// Whose paths a connection's requests ask for, if for those of one endpoint alone.
     fn endpoint_of(&self, connection: &Connection) -> Option<usize> {
-        let mut asked = connection.exchanges.last.iter().filter_map(|exchange| {
-            let directory = directory(exchange.target.as_deref()?);
-            // Where the cut lies within a directory's name, which one it is does not show.
-            let is_whole = directory.ends_with('/') || !exchange.target_cut;
-            self.0.get(directory).copied().flatten().filter(|_| is_whole)
-        });
+        let last = connection.exchanges.last.iter();
+        let mut asked =
+            last.filter_map(|exchange| self.asked_for(without_query(exchange.target.as_deref()?), exchange.target_cut));
         let first = asked.next()?;
         asked.all(|other| other == first).then_some(first)
     }
+
+    fn asked_for(&self, path: &str, cut: bool) -> Option<usize> {
+        let directory = directory(path);
+        if let Some(Some(endpoint)) = self.directories.get(directory) {
+            return Some(*endpoint);
+        }
+        if !cut {
+            return self.whole.get(path).copied().flatten();
+        }
+        // Of a name that is cut so much must be left that it tells names apart that the log does not hold.
+        let told = path.len() >= directory.len() + LEAST_LEFT;
+        let mut fitting = self.whole.range(path.to_owned()..).take_while(|(whole, _)| told && whole.starts_with(path));
+        let first = (*fitting.next()?.1)?;
+        fitting.all(|(_, other)| *other == Some(first)).then_some(first)
+    }
 }
 
-/// The path of a target up to its last slash; all of it where that is the root.
-fn directory(target: &str) -> &str {
-    let path = target.split('?').next().unwrap_or(target);
-    path.rfind('/').filter(|end| *end > 0).and_then(|end| path.get(..=end)).unwrap_or(path)
+/// Notes whose a path is; what several have is nobody's.
+fn note(known: &mut BTreeMap<String, Option<usize>>, path: &str, endpoint: usize) {
+    if let Some(whose) = known.get_mut(path) {
+        *whose = whose.filter(|known| *known == endpoint);
+    } else if known.len() < MOST_PATHS {
+        known.insert(path.to_owned(), Some(endpoint));
+    }
 }
 
-/// Directories that are told apart: a gateway's services are some hundreds, and paths with numbers amid them any number.
+fn without_query(target: &str) -> &str {
+    target.split('?').next().unwrap_or(target)
+}
+
+/// A path up to its last slash.
+fn directory(path: &str) -> &str {
+    path.rfind('/').and_then(|end| path.get(..=end)).unwrap_or_default()
+}
+
+/// Paths that are told apart: a gateway's services are some hundreds, and paths with numbers amid them any number.
 const MOST_PATHS: usize = 1 << 16;
+/// Characters of a name that must be left behind its directory.
+const LEAST_LEFT: usize = 4;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_ends_at_the_last_slash_of_the_path() {
-        let directories = ["/api/v1/pay/7?of=a/b", "/api/v1/pay/", "/pay", "/", ""].map(directory);
-        assert_eq!(directories, ["/api/v1/pay/", "/api/v1/pay/", "/pay", "/", ""]);
+    fn directories_and_whole_paths_tell_endpoints_apart() {
+        let mut paths = Paths { directories: BTreeMap::new(), whole: BTreeMap::new() };
+        for (path, index) in [("/v1/pay/7", 0), ("/v1/pay/8", 0), ("/v1/ship/7", 1), ("/v1/auth", 3), ("/v1/orders", 4)]
+        {
+            note(&mut paths.directories, directory(path), index);
+        }
+        for (path, index) in [("/media", 2), ("/v1/auth", 3), ("/v1/orders", 4), ("/both", 5), ("/both", 6)] {
+            note(&mut paths.whole, path, index);
+        }
+        let asked = |path: &str| paths.asked_for(path, false);
+        assert_eq!(
+            ["/v1/pay/9", "/v1/ship/", "/v1/auth", "/media", "/both", "/v1/other"].map(asked),
+            [Some(0), Some(1), Some(3), Some(2), None, None]
+        );
+        let cut = |path: &str| paths.asked_for(path, true);
+        assert_eq!(
+            ["/v1/pay/", "/v1/auth", "/v1/orde", "/v1/ord", "/v1/", "/"].map(cut),
+            [Some(0), Some(3), Some(4), None, None, None]
+        );
     }
 }

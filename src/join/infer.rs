@@ -28,6 +28,7 @@ type Fit = fn(&Pass<'_>, &Endpoint, &Near, &Clock) -> BTreeMap<Peer, usize>;
 /// that have one.
 pub(super) fn infer(pass: &Pass<'_>, near: &[Near], given: Option<&Clock>) -> Vec<Endpoint> {
     let mut endpoints = pass.endpoints.to_vec();
+    let mut clock = given.cloned();
     // A peer that no name has comes first; then one that serves a named endpoint may serve a second name. What fits later weighs less.
     let steps: [(Peers, Fit); 3] = [(free_peers, at_once), (shared_peers, at_once), (free_peers, left_idle)];
     for (peers, fit) in steps {
@@ -36,7 +37,8 @@ pub(super) fn infer(pass: &Pass<'_>, near: &[Near], given: Option<&Clock>) -> Ve
             break;
         }
         let peers = peers(pass, &named_peers(pass.connections, &endpoints));
-        for (index, peer) in among(&Pass { endpoints: &endpoints, ..*pass }, near, (&unnamed, fit), &peers, given) {
+        let trial = Pass { endpoints: &endpoints, ..*pass };
+        for (index, peer) in among(&trial, near, (&unnamed, fit), &peers, &mut clock) {
             endpoints[index].connections.clone_from(&peers[&peer]);
             endpoints[index].addresses = BTreeSet::from([peer.address]);
             endpoints[index].inferred = true;
@@ -45,13 +47,14 @@ pub(super) fn infer(pass: &Pass<'_>, near: &[Near], given: Option<&Clock>) -> Ve
     endpoints
 }
 
-/// The unnamed endpoints whose errors fit one of `peers`, with that peer.
+/// The unnamed endpoints whose errors fit one of `peers`, with that peer. The clock is estimated where it is not known; the more endpoints are tried, the
+/// surer it is, so that the first estimate stays.
 fn among(
     pass: &Pass<'_>,
     near: &[Near],
     (unnamed, fit): (&[usize], Fit),
     peers: &BTreeMap<Peer, Vec<u32>>,
-    given: Option<&Clock>,
+    known: &mut Option<Clock>,
 ) -> Vec<(usize, Peer)> {
     let mut trial = pass.endpoints.to_vec();
     for index in unnamed {
@@ -69,11 +72,10 @@ fn among(
     }
     let trial = Pass { endpoints: &trial, ..*pass };
     let near = trial.near_again(near, |endpoint| unnamed.contains(&endpoint));
-    let clock = given.cloned().unwrap_or_else(|| trial.estimate_clock(&near));
-    if clock.source == ClockSource::Assumed {
-        return Vec::new();
+    if known.is_none() {
+        *known = Some(trial.estimate_clock(&near)).filter(|clock| clock.source != ClockSource::Assumed);
     }
-    fitting(&trial, &near, (unnamed, fit), &clock)
+    known.as_ref().map_or_else(Vec::new, |clock| fitting(&trial, &near, (unnamed, fit), clock))
 }
 
 /// Peers of the endpoints.

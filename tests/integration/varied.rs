@@ -78,6 +78,20 @@ fn a_capture_cut_at_54_or_64_bytes() {
     held("cut-64", CUT, &[]);
 }
 
+/// Cut at 96 bytes few packets hold a name, and here nobody gives the names: the peers are known by request lines, by the connections that they reset
+/// while these lay idle, by the addresses that connect errors list, and under a clock that is two minutes off. Before each of these was looked at
+/// 0.66, 0.87, 0.42 and 0.61 of the calls were right.
+#[test]
+fn a_cut_capture_of_which_nobody_gives_the_names() {
+    for (seed, least) in [(990_026, 0.95), (770_017, 0.95), (770_032, 0.80), (990_007, 0.70)] {
+        let incident = Incident { hosts: String::new(), ..draw_varied(seed, Profile::Cut96, &Variation::default()) };
+        let rows = analyzed(&format!("nameless-{seed}"), &incident, None);
+        let calls: Vec<True> = parse_csv(&truth::csv(&incident.truth)).iter().map(True::of).collect();
+        let right = Tally::of(&calls, &rows).figure("cause");
+        assert!(right >= least, "seed {seed}: {right:.3} right, at least {least}");
+    }
+}
+
 #[test]
 fn a_clock_that_drifts() {
     held("drift", WHOLE, &[]);

@@ -281,9 +281,10 @@ impl TlsState {
             return false;
         }
         if !self.tls13 && self.server_hello {
-            // TLS 1.2 has no such record before both Finished (RFC 5246, 7.3), though a cut may have hidden them.
+            // TLS 1.2 has no such record before both Finished (RFC 5246, 7.3), though a cut may have hidden them. It may have hidden that it is
+            // TLS 1.3, too, whose tickets acknowledge no byte of a request.
             self.client_finished = true;
-            return true;
+            return from == Direction::Originator || self.server_data || acknowledges_request;
         }
         match from {
             Direction::Originator if !self.client_finished && self.blind => {
@@ -382,3 +383,28 @@ const LONGEST_FINISHED: u16 = 4 + 48 + 1 + 16 + 32;
 const LONGEST_TICKET: u16 = 2048;
 /// Tickets that a server sends unasked after the handshake; OpenSSL two, others one, with room for double.
 const MAX_TICKETS: u32 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten bytes of each segment were captured, so that the hello does not tell its version: a record that acknowledges no byte of the request
+    /// is a ticket of TLS 1.3.
+    #[test]
+    fn where_the_version_was_cut_off_an_answer_acknowledges_its_request() {
+        for (acknowledges, expected) in [(false, Content::Overhead), (true, Content::Application)] {
+            let mut tls = TlsState::default();
+            let mut take = |from, start, head: [u8; 5], length, acknowledges| {
+                let bytes = [head, [0; 5]].concat();
+                tls.take(from, start, &bytes, length, acknowledges)
+            };
+            take(Direction::Originator, 1, [22, 3, 1, 0, 233], 238, false);
+            take(Direction::Responder, 1, [22, 3, 3, 0, 122], 1348, false);
+            // ChangeCipherSpec, behind which Finished was cut off; then the request.
+            take(Direction::Originator, 239, [20, 3, 3, 0, 1], 80, false);
+            let request = take(Direction::Originator, 319, [23, 3, 3, 0, 150], 155, false);
+            assert_eq!(request, Content::Application);
+            assert_eq!(take(Direction::Responder, 4165, [23, 3, 3, 0, 125], 130, acknowledges), expected);
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! Addresses of hosts that nothing names: from the pattern of their errors against the endings on the wire.
 //!
 //! Where neither a hosts file nor the log, a connection or a DNS answer tells what a host's address is (a capture cut short before the
-//! names, a resolver asked before the capture began), the peer on the URL's port whose endings the host's errors follow is taken for
-//! it, and marked as inferred.
+//! names, a resolver asked before the capture began), the peer on the URL's port whose endings the host's errors follow, or which reset what lay
+//! idle before them, is taken for it, and marked as inferred.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
-use wirecause_parsers::packet::Endpoint as Peer;
+use wirecause_parsers::{log::Symptom, packet::Endpoint as Peer};
 
 use crate::{
     read::KeptCall,
@@ -18,7 +18,11 @@ use super::{
 
 /// Gives endpoints of plain HTTP that nothing else names the connections of the peers that were asked for their paths.
 pub(super) fn name_by_requests(calls: &[&KeptCall], connections: &[Finished], endpoints: &mut [Endpoint]) {
-    let is_open = |endpoint: &Endpoint| endpoint.is_unnamed() && endpoint.target.scheme == "http";
+    // A name that did not resolve has no peer.
+    let may_have_a_peer = |call: &usize| calls[*call].failure.symptom != Symptom::UnknownHost;
+    let is_open = |endpoint: &Endpoint| {
+        endpoint.is_unnamed() && endpoint.target.scheme == "http" && endpoint.calls.iter().any(may_have_a_peer)
+    };
     let open: BTreeSet<usize> = (0..endpoints.len()).filter(|index| is_open(&endpoints[*index])).collect();
     if open.is_empty() {
         return;

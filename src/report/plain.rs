@@ -1,9 +1,8 @@
 //! Numbers and addresses as text, added to what is there: the cells of a table's every row.
 //!
-//! Format strings took a third of what a row costs.
+//! Format strings took a fifth of the instructions of a row of connections (callgrind).
 
-use std::fmt::Write as _;
-use std::net::IpAddr;
+use std::{fmt::Write as _, net::IpAddr};
 
 /// Adds a whole number.
 pub(super) fn add_number(text: &mut String, number: impl itoa::Integer) {
